@@ -1,0 +1,1 @@
+"""FastAGI server: what a dialplan may ask."""

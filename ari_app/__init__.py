@@ -1,0 +1,1 @@
+"""asterisk-textback: texts back the callers a clinic's Asterisk could not answer."""

@@ -1,0 +1,104 @@
+"""Every error a person may see. Each names what is wrong and the fix; the class says what the caller may do."""
+
+from __future__ import annotations
+
+__all__ = [
+    "NotFoundError",
+    "PbxAuthError",
+    "PbxError",
+    "PbxReplacedError",
+    "PbxRequestError",
+    "PbxUnavailableError",
+    "RefusedError",
+    "SettingsError",
+    "StoreClosedError",
+    "StoreError",
+    "StoreLockedError",
+    "TextbackError",
+]
+
+
+class TextbackError(Exception):
+    """Base: shown to the user as one line, ``what``, then ``fix``. ``code`` is stable and machine-read."""
+
+    code = "error"
+
+    def __init__(self, what: str, fix: str = "", *, code: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.fix}".strip() if self.fix else self.what
+
+
+class SettingsError(TextbackError):
+    """textback.toml cannot be used. The user mends the file; nothing was started."""
+
+    code = "settings"
+
+
+class NotFoundError(TextbackError):
+    """The call, number or thread asked for is not in the store. Shown to the user."""
+
+    code = "not_found"
+
+
+class RefusedError(TextbackError):
+    """A rule forbids the act (opted out, not a number, too long). Shown to the user; trying again is useless."""
+
+    code = "refused"
+
+
+class StoreError(TextbackError):
+    """The SQLite file cannot be opened or used. Shown to the user; nothing was written."""
+
+    code = "store"
+
+
+class StoreLockedError(StoreError):
+    """Another textback service holds the store. Do not retry: stop that one first, or talk to it."""
+
+    code = "store_locked"
+
+
+class StoreClosedError(StoreError):
+    """The store was closed while a call to it was made. A bug, or a shutdown under way."""
+
+    code = "store_closed"
+
+
+class PbxError(TextbackError):
+    """Something between us and Asterisk."""
+
+    code = "pbx"
+
+
+class PbxAuthError(PbxError):
+    """Asterisk refused the ARI user or password (401, 403). Stops the service: retrying would not help."""
+
+    code = "pbx_auth"
+
+
+class PbxReplacedError(PbxError):
+    """Another client took our ARI application name. Stops the service: reconnecting would fight over it."""
+
+    code = "pbx_replaced"
+
+
+class PbxUnavailableError(PbxError):
+    """Asterisk is not there or still loading. Transient: retried with backoff."""
+
+    code = "pbx_unavailable"
+
+
+class PbxRequestError(PbxError):
+    """Asterisk answered a request with an error. ``status`` is the HTTP status; 404 is often fine."""
+
+    code = "pbx_request"
+
+    def __init__(self, status: int, what: str, fix: str = "") -> None:
+        super().__init__(what, fix)
+        self.status = status

@@ -1,0 +1,55 @@
+"""Phone numbers: what a trunk or a person writes, turned into E.164 (ITU-T E.164), and back into what people read."""
+
+from __future__ import annotations
+
+import phonenumbers
+
+__all__ = ["country_of", "e164", "pretty", "shortened"]
+
+
+def e164(presented: str | None, country: str) -> str | None:
+    """E.164 of a number as presented ("5145551234", "15145551234", "(514) 555-1234", "+1514…"), else None.
+
+    ``country`` is the ISO 3166 code whose national format is assumed. Numbers that cannot exist give None.
+    """
+    text = (presented or "").strip()
+    digits = [char for char in text if char.isdigit() and char.isascii()]
+    if not digits or len(digits) > 17 or any(char.isalpha() for char in text):
+        return None
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_possible_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def country_of(number: str) -> str | None:
+    """ISO 3166 code of an E.164 number's country, None where the plan names none (toll-free, unassigned)."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def pretty(number: str | None, country: str) -> str:
+    """A number as people of ``country`` write it; what is no number comes back unchanged, None as "–"."""
+    if not number:
+        return "–"
+    try:
+        parsed = phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return number
+    if not phonenumbers.is_possible_number(parsed):
+        return number
+    home = phonenumbers.country_code_for_region(country) == parsed.country_code
+    style = phonenumbers.PhoneNumberFormat.NATIONAL if home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(parsed, style)
+
+
+def shortened(number: str | None) -> str:
+    """A number for a log line: enough to recognise, not enough to call ("+1514…34")."""
+    if not number:
+        return "-"
+    return f"{number[:5]}…{number[-2:]}" if len(number) > 8 else "…"

@@ -1,0 +1,1 @@
+"""What Asterisk says, turned into finished calls."""

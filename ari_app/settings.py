@@ -1,0 +1,359 @@
+"""textback.toml: every setting, its default, and errors that name the key and the fix."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ari_app.errors import SettingsError
+from ari_app.numbers import e164
+
+__all__ = [
+    "DEFAULT_PATH",
+    "AgiSettings",
+    "AmiSettings",
+    "CdrSettings",
+    "ClinicSettings",
+    "HoursException",
+    "HoursSettings",
+    "LineSettings",
+    "ModemSettings",
+    "PbxSettings",
+    "PortalSettings",
+    "ReplySettings",
+    "RetentionSettings",
+    "Settings",
+    "StoreSettings",
+    "load",
+]
+
+DEFAULT_PATH = Path("/etc/textback/textback.toml")
+MAIN_LINE = "main"
+"""Name of the line of every DID that no [[line]] claims."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d+)(ms|s|m|h|d)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('is no duration; write a whole number and a unit, such as "30s", "2h" or "7d"')
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClinicSettings(_Part):
+    """[clinic]: who texts, where, in which languages."""
+
+    name: str = Field(min_length=1)
+    number: str
+    country: str = Field(default="CA", pattern=r"^[A-Z]{2}$")
+    subdivision: str | None = "QC"
+    timezone: str = "America/Toronto"
+    languages: tuple[Literal["fr", "en"], ...] = Field(default=("fr", "en"), min_length=1)
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError('is no time zone; write one of the tz database, such as "America/Toronto"')
+        return value
+
+    @model_validator(mode="after")
+    def _number(self) -> Self:
+        if e164(self.number, self.country) != self.number:
+            raise ValueError('number: is not E.164; write it as "+15145550123"')
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class HoursException(_Part):
+    """[[hours.exception]]: one date that differs: ``closed = true`` or ``open = "09:00-12:00"``."""
+
+    date: date
+    closed: bool = False
+    open: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.closed == (self.open is not None):
+            raise ValueError('write either closed = true or open = "09:00-12:00"')
+        return self
+
+
+class HoursSettings(_Part):
+    """[hours]: OSM opening_hours, holidays, exceptions, night switch."""
+
+    open: str = "24/7"
+    holidays: bool = True
+    follow: str | None = None
+    """Device state of a night switch ("Custom:DAYNIGHT1"): it wins over the timetable."""
+    exception: tuple[HoursException, ...] = ()
+
+
+class LineSettings(_Part):
+    """[[line]]: DIDs that differ from the clinic's main line."""
+
+    did: tuple[str, ...] = Field(min_length=1)
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    number: str | None = None
+    hours: str | None = None
+    text: dict[Literal["fr", "en"], dict[Literal["missed", "closed", "voicemail", "asked", "received"], str]] = Field(default_factory=dict)
+    modem: str | None = None
+    language: Literal["fr", "en"] | None = None
+    reply: bool = True
+    on_call: str | None = None
+
+    def claims(self, did: str) -> bool:
+        """Does one of the patterns (shell style: ``*``, ``?``, ``[…]``) match this DID."""
+        return any(fnmatch.fnmatchcase(did, pattern) for pattern in self.did)
+
+
+def _secret(inline: str | None, file: Path | None, key: str) -> str | None:
+    if file is None:
+        return inline
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{key}: cannot read {file} ({error.strerror})", f"create it, readable by the service's user, or set {key}"
+        ) from error
+
+
+class AmiSettings(_Part):
+    """[pbx.ami]: optional; push, voicemail, blacklist."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=5038, ge=1, le=65535)
+    username: str
+    secret: str | None = Field(default=None, repr=False)
+    secret_file: Path | None = None
+
+
+class CdrSettings(_Part):
+    """[pbx.cdr]: optional; where calls missed while away are read."""
+
+    csv: Path | None = None
+    url: str | None = Field(default=None, repr=False)
+
+
+class PbxSettings(_Part):
+    """[pbx]: the Asterisk watched."""
+
+    ari: str = Field(default="http://127.0.0.1:8088", pattern=r"^https?://[^/?#@]+/?$")
+    username: str = Field(min_length=1)
+    password: str | None = Field(default=None, repr=False)
+    password_file: Path | None = None
+    app: str = Field(default="textback", pattern=r"^[A-Za-z0-9_.-]+$")
+    inbound_contexts: tuple[str, ...] = Field(
+        default=("from-trunk*", "from-pstn*", "from-analog*", "from-zaptel*", "from-digital*"), min_length=1
+    )
+    internal_length: tuple[int, int] = (2, 6)
+    machines: tuple[str, ...] = ()
+    """Channel names ("PJSIP/fax*") of devices that are no person."""
+    outside: Literal["list", "trust"] = "list"
+    ami: AmiSettings | None = None
+    cdr: CdrSettings | None = None
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("password: set either password or password_file")
+        low, high = self.internal_length
+        if not 1 <= low <= high <= 15:
+            raise ValueError("internal_length: write two lengths, the shorter first, such as [2, 6]")
+        return self
+
+    def read_password(self) -> str:
+        """The ARI password; raises SettingsError when its file cannot be read."""
+        return _secret(self.password, self.password_file, "pbx.password") or ""
+
+
+class ReplySettings(_Part):
+    """[reply]: when a caller gets a text."""
+
+    mode: Literal["send", "watch", "off"] = "send"
+    delay: Duration = timedelta(seconds=30)
+    cooldown: Duration = timedelta(hours=24)
+    min_ring: Duration = timedelta(seconds=3)
+    max_age: Duration = timedelta(hours=2)
+    conversation: Duration = timedelta(hours=12)
+    per_number_limit: int = Field(default=3, ge=1)
+    daily_limit: int = Field(default=200, ge=0)
+    burst: int = Field(default=15, ge=1)
+    countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ("CA", "US")
+    exclude: tuple[str, ...] = ()
+    text: dict[Literal["fr", "en"], dict[Literal["missed", "closed", "voicemail", "asked", "received"], str]] = Field(default_factory=dict)
+
+
+class ModemSettings(_Part):
+    """[[modem]]: one radio."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    kind: Literal["serial"] = "serial"
+    port: str = "auto"
+    """Device path, "auto" (found by USB identity), or a pyserial URL."""
+    imei: str | None = Field(default=None, pattern=r"^\d{14,16}$")
+    pin: str | None = Field(default=None, repr=False, pattern=r"^\d{4,8}$")
+    pin_file: Path | None = None
+    number: str | None = None
+    daily_budget: int | None = Field(default=None, ge=0)
+
+    def read_pin(self) -> str | None:
+        """The SIM's PIN, None when it has none; raises SettingsError when its file cannot be read or holds none."""
+        pin = _secret(self.pin, self.pin_file, f"modem.{self.name}.pin")
+        if pin is not None and not re.fullmatch(r"\d{4,8}", pin):
+            raise SettingsError(f"modem.{self.name}.pin_file: holds no PIN", "write 4 to 8 digits into it")
+        return pin
+
+
+class RetentionSettings(_Part):
+    """[store.retention]: how long each class is kept."""
+
+    texts: Duration | None = None
+    calls: Duration | None = None
+    recordings: Duration | None = None
+    audit: Duration | None = None
+
+
+class StoreSettings(_Part):
+    """[store]: the SQLite file."""
+
+    path: Path = Path("/var/lib/textback/textback.db")
+    retention: RetentionSettings = RetentionSettings()
+
+
+class PhonesSettings(_Part):
+    """[portal] phones: networks desk phones may ask from."""
+
+    allow: tuple[str, ...] = ()
+
+
+class PortalSettings(_Part):
+    """[portal]: web pages and desk phones."""
+
+    listen: str = "127.0.0.1:8790"
+    base_url: str | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    phones: PhonesSettings = PhonesSettings()
+
+
+class AgiSettings(_Part):
+    """[agi]: the FastAGI server."""
+
+    listen: str = Field(default="127.0.0.1:4573", pattern=r"^(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$")
+
+
+class Settings(_Part):
+    """All of textback.toml."""
+
+    clinic: ClinicSettings
+    line: tuple[LineSettings, ...] = ()
+    pbx: PbxSettings
+    hours: HoursSettings = HoursSettings()
+    reply: ReplySettings = ReplySettings()
+    modem: tuple[ModemSettings, ...] = ()
+    store: StoreSettings = StoreSettings()
+    portal: PortalSettings = PortalSettings()
+    agi: AgiSettings = AgiSettings()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        names = [modem.name for modem in self.modem]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f'modem: two are named "{name}"; give each a name of its own')
+        lines = [self.line_name(line) for line in self.line]
+        for name in lines:
+            if lines.count(name) > 1 or name == MAIN_LINE:
+                raise ValueError(f'line: two are named "{name}"; give each a name of its own ("{MAIN_LINE}" is the clinic\'s)')
+        for position, line in enumerate(self.line):
+            if line.modem is not None and line.modem not in names:
+                raise ValueError(f'line.{position}.modem: there is no [[modem]] named "{line.modem}"')
+            for key in ("number", "on_call"):
+                value = getattr(line, key)
+                if value is not None and e164(value, self.clinic.country) != value:
+                    raise ValueError(f'line.{position}.{key}: is not E.164; write it as "+15145550123"')
+        for position, number in enumerate(self.reply.exclude):
+            if e164(number, self.clinic.country) is None:
+                raise ValueError(f'reply.exclude.{position}: "{number}" is no phone number')
+        for position, modem in enumerate(self.modem):
+            if modem.number is not None and e164(modem.number, self.clinic.country) != modem.number:
+                raise ValueError(f'modem.{position}.number: is not E.164; write it as "+15145550123"')
+        return self
+
+    @staticmethod
+    def line_name(line: LineSettings) -> str:
+        """The line's name; without one its first DID pattern, letters and digits kept."""
+        return line.name or re.sub(r"[^A-Za-z0-9]+", "_", line.did[0]).strip("_") or "line"
+
+    def line_of(self, did: str) -> LineSettings | None:
+        """The first [[line]] that claims a DID as the trunk gives it, or its E.164; None for the main line."""
+        number = e164(did, self.clinic.country)
+        for line in self.line:
+            if line.claims(did) or (number is not None and line.claims(number)):
+                return line
+        return None
+
+    def line_named(self, name: str) -> LineSettings | None:
+        """The [[line]] of this name; None for the main line and for names that are gone from the file."""
+        return next((line for line in self.line if self.line_name(line) == name), None)
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read textback.toml: ``path``, else $TEXTBACK_CONFIG, else /etc/textback/textback.toml. Raises SettingsError."""
+    chosen = path or Path(os.environ.get("TEXTBACK_CONFIG") or DEFAULT_PATH)
+    try:
+        document = tomllib.loads(chosen.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"there is no settings file at {chosen}",
+            "write one (an example ships as ari_app/config/textback.toml), or name it with --config",
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"cannot read {chosen} ({error.strerror})", "let the user that runs textback read it") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{chosen} is not UTF-8 (byte {error.start})", "save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{chosen} is not TOML: {error}", "mend that line") from error
+    return parse(document, str(chosen))
+
+
+def parse(document: dict[str, Any], origin: str = "textback.toml") -> Settings:
+    """Settings from a parsed TOML document. Raises SettingsError with every wrong key, its path and the fix."""
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        raise SettingsError(f"{origin}: " + "; ".join(_say(item) for item in error.errors()), "mend these keys and start again") from error
+
+
+def _say(item: Any) -> str:
+    path = ".".join(str(step) for step in item["loc"])
+    kind, said = item["type"], str(item["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return f"{path}: there is no such key"
+    if kind == "missing":
+        return f"{path}: is missing"
+    if kind == "value_error":
+        return f"{path}{'.' if path and re.match(r'[a-z_.0-9]+: ', said) else ': ' if path else ''}{said}"
+    return f"{path}: {said[0].lower()}{said[1:]}"

@@ -1,0 +1,1 @@
+"""The SQLite file: calls, decisions, threads, messages, contacts."""

@@ -1,0 +1,1 @@
+"""Files shipped beside the code; packed as ``ari_app.config``."""
