@@ -10,7 +10,6 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-
 OUTCOMES = {"error": "error", "failure": "failed", "skipped": "skipped"}
 """JUnit's element, and pytest's word for it."""
 
