@@ -238,7 +238,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one call comes to. ``kind`` PENDING with a REPLIES reason means: a text is queued, due at ``due``."""
+    """What one call comes to. ``kind`` PENDING with a REPLIES reason means: a text is queued, due at ``due``.
+
+    With no delay a call may be REPLY at its end already: the text is queued all the same, due at ``due`` (then not after now).
+    """
 
     kind: DecisionKind
     reason: Reason
@@ -268,11 +271,11 @@ class Inbound:
     received: datetime
     line: str
     language: Language | None
-    first: bool
-    """No text from this caller since the clinic last closed."""
     opted_out: bool
-    notice_sent: datetime | None
-    """When a notice of this kind last went to the number."""
+    notices: Mapping[str, datetime] = field(default_factory=dict)
+    """When a notice of each name ("stop", "start", "help", "received") last went, or was queued, to this number."""
+    last_staff: datetime | None = None
+    """When staff last wrote to this number."""
     auto_recent: int = 0
     """Automatic texts of ours to this number in the last hour."""
 
@@ -288,8 +291,9 @@ class Reaction:
     notice_name: str | None = None
     """Which notice it is: "stop", "start", "help" or "received"."""
     looping: bool = False
-    """The text is an automatic reply."""
+    """The text is an automatic reply: kept, never answered, and the number gets no more automatic texts until a person writes."""
     reopens: bool = True
     """False leaves the thread's state as it is (STOP, automatic replies)."""
     language: Language | None = None
+    """The language of the notice; None without one."""
     delay: timedelta = timedelta(0)
