@@ -1,0 +1,133 @@
+"""The FastAGI server of the service: one route, ``hours``.
+
+``AGI(agi://127.0.0.1:4573/hours)`` sets ``TEXTBACK_OPEN`` ("1" or "0") and ``TEXTBACK_UNTIL`` (epoch seconds) on the asking channel,
+as channel variables, for the line the call came in on. Which DID that is, first match wins:
+
+1. the route's argument: ``AGI(agi://127.0.0.1:4573/hours,${FROM_DID})``;
+2. ``agi_dnid``, the number dialled (CALLERID(dnid)), which stays the same wherever in the dialplan the call is;
+3. ``agi_extension``, the extension the call is at, unless it is ``s`` or another special one;
+4. the channel's trunk or port, as for calls on analog lines ("DAHDI/1").
+
+Nothing set means: no answer, go on as if it had not been asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from agi.protocol import MOST_HEADERS, Application, Request
+from ari_app.clock import Clock, SystemClock
+from ari_app.errors import SettingsError
+from ari_app.opening import answer
+from ari_app.policy.hours import Opening
+
+__all__ = ["AgiServer", "did_of"]
+
+log = structlog.get_logger()
+
+
+class AgiServer:
+    """Listens on a loopback address and answers ``hours``.
+
+    ``listen`` is [agi] listen ("127.0.0.1:4573"; port 0 takes any free one). ``opening`` says of a DID whether its line is open now.
+    ``patience``: seconds a request may take in all. ``most``: requests at once, more are closed unanswered.
+    """
+
+    def __init__(
+        self,
+        listen: str,
+        opening: Callable[[str], Opening],
+        *,
+        clock: Clock | None = None,
+        patience: float = 5.0,
+        most: int = 100,
+    ) -> None:
+        host, _, port = listen.rpartition(":")
+        self._host, self._port = host.strip("[]"), int(port)
+        self._listen = listen
+        self._opening = opening
+        self._clock = clock or SystemClock()
+        self._patience = patience
+        self._most = most
+        self._server: asyncio.Server | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> int:
+        """The port listened on; 0 when not listening."""
+        return int(self._server.sockets[0].getsockname()[1]) if self._server and self._server.sockets else 0
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def run(self) -> None:
+        """Listen until cancelled. Raises SettingsError when the address cannot be listened on."""
+        async with self:
+            await asyncio.Event().wait()
+
+    async def start(self) -> None:
+        """Begin to listen. Raises SettingsError when the address is taken, is not this machine's, or is not loopback."""
+        application = Application(patience=self._patience, most=self._most)
+        application.add_route("hours", self._hours)
+
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.get_running_loop().create_task(application.handler(reader, writer))
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
+
+        try:
+            self._server = await asyncio.start_server(accept, await self._address(), self._port, limit=MOST_HEADERS)
+        except OSError as error:
+            raise SettingsError(
+                f"agi.listen: cannot listen on {self._listen} ({error.strerror or error})",
+                "is another textback running? Else set another port, here and in the dialplan",
+            ) from error
+
+    async def close(self) -> None:
+        """Stop listening and end the requests under way: their calls go on."""
+        if self._server is not None:
+            self._server.close()
+            requests = tuple(self._requests)
+            for task in requests:
+                task.cancel()
+            await asyncio.gather(*requests, return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._server.wait_closed(), 5)
+            self._server = None
+
+    async def _address(self) -> str:
+        found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]) for entry in found]
+        if not all(ipaddress.ip_address(address).is_loopback for address in addresses):
+            raise SettingsError(
+                f"agi.listen: {self._listen} is not a loopback address",
+                "write 127.0.0.1: FastAGI has no password, so only this machine's own PBX may ask",
+            )
+        return addresses[0]
+
+    async def _hours(self, request: Request) -> None:
+        said = answer(self._opening(did_of(request.headers)), self._clock.now())
+        await request.set_variable("TEXTBACK_OPEN", said.open)
+        await request.set_variable("TEXTBACK_UNTIL", said.until)
+
+
+def did_of(headers: Mapping[str, str]) -> str:
+    """The DID a request is about, "" when it shows none."""
+    for name in ("agi_arg_1", "agi_dnid", "agi_extension"):
+        said = headers.get(name, "").strip()
+        if said and said != "unknown" and not (name == "agi_extension" and re.fullmatch(r"[a-z]", said)):
+            return said
+    return headers.get("agi_channel", "").rpartition("-")[0]
