@@ -1,0 +1,140 @@
+"""One private Asterisk: its configuration, and the process in a mount namespace of its own.
+
+The folders Asterisk writes to are the lab's own, bound over the root file system's inside that namespace: any number of labs share one
+root file system, and nothing is left mounted when the process ends.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.lab.root import LabError, as_root, need, run_as_root
+from tests.lab.rootfs import Rootfs
+from tests.lab.state import Record
+
+__all__ = ["configure", "start"]
+
+_ETC = Path(__file__).with_name("etc")
+_FOLDERS = {
+    "etc": "etc/asterisk",
+    "lib": "var/lib/asterisk",
+    "spool": "var/spool/asterisk",
+    "log": "var/log/asterisk",
+    "run": "run/asterisk",
+}
+_WANTED = (
+    "pbx_config", "res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_timing_timerfd", "res_crypto", "res_pjproject",
+    "res_http_websocket", "res_websocket_client", "res_stasis", "res_stasis_*", "res_ari", "res_ari_*", "res_rtp_asterisk",
+    "res_speech", "res_rtp_multicast", "res_pjsip_outbound_publish", "res_musiconhold", "res_parking", "res_agi", "res_fax", "res_fax_spandsp", "res_manager_devicestate", "res_clioriginate",
+    "res_pjsip", "res_pjsip_session", "res_pjsip_pubsub", "res_pjsip_sdp_rtp", "res_pjsip_registrar", "res_pjsip_caller_id",
+    "res_pjsip_endpoint_identifier_*", "res_pjsip_dtmf_info", "res_pjsip_empty_info", "res_pjsip_diversion", "res_pjsip_refer",
+    "res_pjsip_header_funcs", "res_pjsip_nat", "res_pjsip_rfc3326", "res_pjsip_messaging", "res_pjsip_dlg_options", "res_pjsip_path",
+    "res_pjsip_authenticator_digest", "res_pjsip_outbound_authenticator_digest", "res_pjsip_t38", "res_pjsip_exten_state",
+    "res_pjsip_pidf_body_generator", "res_pjsip_xpidf_body_generator", "res_pjsip_dialog_info_body_generator", "res_pjsip_mwi",
+    "res_pjsip_mwi_body_generator", "res_udptl", "chan_pjsip", "chan_bridge_media", "chan_rtp", "bridge_*", "codec_ulaw", "codec_alaw",
+    "codec_gsm", "codec_resample", "codec_a_mu", "format_gsm", "format_wav", "format_pcm", "format_sln", "cdr_csv",
+    "app_answer", "app_attended_transfer", "app_blind_transfer", "app_bridgewait", "app_bridgeaddchan", "app_cdr", "app_confbridge",
+    "app_db", "app_dial", "app_directed_pickup", "app_echo", "app_exec", "app_followme", "app_mixmonitor", "app_originate", "app_page",
+    "app_playback", "app_playtones", "app_queue", "app_read", "app_record", "app_senddtmf", "app_softhangup", "app_stack",
+    "app_transfer", "app_userevent", "app_verbose", "app_voicemail", "app_while", "app_zapateller", "app_disa", "app_channelredirect",
+    "app_chanspy", "app_privacy", "app_waitforsilence", "app_talkdetect", "func_callerid", "func_cdr", "func_channel", "func_db",
+    "func_devstate", "func_dialplan", "func_env", "func_export", "func_extstate", "func_frame_trace", "func_global", "func_groupcount",
+    "func_hangupcause", "func_holdintercept", "func_logic", "func_math", "func_module", "func_pjsip_*", "func_presencestate",
+    "func_rand", "func_sorcery", "func_sprintf", "func_strings", "func_talkdetect", "func_timeout", "func_uri", "func_version",
+    "func_blacklist", "func_shell", "func_vmcount",
+)  # fmt: skip
+
+
+def configure(record: Record, rootfs: Rootfs, values: Mapping[str, str]) -> None:
+    """Write the lab's configuration: ``etc/*.conf`` with every ``@NAME@`` filled in, and the folders Asterisk expects.
+
+    Raises LabError for a placeholder without a value.
+    """
+    base = record.folder / "asterisk"
+    if base.exists():
+        run_as_root("rm", "-rf", "--one-file-system", str(base))
+    for folder in ("etc", "lib/moh", "lib/sounds/custom", "spool/voicemail", "spool/tmp", "log/cdr-csv", "run"):
+        (base / folder).mkdir(parents=True)
+    ports = record.ports
+    known = {
+        "ARI_USER": "textback", "ARI_PASSWORD": record.ari_password, "AMI_USER": "lab", "AMI_SECRET": record.ami_secret,
+        "SIP": str(ports.sip), "ARI": str(ports.ari), "AMI": str(ports.ami), "AGI": str(ports.agi), "CARRIER": str(ports.carrier),
+        "RTP_FIRST": str(ports.rtp[0]), "RTP_LAST": str(ports.rtp[1]),
+        **values,
+    }  # fmt: skip
+    for source in sorted(_ETC.glob("*.conf")):
+        text = source.read_text(encoding="utf-8")
+        for name, value in known.items():
+            text = text.replace(f"@{name}@", value)
+        (base / "etc" / source.name).write_text(text, encoding="utf-8")
+    present = sorted({path.name for name in _WANTED for path in rootfs.modules.glob(f"{name}.so")})
+    modules = "[modules]\nautoload = no\n" + "".join(f"load = {name}\n" for name in present)
+    (base / "etc/modules.conf").write_text(modules, encoding="utf-8")
+    (base / "lib/moh/lab.sln").write_bytes(_hum())
+    run_as_root("chown", "-R", f"{rootfs.uid}:{rootfs.gid}", *(str(base / name) for name in ("lib", "spool", "log", "run")))
+    run_as_root("chmod", "-R", "a+rX", str(base))
+    run_as_root("mkdir", "-p", *(str(rootfs.path / inside) for inside in _FOLDERS.values()))
+    run_as_root("touch", str(rootfs.path / "etc/hosts"))
+
+
+def start(record: Record, rootfs: Rootfs) -> subprocess.Popen[bytes]:
+    """Start Asterisk in the foreground of a process of its own session. The pid file appears before Asterisk does."""
+    base, root = record.folder / "asterisk", rootfs.path
+    pid = base / "pid"
+    pid.unlink(missing_ok=True)
+    (base / "hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n", encoding="utf-8")
+    binds = "".join(f'mount --bind "{base / name}" "{root / inside}"\n' for name, inside in _FOLDERS.items())
+    # dash's $$ is this shell's pid, and every exec below keeps it: it becomes Asterisk's own
+    inside = f"""set -e
+        mount -t proc proc "{root}/proc"
+        mount --rbind /dev "{root}/dev"
+        {binds}
+        mount --bind "{base}/hosts" "{root}/etc/hosts"
+        echo $$ >"{pid}"
+        exec chroot "{root}" /usr/sbin/asterisk -f -U asterisk -G asterisk"""
+    command = as_root([need("unshare", "util-linux"), "--mount", "--propagation", "private", "/bin/sh", "-c", inside])
+    with (base / "console.log").open("wb") as console:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd="/", start_new_session=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/"},
+        )  # fmt: skip
+
+
+def wait_for_pid(record: Record, starter: subprocess.Popen[bytes], patience: float = 15.0) -> int:
+    """The pid of the Asterisk just started. Raises LabError with what the console said when it ended instead."""
+    path = record.folder / "asterisk/pid"
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if path.exists() and (text := path.read_text(encoding="utf-8").strip()):
+            return int(text)
+        if starter.poll() is not None:
+            break
+        time.sleep(0.01)
+    raise LabError(f"Asterisk did not start: {last_words(record)}")
+
+
+def last_words(record: Record) -> str:
+    """The last line of Asterisk's console, for an error."""
+    console = record.folder / "asterisk/console.log"
+    lines = console.read_text(encoding="utf-8", errors="replace").split("\n") if console.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def remove(record: Record) -> None:
+    """Remove what Asterisk wrote (its files belong to the user asterisk inside)."""
+    base = record.folder / "asterisk"
+    if base.exists() and os.path.ismount(base):
+        raise LabError(f"{base} is a mount; the lab never makes one there", "unmount it, then try again")
+    run_as_root("rm", "-rf", "--one-file-system", str(base))
+
+
+def _hum() -> bytes:
+    """Five seconds of quiet 440 Hz, 16 bit 8 kHz: music on hold."""
+    return b"".join(struct.pack("<h", int(800 * math.sin(2 * math.pi * 440 * n / 8000))) for n in range(40000))

@@ -1,0 +1,175 @@
+"""SIPp processes: one per trunk call and per phone, started, told and ended from asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from tests.lab.root import LabError, need
+from tests.lab.scripts import Caller, Phone, caller_script, phone_script
+
+__all__ = ["Agent", "PhoneSet", "TrunkCall", "free_port", "register"]
+
+TRUNK = "127.0.0.2"
+DESK = "127.0.0.1"
+_numbers = count(1)
+
+
+class Agent:
+    """A running SIPp."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, address: str, port: int, call_id: str) -> None:
+        self.process = process
+        self.folder = folder
+        self.address = address
+        self.port = port
+        self.call_id = call_id
+
+    @classmethod
+    async def start(cls, folder: Path, script: str, address: str, port: int, *more: str) -> Self:
+        """Start SIPp with a scenario. Its files lie in a new folder below ``folder``. Raises LabError when it ends at once."""
+        name = f"{os.getpid()}-{next(_numbers)}"
+        home = folder / name
+        home.mkdir(parents=True)
+        (home / "scenario.xml").write_text(script, encoding="utf-8")
+        # SIPp opens a control port on every address by default: keep it on loopback, beside the SIP port
+        control = free_port(range(port + 1, port + 400), DESK)
+        command = [
+            need("sipp", "sip-tester"), "-sf", "scenario.xml", "-i", address, "-p", str(port), "-mi", address, "-nostdin",
+            "-cid_str", f"{name}-%u@lab", "-trace_err", "-error_file", "errors.log", "-skip_rlimit", "-ci", DESK, "-cp", str(control), *more,
+        ]  # fmt: skip
+        with (home / "screen.log").open("wb") as screen:
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=screen, stderr=screen, env={**os.environ, "TERM": "dumb"}
+            )
+        agent = cls(process, home, address, port, f"{name}-1@lab")
+        await agent._bound()
+        return agent
+
+    async def _bound(self) -> None:
+        wanted = f"{int.from_bytes(socket.inet_aton(self.address), 'little'):08X}:{self.port:04X}"
+        async with asyncio.timeout(10):
+            while wanted not in Path("/proc/net/udp").read_text(encoding="ascii"):
+                if self.process.returncode is not None:
+                    # a very short call may be over already; that is for whoever waits for it
+                    if self.process.returncode in {0, 1, 99}:
+                        return
+                    raise LabError(f"SIPp did not start: {self.said()}")
+                await asyncio.sleep(0.01)
+
+    def said(self) -> str:
+        """What SIPp complained of, for an error."""
+        text = ""
+        for name in ("errors.log", "screen.log"):
+            with contextlib.suppress(FileNotFoundError):
+                text = text or (self.folder / name).read_text(encoding="utf-8", errors="replace").strip()
+        return text[-1500:] or "it said nothing"
+
+    async def end(self) -> None:
+        """End it now, whatever it does. Safe to call twice."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+        await self.process.wait()
+
+
+class TrunkCall(Agent):
+    """One call into the PBX."""
+
+    async def hang_up(self) -> None:
+        """Tell the caller to hang up: CANCEL while it rings, BYE after that."""
+        text = (
+            f"MESSAGE sip:lab@{self.address}:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-{next(_numbers)}\r\n"
+            f"From: <sip:lab@127.0.0.1>;tag=lab\r\nTo: <sip:lab@{self.address}>\r\nCall-ID: {self.call_id}\r\n"
+            "CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.bind((DESK, 0))
+            out.sendto(text.encode(), (self.address, self.port))
+
+    async def over(self, patience: float = 90) -> None:
+        """Wait until the call is over, whoever ended it. Raises LabError when it is not after ``patience`` seconds."""
+        try:
+            await asyncio.wait_for(self.process.wait(), patience)
+        except TimeoutError:
+            await self.end()
+            raise LabError(f"a trunk call was not over after {patience:.0f} s") from None
+        if self.process.returncode not in {0, 1}:
+            raise LabError(f"SIPp ended with {self.process.returncode}: {self.said()}")
+
+
+class PhoneSet(Agent):
+    """One phone, registered while it runs."""
+
+    extension: str = ""
+    sip_port: int = 0
+
+    async def unplug(self) -> None:
+        """Unregister, then end."""
+        await register(self.extension, self.port, self.sip_port, seconds=0)
+        await self.end()
+
+
+def free_port(ports: range, address: str) -> int:
+    """A UDP port of the range that nobody has bound on this address."""
+    for _ in range(4 * len(ports)):
+        port = random.choice(ports)  # noqa: S311  not a secret
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:
+                continue
+            return port
+    raise LabError(f"no UDP port is free on {address} in {ports.start}-{ports.stop}")
+
+
+async def register(extension: str, port: int, sip_port: int, *, seconds: int = 3600) -> None:
+    """Bind an extension to a phone's port at the PBX (RFC 3261 10); 0 seconds unbinds it. Raises LabError when it is refused."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.bind((DESK, 0))
+        mine, token = sock.getsockname()[1], secrets.token_hex(8)
+        text = (
+            f"REGISTER sip:{DESK}:{sip_port} SIP/2.0\r\nVia: SIP/2.0/UDP {DESK}:{mine};branch=z9hG4bK-{token}\r\n"
+            f"From: <sip:{extension}@{DESK}>;tag={token}\r\nTo: <sip:{extension}@{DESK}>\r\nCall-ID: {token}@lab\r\n"
+            f"CSeq: 1 REGISTER\r\nContact: <sip:{extension}@{DESK}:{port}>;expires={seconds}\r\nExpires: {seconds}\r\n"
+            "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        )
+        for _ in range(5):
+            await loop.sock_sendto(sock, text.encode(), (DESK, sip_port))
+            with contextlib.suppress(TimeoutError):
+                answer = (await asyncio.wait_for(loop.sock_recv(sock, 4096), 2)).decode(errors="replace")
+                if answer.startswith("SIP/2.0 200"):
+                    return
+                raise LabError(f"the PBX refused to register {extension}: {answer.splitlines()[0]}")
+    raise LabError(f"the PBX did not answer the REGISTER of {extension}")
+
+
+@asynccontextmanager
+async def phone(folder: Path, ports: range, sip_port: int, extension: str, how: Phone) -> AsyncIterator[PhoneSet]:
+    """A phone, registered and taking calls until the block ends."""
+    port = free_port(ports, DESK)
+    agent = await PhoneSet.start(folder, phone_script(how), DESK, port)
+    agent.extension, agent.sip_port = extension, sip_port
+    try:
+        await register(extension, port, sip_port)
+        yield agent
+        await register(extension, port, sip_port, seconds=0)
+    finally:
+        await agent.end()
+
+
+async def place(folder: Path, ports: range, sip_port: int, call: Caller, *, address: str = TRUNK) -> TrunkCall:
+    """Place one call: from the trunk, or from a phone's address. The caller ends the agent."""
+    port = free_port(ports, address)
+    return await TrunkCall.start(folder, caller_script(call), address, port, f"{DESK}:{sip_port}", "-m", "1")
