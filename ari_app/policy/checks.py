@@ -1,0 +1,115 @@
+"""What is wrong with hours and wordings, found before the first call: each with the key and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from ari_app.errors import SettingsError
+from ari_app.model import Trigger
+from ari_app.policy.expression import idle_rules, parsed, readable
+from ari_app.policy.lines import Line, hours_of, lines_of
+from ari_app.policy.wording import check
+from ari_app.settings import Settings
+from modem.alphabet import segments
+
+__all__ = ["Problem", "check_settings"]
+
+_SAMPLE = datetime(2026, 9, 7, 12, tzinfo=UTC)
+"""A Monday: the week after it has every name of a weekday in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend in textback.toml. A ``bad`` one keeps the service from starting."""
+
+    key: str
+    what: str
+    fix: str
+    state: Literal["bad", "warn"] = "warn"
+
+
+def check_settings(settings: Settings) -> tuple[Problem, ...]:
+    """Every problem of hours, wordings and rules, bad ones first."""
+    bad = [*_bad_hours(settings), *_bad_texts(settings), *_bad_rules(settings)]
+    warnings = [] if bad else [*_doubtful_hours(settings), *_doubtful_texts(settings), *_doubtful_rules(settings)]
+    return (*bad, *warnings)
+
+
+def _from(error: SettingsError) -> Problem:
+    key, _, what = error.what.partition(": ")
+    return Problem(key, what, error.fix, "bad")
+
+
+def _bad_hours(settings: Settings) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for position in (None, *(index for index, line in enumerate(settings.line) if line.hours is not None)):
+        try:
+            hours_of(settings, position)
+        except SettingsError as error:
+            if error.what not in seen:
+                seen.add(error.what)
+                yield _from(error)
+
+
+def _bad_texts(settings: Settings) -> Iterator[Problem]:
+    sources = [(settings.reply.text, "reply.text"), *((line.text, f"line.{index}.text") for index, line in enumerate(settings.line))]
+    for texts, path in sources:
+        for language, by_trigger in texts.items():
+            for trigger, template in by_trigger.items():
+                try:
+                    check(template, f"{path}.{language}.{trigger}")
+                except SettingsError as error:
+                    yield _from(error)
+
+
+def _bad_rules(settings: Settings) -> Iterator[Problem]:
+    reply = settings.reply
+    if reply.delay >= reply.max_age:
+        yield Problem("reply.max_age", "is not longer than reply.delay: every text would be too old to go", "make it longer", "bad")
+
+
+def _doubtful_hours(settings: Settings) -> Iterator[Problem]:
+    expressions = [("hours.open", settings.hours.open)]
+    expressions += [(f"line.{index}.hours", line.hours) for index, line in enumerate(settings.line) if line.hours is not None]
+    for key, expression in expressions:
+        text = readable(expression, key)
+        for warning in parsed(text, key).warnings:
+            yield Problem(key, warning, "write it as the language has it, such as Mo-Fr 08:00-17:00")
+        for rule in idle_rules(text, _SAMPLE.replace(tzinfo=None)):
+            yield Problem(key, f'"{rule}" changes nothing', "a later rule for the same days replaces it: join their times with a comma")
+
+
+def _doubtful_texts(settings: Settings) -> Iterator[Problem]:
+    seen: set[tuple[str, str]] = set()
+    for line in lines_of(settings).values():
+        languages = {*settings.clinic.languages, *([line.own.language] if line.own and line.own.language else [])}
+        for language in sorted(languages):
+            for trigger in Trigger:
+                problem = _costly(line, trigger, language)
+                if problem is not None and (problem.key, problem.what) not in seen:
+                    seen.add((problem.key, problem.what))
+                    yield problem
+
+
+def _costly(line: Line, trigger: Trigger, language: str) -> Problem | None:
+    template, key = line.template(trigger, language)
+    days = [_SAMPLE + timedelta(days=day, hours=8, minutes=30) for day in range(7)]
+    text = max((line.text(trigger, language, opens, _SAMPLE) for opens in days), key=lambda each: segments(each).units)
+    cost = segments(text)
+    shown = key or f"reply.text.{language}.{trigger}"
+    if cost.forced_by is not None:
+        char, name = cost.forced_by, line.settings.clinic.name
+        where = "clinic.name" if char in name and char not in template else shown
+        what = f'"{char}" (U+{ord(char):04X}) is not in the GSM alphabet, so texts hold 70 characters instead of 160'
+        return Problem(where, f"{what}; {shown} takes {cost.parts} SMS" if where == shown else what, "write it without, if you can")
+    if cost.parts > 1:
+        return Problem(shown, f"takes {cost.parts} SMS ({cost.units} characters; one holds 160)", "shorten it, or accept the cost")
+    return None
+
+
+def _doubtful_rules(settings: Settings) -> Iterator[Problem]:
+    if settings.reply.daily_limit == 0:
+        yield Problem("reply.daily_limit", "is 0: no automatic text ever goes", 'raise it, or write mode = "off" if that is meant')

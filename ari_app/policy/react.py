@@ -1,0 +1,64 @@
+"""What a caller's text comes to: opting out and in, a notice, or nothing but its place in the thread.
+
+One confirmation of STOP, none after. Nothing is ever answered that is no person's number: short codes, names, the clinic's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ari_app.model import Inbound, Language, Reaction
+from ari_app.policy.hours import Opening
+from ari_app.policy.keywords import Keyword, automatic, meaning
+
+__all__ = ["HELP_PAUSE", "ROBOT_TEXTS", "react"]
+
+ROBOT_TEXTS = 5
+"""Automatic texts of ours to one number within an hour after which no notice goes: two robots may be talking."""
+HELP_PAUSE = timedelta(hours=1)
+"""HELP is answered once in this span."""
+_NIGHT = timedelta(hours=12)
+"""How far back a closure reaches whose beginning nobody knows (a night switch)."""
+
+
+def react(
+    inbound: Inbound,
+    now: datetime,
+    opening: Opening,
+    *,
+    answerable: bool,
+    replies: bool,
+    words: Callable[[str, Language | None], tuple[str, Language]],
+) -> Reaction:
+    """``answerable``: a notice may go to this number. ``replies``: the line sends automatic texts. ``words``: text of a notice by name."""
+    if not inbound.number.startswith("+"):
+        return Reaction()
+    found = meaning(inbound.text)
+    if found is None and automatic(inbound.text):
+        return Reaction(looping=True, reopens=False)
+    answerable = answerable and inbound.auto_recent < ROBOT_TEXTS
+    name: str | None = None
+    opt: bool | None = None
+    reopens = True
+    if found is None:
+        name = "received" if replies and _first_while_closed(inbound, now, opening) else None
+    elif found.keyword is Keyword.STOP:
+        opt, reopens, name = True, False, None if inbound.opted_out else "stop"
+    elif found.keyword is Keyword.START and inbound.opted_out:
+        opt, reopens, name = False, False, "start"
+    elif found.keyword is Keyword.HELP:
+        last = inbound.notices.get("help")
+        name = "help" if last is None or now - last >= HELP_PAUSE else None
+    if name is None or not answerable:
+        return Reaction(opt=opt, reopens=reopens)
+    text, language = words(name, None if found is None else found.language)
+    return Reaction(opt=opt, notice=text, notice_name=name, reopens=reopens, language=language)
+
+
+def _first_while_closed(inbound: Inbound, now: datetime, opening: Opening) -> bool:
+    if opening.open or inbound.opted_out:
+        return False
+    closed = opening.since or now - _NIGHT
+    told, staff = inbound.notices.get("received"), inbound.last_staff
+    return (told is None or told < closed) and (staff is None or staff < closed)
