@@ -1,0 +1,320 @@
+"""A thin ARI client on aiohttp: one websocket that hears the whole PBX, and the few REST requests the watcher needs.
+
+Sources: Asterisk's ``rest-api/api-docs``, ``configs/samples/ari.conf.sample`` (websocket_write_timeout). No call enters Stasis and
+no dialplan line changes: the subscription is passive. Credentials travel in a header only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import random
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import structlog
+
+from ari_app.clock import Clock
+from ari_app.errors import PbxAuthError, PbxError, PbxReplacedError, PbxRequestError, PbxUnavailableError
+from ari_app.pbx.events import (
+    READ_TYPES,
+    ApplicationReplaced,
+    Connected,
+    Disconnected,
+    Event,
+    Snapshot,
+    read_bridge,
+    read_channel,
+    read_event,
+)
+from ari_app.settings import PbxSettings
+
+__all__ = ["AriClient"]
+
+log = structlog.get_logger("pbx.ari")
+
+_QUEUE = 20_000
+"""Events kept while the watcher is busy: some 40 s of a PBX with 5 calls/s."""
+_REQUEST_TIMEOUT = 5.0
+_BACKOFF = (0.2, 15.0)
+"""Seconds before the first and, after doubling, between the later attempts; each drawn from the upper half of its span."""
+
+
+_T = TypeVar("_T")
+
+
+class _Lost(Exception):  # noqa: N818 — not an error to anybody: it ends one connection, and the next one begins
+    """The connection is over; the message says why."""
+
+
+class AriClient:
+    """Speaks ARI with one Asterisk.
+
+    ``device_states`` names the devices (night switches) whose state is followed. ``heartbeat`` is the seconds between websocket
+    pings; a peer silent for one and a half of it is lost. ``events`` may be iterated once at a time.
+    """
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        clock: Clock,
+        *,
+        device_states: tuple[str, ...] = (),
+        heartbeat: float = 10.0,
+        queue: int = _QUEUE,
+    ) -> None:
+        self._base = settings.ari.rstrip("/") + "/ari"
+        self._app = settings.app
+        self._user = settings.username
+        self._authorization = "Basic " + base64.b64encode(f"{settings.username}:{settings.read_password()}".encode()).decode("ascii")
+        self._clock = clock
+        self._device_states = device_states
+        self._heartbeat = heartbeat
+        self._queue_size = queue
+        self._http: aiohttp.ClientSession | None = None
+        self.unreadable = 0
+        """Messages that were no JSON object."""
+        self.overflows = 0
+        """Times events came faster than they were handled."""
+
+    async def close(self) -> None:
+        """Give back every socket. May be called twice."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    # REST
+
+    async def info(self) -> dict[str, Any]:
+        """``GET /asterisk/info``: version, configuration, status."""
+        found = await self._request("GET", "/asterisk/info")
+        return found if isinstance(found, dict) else {}
+
+    async def variable(self, channel_id: str, name: str) -> str | None:
+        """A channel variable or function ("CALLERID(num-pres)"); None when the channel is gone or has none."""
+        return await self._value(f"/channels/{quote(channel_id, safe='')}/variable", name)
+
+    async def set_global(self, name: str, value: str) -> None:
+        """Set a global variable of the dialplan."""
+        await self._request("POST", "/asterisk/variable", {"variable": name, "value": value})
+
+    async def device_state(self, name: str) -> str | None:
+        """State of a device ("INUSE", "NOT_INUSE" …), None when Asterisk names none."""
+        try:
+            found = await self._request("GET", f"/deviceStates/{quote(name, safe='')}")
+        except PbxRequestError as error:
+            if error.status == 404:
+                return None
+            raise
+        state = found.get("state") if isinstance(found, dict) else None
+        return state if isinstance(state, str) else None
+
+    async def endpoint_context(self, endpoint: str) -> str | None:
+        """The context a PJSIP endpoint's calls start in; None when it cannot be told."""
+        try:
+            found = await self._request("GET", f"/asterisk/config/dynamic/res_pjsip/endpoint/{quote(endpoint, safe='')}")
+        except PbxRequestError:
+            return None
+        pairs = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+        return next((str(item.get("value")) for item in pairs if item.get("attribute") == "context"), None)
+
+    async def _value(self, path: str, name: str) -> str | None:
+        try:
+            found = await self._request("GET", path, {"variable": name})
+        except PbxRequestError as error:
+            if error.status in (404, 409):
+                return None
+            raise
+        value = found.get("value") if isinstance(found, dict) else None
+        return value if isinstance(value, str) else None
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            # trust_env stays off: a proxy variable of the environment must not carry the PBX's password elsewhere
+            self._http = aiohttp.ClientSession(headers={"Authorization": self._authorization})
+        return self._http
+
+    async def _request(self, method: str, path: str, query: dict[str, str] | None = None, body: object = None) -> Any:
+        """One REST request; raises PbxAuthError, PbxUnavailableError or PbxRequestError."""
+        timeout = aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT)
+        try:
+            async with self._session().request(method, self._base + path, params=query, json=body, timeout=timeout) as answer:
+                text = await answer.text(errors="replace")
+                if answer.status >= 400:
+                    raise self._refusal(answer.status, f"{method} {path.partition('?')[0]}", _message(text))
+        except TimeoutError as error:
+            raise PbxUnavailableError(f"Asterisk did not answer {method} {path} within {_REQUEST_TIMEOUT:.0f} s") from error
+        except aiohttp.ClientError as error:
+            raise PbxUnavailableError(f"Asterisk at {self._base} cannot be reached ({_plain(error)})") from error
+        try:
+            return json.loads(text) if text else None
+        except ValueError as error:
+            raise PbxRequestError(answer.status, f"{method} {path} was answered with {len(text)} characters that are no JSON") from error
+
+    def _refusal(self, status: int, what: str, said: str) -> PbxError:
+        if status == 401:
+            return PbxAuthError(
+                f'Asterisk refused the ARI user "{self._user}" (401)',
+                "make pbx.username and pbx.password in textback.toml a user of ari.conf, then asterisk -rx 'module reload res_ari'",
+            )
+        if status == 403:
+            return PbxAuthError(
+                f'Asterisk forbids the ARI user "{self._user}" to {what} (403)',
+                "set read_only = no for this user in ari.conf, then asterisk -rx 'module reload res_ari'",
+            )
+        if status == 503:
+            return PbxUnavailableError("Asterisk is still loading (503)")
+        return PbxRequestError(status, f"Asterisk answered {what} with {status}{f': {said}' if said else ''}")
+
+    # events
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Every event, for ever: Connected, what happens, Disconnected, Connected …
+
+        Raises PbxAuthError and PbxReplacedError, after which trying again is no use. Everything else is a Disconnected, and the
+        connection is made again. Close the iterator (``contextlib.aclosing``) to end the connection.
+        """
+        attempt = 0
+        while True:
+            try:
+                async for event in self._connection():
+                    attempt = 0
+                    yield event
+                reason = "Asterisk closed the connection"
+            except _Lost as lost:
+                reason = str(lost)
+            except PbxUnavailableError as error:
+                reason = error.what
+            except PbxRequestError as error:
+                reason = "Asterisk is still loading (404)" if error.status == 404 else error.what
+            log.warning("pbx_disconnected", reason=reason, attempt=attempt)
+            yield Disconnected(self._clock.now(), reason)
+            first, most = _BACKOFF
+            await self._clock.sleep(min(most, first * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311 — jitter, no secret
+            attempt = min(attempt + 1, 10)
+
+    async def _connection(self) -> AsyncGenerator[Event, None]:
+        socket = await self._open()
+        queue: asyncio.Queue[Event | _Lost] = asyncio.Queue(self._queue_size + 1)
+        reader = asyncio.create_task(self._read(socket, queue), name="ari-reader")
+        pulse = asyncio.create_task(self._pulse(socket, queue), name="ari-pulse")
+        try:
+            yield Connected(self._clock.now(), await self._snapshot())
+            while True:
+                event = await queue.get()
+                if isinstance(event, _Lost):
+                    raise event
+                if isinstance(event, ApplicationReplaced):
+                    raise PbxReplacedError(
+                        f'another client subscribed to Asterisk as "{self._app}"',
+                        "stop the other textback, or give this one an application name of its own (pbx.app)",
+                    )
+                yield event
+        finally:
+            for task in (reader, pulse):
+                task.cancel()
+            await asyncio.gather(reader, pulse, return_exceptions=True)
+            await socket.close()
+
+    async def _open(self) -> aiohttp.ClientWebSocketResponse:
+        try:
+            return await asyncio.wait_for(
+                self._session().ws_connect(
+                    self._base + "/events",
+                    params={"app": self._app, "subscribeAll": "true"},
+                    heartbeat=self._heartbeat,
+                    max_msg_size=0,
+                ),
+                _REQUEST_TIMEOUT,
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            raise self._refusal(error.status, "GET /events", "") from error
+        except TimeoutError as error:
+            raise PbxUnavailableError(f"Asterisk did not open the event socket within {_REQUEST_TIMEOUT:.0f} s") from error
+        except aiohttp.ClientError as error:
+            raise PbxUnavailableError(f"Asterisk at {self._base} cannot be reached ({_plain(error)})") from error
+
+    async def _snapshot(self) -> Snapshot:
+        """Filter at the source, then read what is up now; events of that moment wait in the queue."""
+        types = [name for name in READ_TYPES if name != "DeviceStateChanged" or self._device_states]
+        try:
+            await self._request("PUT", f"/applications/{self._app}/eventFilter", body={"allowed": [{"type": name} for name in types]})
+        except PbxRequestError as error:
+            log.info("pbx_filter_refused", status=error.status)  # before 16.3: everything comes, what is not used is dropped here
+        channels, bridges = await asyncio.gather(self._request("GET", "/channels"), self._request("GET", "/bridges"))
+        states = {name: await self.device_state(name) for name in self._device_states}
+        return Snapshot(
+            channels=_read_all(channels, read_channel),
+            bridges=_read_all(bridges, read_bridge),
+            device_states={name: state for name, state in states.items() if state is not None},
+        )
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
+        """Drain the socket at once: Asterisk closes one it could not write to for 100 ms."""
+        reason = ""
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.ERROR:
+                reason = _plain(socket.exception() or message.data)
+                break
+            event = self._event(message.data)
+            if event is None:
+                continue
+            if queue.qsize() >= self._queue_size:
+                self.overflows += 1
+                reason = f"{self._queue_size} events waited to be handled"
+                break
+            queue.put_nowait(event)
+        error = socket.exception()
+        lost = _Lost(reason or (_plain(error) if error else f"Asterisk closed the event socket ({socket.close_code})"))
+        _put_last(queue, lost)
+
+    async def _pulse(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
+        """A socket may live on while its subscription is gone: ask for it now and then. A failure is a disconnect."""
+        while not socket.closed:
+            await self._clock.sleep(3 * self._heartbeat)
+            try:
+                await self._request("GET", f"/applications/{self._app}")
+            except PbxError as error:
+                _put_last(queue, _Lost(f"the subscription is gone: {error.what}"))
+                return
+
+    def _event(self, data: object) -> Event | None:
+        try:
+            document = json.loads(data) if isinstance(data, str | bytes) else None
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            self.unreadable += 1
+            log.warning("pbx_unreadable", size=len(data) if isinstance(data, str | bytes) else 0, count=self.unreadable)
+            return None
+        return read_event(document, self._clock.now())
+
+
+def _put_last(queue: asyncio.Queue[Event | _Lost], lost: _Lost) -> None:
+    """The end goes in whatever is waiting: the queue has one place more than events may use."""
+    if not queue.full():
+        queue.put_nowait(lost)
+
+
+def _read_all(found: object, read: Callable[[object], _T | None]) -> tuple[_T, ...]:
+    """Every readable element of a JSON list."""
+    items = (read(item) for item in found) if isinstance(found, list) else ()
+    return tuple(item for item in items if item is not None)
+
+
+def _message(text: str) -> str:
+    """Asterisk's own words in an error answer: {"message": "…"}."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ""
+    said = document.get("message") or document.get("error") if isinstance(document, dict) else None
+    return said[:200] if isinstance(said, str) else ""
+
+
+def _plain(error: object) -> str:
+    """An error for people: its own words, else its class."""
+    return str(error) or type(error).__name__

@@ -1,0 +1,465 @@
+"""The call tracker: events of the whole PBX in, finished calls out. Pure: no clock of its own, no I/O.
+
+The rule it stands on: a caller was answered when a path leads from the caller's channel, through mixing bridges and the two
+halves of Local channels, to a device that is Up, is no machine and is no other inbound caller. Neither the state of the
+caller's channel nor Dial's status says so: menus, queues and voicemail answer too.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Self
+
+from ari_app.model import AnsweredBy, Presentation
+from ari_app.model import Reached as Place
+from ari_app.numbers import e164
+from ari_app.pbx import events as ari
+from ari_app.pbx.graph import Graph, Station
+from ari_app.pbx.live import NUM_PRES, VMSTATUS, LiveCall, LiveLeg, presentation_of
+from ari_app.pbx.outputs import (
+    AskPresentation,
+    CallEnded,
+    CallStarted,
+    OutgoingEnded,
+    OutgoingJoined,
+    Output,
+    Reached,
+    StrangeContext,
+)
+from ari_app.pbx.places import Kind, place_of, trunk_name
+from ari_app.settings import Settings
+
+__all__ = ["Tracker", "WatchConfig"]
+
+_MEMORY = 10_000
+"""How many ended channels are remembered, so that an event told late or twice raises no ghost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchConfig:
+    """What the tracker must know of the house."""
+
+    country: str
+    inbound_contexts: tuple[str, ...]
+    internal_length: tuple[int, int] = (2, 6)
+    machines: tuple[str, ...] = ()
+    trust_outside: bool = False
+    """A leg answered outside the PBX counts as a person reached."""
+    hold: timedelta = timedelta(seconds=30)
+    """Hung up after this long on hold is lost, not served."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """From textback.toml."""
+        pbx = settings.pbx
+        return cls(
+            country=settings.clinic.country,
+            inbound_contexts=pbx.inbound_contexts,
+            internal_length=pbx.internal_length,
+            machines=pbx.machines,
+            trust_outside=pbx.outside == "trust",
+        )
+
+
+def _matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Does a name match one of these shell patterns; the answers are remembered, names recur."""
+    regexes = [re.compile(fnmatch.translate(pattern)) for pattern in patterns]
+
+    @lru_cache(maxsize=4096)
+    def match(name: str) -> bool:
+        return any(regex.match(name) for regex in regexes)
+
+    return match
+
+
+class Tracker:
+    """Feed it every event in order; it returns what they mean. Told nonsense, it says nothing and never raises."""
+
+    def __init__(self, config: WatchConfig) -> None:
+        self.config = config
+        self.switches: dict[str, str] = {}
+        """Device states as last told."""
+        self.strange_contexts: set[str] = set()
+        self._graph = Graph()
+        self._calls: dict[str, LiveCall] = {}
+        self._legs: dict[str, LiveLeg] = {}
+        self._roots: dict[str, str] = {}
+        """Channel → the inbound call on whose behalf it was made."""
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._internal: set[str] = set()
+        self._inbound = _matcher(config.inbound_contexts)
+        self._machine = _matcher(config.machines)
+        self._out: list[Output] = []
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            ari.ChannelCreated: self._created,
+            ari.ChannelStateChange: self._changed,
+            ari.ChannelDialplan: self._dialplan,
+            ari.ChannelCallerId: self._caller_id,
+            ari.ChannelHangupRequest: self._hangup_request,
+            ari.ChannelDestroyed: self._destroyed,
+            ari.ChannelHold: self._hold,
+            ari.ChannelUnhold: self._unhold,
+            ari.ChannelEnteredBridge: self._entered,
+            ari.ChannelLeftBridge: self._left,
+            ari.BridgeMerged: self._merged,
+            ari.BridgeDestroyed: self._bridge_destroyed,
+            ari.BridgeBlindTransfer: self._blind_transfer,
+            ari.BridgeAttendedTransfer: self._attended_transfer,
+            ari.Dial: self._dial,
+            ari.DeviceStateChanged: self._device_state,
+            ari.Connected: self._connected,
+            ari.Disconnected: self._disconnected,
+            ari.PresentationRead: self._presentation_read,
+        }
+
+    def feed(self, event: ari.Event) -> list[Output]:
+        """What this event means, in the order it happened."""
+        handler = self._handlers.get(type(event))
+        if handler is None:
+            return []
+        self._out = []
+        handler(event)
+        return self._out
+
+    @property
+    def live_calls(self) -> int:
+        """Inbound calls that are up."""
+        return len(self._calls)
+
+    def live_numbers(self) -> frozenset[str]:
+        """E.164 numbers of everybody outside who is on a call now, inbound or outgoing."""
+        numbers = {call.number for call in self._calls.values()} | {leg.number for leg in self._legs.values()}
+        return frozenset(number for number in numbers if number is not None)
+
+    def knows(self, channel_id: str) -> bool:
+        """Is this channel known already, alive or ended."""
+        return channel_id in self._graph.stations or channel_id in self._ended
+
+    # channels
+
+    def _see(self, channel: ari.Channel, at: datetime) -> Station | None:
+        """Take over what an event says of a channel, None for one that has ended."""
+        if channel.id in self._ended:
+            return None
+        new = channel.id not in self._graph.stations
+        station, changed = self._graph.see(channel)
+        if new:
+            self._classify_late(station, channel, ari.Origin(), at)
+        call = self._calls.get(channel.id)
+        if call is not None:
+            call.see(channel)
+            self._ask(call, channel)
+        leg = self._legs.get(channel.id)
+        if leg is not None:
+            leg.see(channel)
+        if channel.variables.get(VMSTATUS) == "SUCCESS":
+            root = self._root(station)
+            if root is not None:
+                root.voicemail_left = True
+        if changed and station.room is not None:
+            self._judge(station, at)
+        return station
+
+    def _created(self, event: ari.ChannelCreated) -> None:
+        channel = event.channel
+        if channel.id in self._ended:
+            return
+        if channel.id not in self._graph.stations:
+            station, _changed = self._graph.see(channel)
+            self._classify(station, channel, event.at)
+        call = self._calls.get(channel.id)
+        if call is not None:
+            call.watched = True
+        self._see(channel, event.at)
+
+    def _classify(self, station: Station, channel: ari.Channel, at: datetime) -> None:
+        """What a channel is, by its state at creation: Ring comes in, anything else is dialled from here."""
+        if station.kind is not Kind.DEVICE:
+            return
+        if self._inbound(channel.context):
+            if channel.state == "Ring":
+                self._start(channel, channel.context, channel.exten, at)
+            elif channel.state != "Up":
+                self._legs[channel.id] = LiveLeg(id=channel.id, started=at, country=self.config.country)
+        elif channel.state == "Ring" and channel.context:
+            self._learn(channel)
+
+    def _learn(self, channel: ari.Channel) -> None:
+        """A context whose callers have outside numbers is a trunk's: if it is not inbound, somebody should know."""
+        low, high = self.config.internal_length
+        number = channel.number
+        if number.isdigit() and low <= len(number) <= high:
+            self._internal.add(channel.context)
+            self.strange_contexts.discard(channel.context)
+        elif channel.context not in self._internal | self.strange_contexts and e164(number, self.config.country) is not None:
+            self.strange_contexts.add(channel.context)
+            self._out.append(StrangeContext(channel.context))
+
+    def _classify_late(self, station: Station, channel: ari.Channel, origin: ari.Origin, at: datetime) -> None:
+        """What a channel is whose creation was not seen. Its context may have moved on since, so its endpoint's counts first."""
+        if station.kind is not Kind.DEVICE or not self._inbound(origin.context or channel.context):
+            return
+        if station.app.startswith(("AppDial", "AppQueue")) or channel.state not in ("Ring", "Up"):
+            started = channel.created or at
+            self._legs[channel.id] = LiveLeg(id=channel.id, started=started, country=self.config.country)
+        else:
+            self._start(channel, origin.context or channel.context, origin.did or channel.exten, channel.created or at)
+
+    def _start(self, channel: ari.Channel, context: str, exten: str, at: datetime) -> None:
+        call = LiveCall(
+            id=channel.id,
+            channel=channel.name,
+            did=exten if exten not in ("", "s") else trunk_name(channel.name),
+            context=context,
+            started=at,
+            country=self.config.country,
+            switches=MappingProxyType(dict(self.switches)),
+        )
+        self._calls[channel.id] = call
+        call.see(channel)
+        if channel.app:
+            call.enter_app(channel.app)
+        self._out.append(CallStarted(call.id, call.number, call.did, call.started))
+
+    def _ask(self, call: LiveCall, channel: ari.Channel) -> None:
+        if call.presented and not call.asked and call.presentation is Presentation.UNKNOWN and NUM_PRES not in channel.variables:
+            call.asked = True
+            self._out.append(AskPresentation(call.id))
+
+    def _changed(self, event: ari.ChannelStateChange) -> None:
+        self._see(event.channel, event.at)
+
+    def _dialplan(self, event: ari.ChannelDialplan) -> None:
+        station = self._see(event.channel, event.at)
+        if station is None:
+            return
+        call = self._calls.get(station.id)
+        if call is not None:
+            if not call.hung_up:
+                call.enter_app(event.channel.app)
+        elif station.kind is Kind.LOCAL:
+            self._judge(station, event.at)
+
+    def _caller_id(self, event: ari.ChannelCallerId) -> None:
+        call = self._calls.get(event.channel.id)
+        if call is not None and not call.presented and event.channel.number and event.presentation is not None:
+            codes = {0x00: Presentation.ALLOWED, 0x20: Presentation.PROHIBITED}
+            call.presentation = codes.get(event.presentation & 0x60, Presentation.UNKNOWN)
+        self._see(event.channel, event.at)
+
+    def _presentation_read(self, event: ari.PresentationRead) -> None:
+        call = self._calls.get(event.channel_id)
+        if call is not None and call.presentation is Presentation.UNKNOWN:
+            call.presentation = presentation_of(event.value)
+
+    def _hangup_request(self, event: ari.ChannelHangupRequest) -> None:
+        self._see(event.channel, event.at)
+        call = self._calls.get(event.channel.id)
+        if call is not None and not event.soft:
+            call.hung_up = True
+
+    def _destroyed(self, event: ari.ChannelDestroyed) -> None:
+        station = self._see(event.channel, event.at)
+        if station is not None:
+            self._gone(station, event.at)
+
+    def _gone(self, station: Station, at: datetime) -> None:
+        self._ended[station.id] = None
+        if len(self._ended) > _MEMORY:
+            self._ended.popitem(last=False)
+        before = [other for other in self._graph.joined(station) if other is not station]
+        self._graph.remove(station.id)
+        call = self._calls.pop(station.id, None)
+        if call is not None:
+            self._out.append(CallEnded(call.finish(at, self.config.hold)))
+        leg = self._legs.pop(station.id, None)
+        if leg is not None:
+            self._out.append(OutgoingEnded(leg.so_far(at)))
+        self._roots.pop(station.id, None)
+        self._judge_all(before, at)
+
+    # bridges
+
+    def _entered(self, event: ari.ChannelEnteredBridge) -> None:
+        station = self._see(event.channel, event.at)
+        if station is None:
+            return
+        self._graph.enter(station, event.bridge)
+        call = self._calls.get(station.id)
+        if call is not None and event.bridge.kind == "holding" and not call.hung_up:
+            if call.joined is not None:
+                call.hand_on(Place.HOLD)
+            call.place = Place.HOLD
+        self._judge(station, event.at)
+
+    def _left(self, event: ari.ChannelLeftBridge) -> None:
+        station = self._see(event.channel, event.at)
+        if station is None:
+            return
+        before = self._graph.joined(station)
+        self._graph.leave(station, event.bridge)
+        call = self._calls.get(station.id)
+        if call is not None and station.room is None:
+            call.left(event.at)
+        self._judge_all(before, event.at)
+
+    def _merged(self, event: ari.BridgeMerged) -> None:
+        self._judge_all(self._graph.merge(event.bridge, event.source), event.at)
+
+    def _bridge_destroyed(self, event: ari.BridgeDestroyed) -> None:
+        for station in self._graph.close(event.bridge):
+            call = self._calls.get(station.id)
+            if call is not None:
+                call.left(event.at)
+
+    def _hold(self, event: ari.ChannelHold) -> None:
+        station = self._see(event.channel, event.at)
+        if station is not None and station.held_since is None:
+            station.held_since = event.at
+            self._judge(station, event.at)
+
+    def _unhold(self, event: ari.ChannelUnhold) -> None:
+        station = self._see(event.channel, event.at)
+        if station is not None:
+            station.held_since = None
+            self._judge(station, event.at)
+
+    def _judge_all(self, stations: Iterable[Station], at: datetime) -> None:
+        done: set[str] = set()
+        for station in stations:
+            if station.id not in done:
+                done.update(self._judge(station, at))
+
+    def _judge(self, start: Station, at: datetime) -> list[str]:
+        """Who among those joined to ``start`` is served, and by whom. Returns the ids looked at."""
+        members = self._graph.joined(start)
+        parties = [
+            one for one in members if one.kind is Kind.DEVICE and one.up and not one.gone and one.room is not None and one.room.mixing
+        ]
+        people = [one for one in parties if one.id not in self._calls and not self._machine(one.name)]
+        for one in members:
+            call = self._calls.get(one.id)
+            if call is not None and not call.hung_up and one.room is not None and one.room.mixing:
+                self._judge_call(call, members, parties, people, at)
+            leg = self._legs.get(one.id)
+            if leg is not None and leg.joined is None and one in people and any(other.id not in self._legs for other in people):
+                leg.joined = at
+                self._out.append(OutgoingJoined(leg.so_far()))
+        return [one.id for one in members]
+
+    def _judge_call(self, call: LiveCall, members: list[Station], parties: list[Station], people: list[Station], at: datetime) -> None:
+        if people:
+            by = AnsweredBy.OUTSIDE if all(one.id in self._legs for one in people) else AnsweredBy.EXTENSION
+            held = [one.held_since for one in people if one.held_since is not None]
+            call.join(at, by, max(held) if len(held) == len(people) else None)
+            if not call.told and (by is AnsweredBy.EXTENSION or self.config.trust_outside):
+                call.told = True
+                self._out.append(Reached(call.id, call.number, at))
+            return
+        if any(self._machine(one.name) for one in parties):
+            call.machine = Place.FAX
+        elif len(parties) <= 1:
+            call.alone(at)
+        for one in members:
+            place = place_of(one.app) if one.kind is Kind.LOCAL and one.room is None else None
+            if place is not None and place is not call.place:
+                call.go(place)
+
+    # handing on, dialling
+
+    def _calls_among(self, stations: Iterable[Station]) -> list[LiveCall]:
+        return [self._calls[one.id] for one in stations if one.id in self._calls]
+
+    def _members(self, channels: Iterable[ari.Channel | None], bridges: Iterable[ari.Bridge | None]) -> list[Station]:
+        """Everybody joined to these channels and bridges."""
+        ids = [channel.id for channel in channels if channel] + [member for bridge in bridges if bridge for member in bridge.channels]
+        found: dict[str, Station] = {}
+        for identity in ids:
+            station = self._graph.stations.get(identity)
+            if station is not None and identity not in found:
+                found.update((one.id, one) for one in self._graph.joined(station))
+        return list(found.values())
+
+    def _blind_transfer(self, event: ari.BridgeBlindTransfer) -> None:
+        self._transfer([event.channel], [event.channel, event.transferee], [event.bridge], event.success, event.at)
+
+    def _attended_transfer(self, event: ari.BridgeAttendedTransfer) -> None:
+        self._transfer(event.legs, [*event.legs, event.transferee], event.bridges, event.success, event.at)
+
+    def _transfer(
+        self,
+        leaving: Iterable[ari.Channel],
+        involved: Iterable[ari.Channel | None],
+        bridges: Iterable[ari.Bridge | None],
+        success: bool,
+        at: datetime,
+    ) -> None:
+        if not success:
+            return
+        members = self._members(involved, bridges)
+        for channel in leaving:
+            station = self._see(channel, at)
+            if station is not None and station.id not in self._calls:
+                station.gone = True
+        for call in self._calls_among(members):
+            call.hand_on(Place.TRANSFER)
+        self._judge_all(members, at)
+
+    def _root(self, station: Station) -> LiveCall | None:
+        """The inbound call this channel is, or was made for."""
+        half = self._graph.half(station)
+        for identity in (station.id, half.id if half else None):
+            if identity is not None:
+                root = self._calls.get(identity) or self._calls.get(self._roots.get(identity, ""))
+                if root is not None:
+                    return root
+        return None
+
+    def _dial(self, event: ari.Dial) -> None:
+        peer = self._see(event.peer, event.at)
+        caller = self._see(event.caller, event.at) if event.caller else None
+        if peer is None:
+            return
+        leg = self._legs.get(peer.id)
+        if leg is not None and event.dialstring:
+            leg.dialstring = event.dialstring
+        root = self._root(caller) if caller else None
+        if root is None or caller is None:
+            return
+        half = self._graph.half(peer)
+        for made in (peer, half):
+            if made is not None:
+                self._roots[made.id] = root.id
+        if caller.id == root.id and not event.status and not root.hung_up and place_of(caller.app) is None:
+            root.go(Place.RING)
+
+    # what is not a call
+
+    def _device_state(self, event: ari.DeviceStateChanged) -> None:
+        self.switches[event.name] = event.state
+
+    def _disconnected(self, _event: ari.Disconnected) -> None:
+        for call in self._calls.values():
+            call.gap = True
+
+    def _connected(self, event: ari.Connected) -> None:
+        """Settle what ended unseen, take up what is there now."""
+        self._disconnected(ari.Disconnected(event.at, ""))
+        self.switches.update(event.snapshot.device_states)
+        channels = [channel for channel in event.snapshot.channels if channel.id not in self._ended]
+        new = [channel for channel in channels if channel.id not in self._graph.stations]
+        for station in self._graph.reset(channels, event.snapshot.bridges):
+            self._gone(station, event.at)
+        for channel in new:
+            origin = event.snapshot.origins.get(channel.id, ari.Origin())
+            self._classify_late(self._graph.stations[channel.id], channel, origin, event.at)
+        for channel in channels:
+            self._see(channel, event.at)
+        self._judge_all([self._graph.stations[channel.id] for channel in channels], event.at)

@@ -1,0 +1,173 @@
+"""One call while it is up: what was seen of it, and what that comes to when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ari_app.model import AnsweredBy, Call, Outcome, OutgoingCall, Presentation, Reached
+from ari_app.numbers import e164
+from ari_app.pbx.events import Channel
+from ari_app.pbx.places import dialled_number, place_of
+
+__all__ = ["LiveCall", "LiveLeg", "presentation_of"]
+
+NUM_PRES = "CALLERID(num-pres)"
+VMSTATUS = "VMSTATUS"
+
+
+def presentation_of(value: str | None) -> Presentation:
+    """Presentation from CALLERID(num-pres): "allowed…", "prohib…", "unavailable" or unknown."""
+    text = (value or "").lower()
+    if text.startswith("prohib"):
+        return Presentation.PROHIBITED
+    return Presentation.ALLOWED if text.startswith("allowed") else Presentation.UNKNOWN
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class LiveCall:
+    """An inbound call that is up."""
+
+    id: str
+    channel: str
+    did: str
+    context: str
+    started: datetime
+    country: str
+    switches: Mapping[str, str]
+    presented: str = ""
+    presentation: Presentation = Presentation.UNKNOWN
+    watched: bool = False
+    """Its first event was seen."""
+    gap: bool = False
+    """We were deaf for a part of it."""
+    place: Reached = Reached.NONE
+    machine: Reached | None = None
+    joined: datetime | None = None
+    by: AnsweredBy | None = None
+    handed: Reached | None = None
+    """How it was handed on, until it is joined to somebody again."""
+    waiting_since: datetime | None = None
+    """Since when the person who had answered leaves the caller alone: on hold, or away."""
+    waiting_until: datetime | None = None
+    hung_up: bool = False
+    """The caller asked for the end: whatever the PBX tears down after that is no news."""
+    voicemail_left: bool = False
+    told: bool = False
+    """A person was joined, and that was said."""
+    asked: bool = False
+    _number: str | None = field(default=None, init=False)
+
+    @property
+    def number(self) -> str | None:
+        """The caller's number in E.164."""
+        if self._number is None and self.presented:
+            self._number = e164(self.presented, self.country)
+        return self._number
+
+    def see(self, channel: Channel) -> None:
+        """Take over the caller's number and its presentation: the first ones seen stay, a dialplan may rewrite them later."""
+        if not self.presented and channel.number:
+            self.presented = channel.number
+        if self.presentation is Presentation.UNKNOWN and self.presented:
+            self.presentation = presentation_of(channel.variables.get(NUM_PRES))
+
+    def enter_app(self, app: str) -> None:
+        """The caller's own channel is in this application now."""
+        place = place_of(app)
+        if place is not None:
+            self.go(place)
+        elif app.lower() == "playback" and self.place is Reached.NONE:
+            self.place = Reached.MENU
+
+    def go(self, place: Reached) -> None:
+        """The caller is somewhere else now."""
+        self.place = place
+        self.waiting_since = self.waiting_until = None
+        if place in (Reached.FAX, Reached.REMOTE):
+            self.machine = place
+
+    def join(self, at: datetime, by: AnsweredBy, held_since: datetime | None) -> None:
+        """A person hears the caller, or has put the caller on hold since ``held_since``."""
+        if self.joined is None:
+            self.joined = at
+        if self.by is not AnsweredBy.EXTENSION:
+            self.by = by
+        self.waiting_until = None
+        if held_since is None:
+            self.handed = self.waiting_since = None
+        elif self.waiting_since is None:
+            self.waiting_since = held_since
+
+    def alone(self, at: datetime) -> None:
+        """In a bridge where nobody is any more."""
+        self.waiting_until = None
+        if self.joined is not None and self.waiting_since is None:
+            self.waiting_since = at
+
+    def left(self, at: datetime) -> None:
+        """Out of its bridge."""
+        if self.waiting_since is not None and self.waiting_until is None:
+            self.waiting_until = at
+
+    def hand_on(self, how: Reached) -> None:
+        """Transferred or parked. Only somebody who had been served can be handed on."""
+        if self.joined is not None:
+            self.handed = how
+
+    def finish(self, ended: datetime, hold: timedelta) -> Call:
+        """What the call came to. ``hold``: how long on hold counts as given up."""
+        ended = max(ended, self.started)
+        held = self.waiting_since is not None and (self.waiting_until or ended) - self.waiting_since >= hold
+        lost = self.handed or (Reached.HOLD if held else None)
+        if self.joined is not None and lost is None:
+            outcome = Outcome.ANSWERED
+        else:
+            outcome = Outcome.MISSED if self.watched and not self.gap else Outcome.UNSEEN
+        return Call(
+            id=self.id,
+            started=self.started,
+            ended=ended,
+            presented=self.presented,
+            caller=self.number,
+            presentation=self.presentation,
+            did=self.did,
+            context=self.context,
+            channel=self.channel,
+            outcome=outcome,
+            answered_by=self.by if outcome is Outcome.ANSWERED else None,
+            reached=self.machine or lost or self.place,
+            rang=max(0.0, ((self.joined or ended) - self.started).total_seconds()),
+            caller_hung_up=self.hung_up,
+            voicemail_left=self.voicemail_left,
+            handed_on=lost is not None,
+            machine=self.machine is not None,
+            switches=self.switches,
+        )
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class LiveLeg:
+    """An outgoing leg on a trunk."""
+
+    id: str
+    started: datetime
+    country: str
+    dialstring: str = ""
+    leg_number: str = ""
+    joined: datetime | None = None
+
+    def see(self, channel: Channel) -> None:
+        """The dialled number as the leg's own caller number, where Dial's dial string is not known."""
+        if not self.leg_number and channel.number:
+            self.leg_number = channel.number
+
+    @property
+    def number(self) -> str | None:
+        """The number dialled, in E.164."""
+        return dialled_number(self.dialstring, self.leg_number, self.country)
+
+    def so_far(self, ended: datetime | None = None) -> OutgoingCall:
+        """The leg as an outgoing call."""
+        return OutgoingCall(id=self.id, started=self.started, joined=self.joined, ended=ended, number=self.number)

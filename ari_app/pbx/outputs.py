@@ -1,0 +1,67 @@
+"""What the tracker tells: calls that start, are answered and end, and the few things it cannot see by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ari_app.model import Call, OutgoingCall
+
+__all__ = ["AskPresentation", "CallEnded", "CallStarted", "OutgoingEnded", "OutgoingJoined", "Output", "Reached", "StrangeContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """An inbound call is there. ``number`` is E.164, None while no dialable one is known."""
+
+    id: str
+    number: str | None
+    did: str
+    started: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An inbound call was joined to a person for the first time; it is still up."""
+
+    call_id: str
+    number: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """An inbound call is over. Said exactly once for each call."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingJoined:
+    """A call to the outside was joined to somebody inside; it is still up."""
+
+    call: OutgoingCall
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEnded:
+    """A call to the outside is over, joined or not."""
+
+    call: OutgoingCall
+
+
+@dataclass(frozen=True, slots=True)
+class AskPresentation:
+    """The events do not carry CALLERID(num-pres): read it over REST and feed it back as PresentationRead."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StrangeContext:
+    """A call from an outside number came in on a context that is not inbound. Said once for each context."""
+
+    context: str
+
+
+Output = CallStarted | Reached | CallEnded | OutgoingJoined | OutgoingEnded | AskPresentation | StrangeContext
