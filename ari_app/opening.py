@@ -14,7 +14,7 @@ before UNTIL: in between, the dialplan sees the new answer with the old limit, n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -44,6 +44,10 @@ _RETRY = 5.0
 class Timetable(Protocol):
     """What is asked of the policy."""
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of all lines, "main" among them."""
+
     def opening(self, line: str, at: datetime, switches: Mapping[str, str]) -> Opening:
         """Is this line open at this instant."""
 
@@ -72,10 +76,7 @@ def answer(opening: Opening, now: datetime) -> Answer:
 
 
 class OpeningPush:
-    """Keeps the globals right while ``run()`` runs.
-
-    ``switches`` gives the device states of the night switches, by name; ``lines`` the names of the [[line]] tables.
-    """
+    """Keeps the globals right while ``run()`` runs. ``switches`` gives the device states of the night switches, by name."""
 
     def __init__(
         self,
@@ -83,14 +84,12 @@ class OpeningPush:
         ari: Globals,
         clock: Clock,
         switches: Callable[[], Mapping[str, str]],
-        *,
-        lines: Iterable[str],
     ) -> None:
         self._policy = policy
         self._ari = ari
         self._clock = clock
         self._switches = switches
-        self._suffixes = {MAIN_LINE: ""} | {line: f"_{line}" for line in lines}
+        self._suffixes = {line: "" if line == MAIN_LINE else f"_{line}" for line in policy.lines}
         self._pushed: dict[str, Answer] = {}
         self._connected = False
         self._wake = asyncio.Event()
