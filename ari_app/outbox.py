@@ -1,0 +1,199 @@
+"""One task for everything that is due: it takes queued texts from the store to the modems that are ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from ari_app.clock import Clock
+from ari_app.errors import StoreError
+from ari_app.model import Call, Decision, Known, MessageKind
+from ari_app.threads import Store
+from ari_app.threads.sending import Agenda, Claimed, Due, PartToSend
+from modem.types import Bearer, NotSent, Refused, SendResult, Unknown
+
+__all__ = ["Outbox"]
+
+_LOOK_AGAIN = 5.0
+"""Seconds after which rows that wait for a modem, a live call or the PBX are looked at even if nobody said ``wake``."""
+_STORE_WAIT = (0.5, 10.0)
+DRAIN = timedelta(seconds=20)
+"""How long a part already on its way may take to get its result when the service stops."""
+
+log = structlog.get_logger(__name__)
+
+
+class Outbox:
+    """Sends what is due, one text in flight per bearer and per number, people's texts first.
+
+    ``decide`` decides automatic texts again at their time (pure, runs in the store's transaction). ``live``: numbers with a call up;
+    their automatic texts wait. ``held``: automatic texts wait altogether (the PBX is not connected). Call ``wake`` when something was
+    queued, a bearer became ready, or what ``live`` and ``held`` say has changed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bearers: Sequence[Bearer],
+        decide: Callable[[Call, Known, datetime], Decision],
+        clock: Clock,
+        *,
+        live: Callable[[], frozenset[str]],
+        held: Callable[[], bool],
+        drain: timedelta = DRAIN,
+    ) -> None:
+        self._store = store
+        self._bearers = list(bearers)
+        self._decide = decide
+        self._clock = clock
+        self._live = live
+        self._held = held
+        self._drain = drain
+        self._wake = asyncio.Event()
+        self._busy: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A part that may be leaving at that moment gets its result first, within ``drain``."""
+        self._stopping = False
+        waits = _STORE_WAIT[0]
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    pause = await self._turn()
+                    waits = _STORE_WAIT[0]
+                except StoreError as error:
+                    log.error("outbox_store_failed", what=error.what, fix=error.fix)  # noqa: TRY400  (a disk's fault needs no traceback)
+                    pause, waits = waits, min(waits * 2, _STORE_WAIT[1])
+                if pause > 0:
+                    await self._sleep(pause)
+        finally:
+            await self._finish()
+
+    async def _turn(self) -> float:
+        """Start what may start; seconds until the next look."""
+        idle = [bearer for bearer in self._bearers if bearer.ready and bearer.name not in self._busy]
+        agenda = await self._look(idle)
+        if agenda.overdue:
+            await self._store.expire()
+        for due in agenda.due:
+            bearer = next((bearer for bearer in idle if due.modem in (None, bearer.name) or due.modem not in self._names()), None)
+            if bearer is None:
+                continue
+            claimed = await self._claim(due, bearer)
+            if claimed is not None:
+                idle.remove(bearer)
+                self._bearers.remove(bearer)
+                self._bearers.append(bearer)  # the one that rested longest takes the next text
+                self._carry(bearer, claimed)
+        if agenda.due and idle:
+            return 0.0
+        if agenda.next_at is None:
+            return _LOOK_AGAIN
+        return min(max((agenda.next_at - self._clock.now()).total_seconds(), 0.0), _LOOK_AGAIN)
+
+    async def _look(self, idle: Sequence[Bearer]) -> Agenda:
+        return await self._store.agenda(
+            ready=[bearer.name for bearer in idle], known_modems=self._names(), live=self._live(), held=self._held()
+        )
+
+    def _names(self) -> list[str]:
+        return [bearer.name for bearer in self._bearers]
+
+    async def _sleep(self, seconds: float) -> None:
+        woken = asyncio.ensure_future(self._wake.wait())
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((woken, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (woken, timer):
+                task.cancel()
+            await asyncio.gather(woken, timer, return_exceptions=True)
+
+    async def _claim(self, due: Due, bearer: Bearer) -> Claimed | None:
+        live = due.kind is MessageKind.AUTO and due.number in self._live()
+        try:
+            return await self._store.claim(due.id, self._decide, bearer.split, live=live)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.error("text_unclaimable", message=due.id, error=type(error).__name__)  # noqa: TRY400  (a traceback may hold its text)
+            await self._store.fail(due.id, "internal", f"it could not be prepared: {type(error).__name__}")
+            return None
+
+    def _carry(self, bearer: Bearer, claimed: Claimed) -> None:
+        task = asyncio.create_task(self._send(bearer, claimed), name=f"outbox-{bearer.name}")
+        self._busy[bearer.name] = task
+        task.add_done_callback(lambda _: self._done(bearer.name))
+
+    def _done(self, name: str) -> None:
+        del self._busy[name]
+        self._wake.set()
+
+    async def _send(self, bearer: Bearer, claimed: Claimed) -> None:
+        for part in claimed.parts:
+            if not await self._send_part(bearer, claimed, part):
+                return
+
+    async def _send_part(self, bearer: Bearer, claimed: Claimed, part: PartToSend) -> bool:
+        begun: asyncio.Future[int | None] | None = None
+
+        async def commit() -> bool:
+            nonlocal begun
+            if self._stopping:
+                return False
+            begun = asyncio.ensure_future(self._store.begin_attempt(part.id, modem=bearer.name))
+            return await asyncio.shield(begun) is not None
+
+        result: SendResult
+        try:
+            result = await bearer.send(part.submit, commit)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001  (one bad text or bearer must not stop the others)
+            log.warning("send_failed", message=claimed.id, modem=bearer.name, error=type(error).__name__)
+            result = NotSent(type(error).__name__) if begun is None else Unknown(f"sending was interrupted: {type(error).__name__}")
+        attempt = await self._begun(begun)
+        return await self._settle(bearer, claimed, attempt, result)
+
+    async def _begun(self, begun: asyncio.Future[int | None] | None) -> int | None:
+        """The attempt, once its commit is through: the bearer may have given up while it was on the way."""
+        if begun is None:
+            return None
+        try:
+            return await begun
+        except StoreError:
+            return None
+
+    async def _settle(self, bearer: Bearer, claimed: Claimed, attempt: int | None, result: SendResult) -> bool:
+        """Write a result, for as long as it takes: forgetting it would leave the text unknown."""
+        wait = _STORE_WAIT[0]
+        while True:
+            try:
+                if attempt is not None:
+                    return await self._store.finish_attempt(attempt, bearer.name, result)
+                await self._store.release(claimed.id, result if isinstance(result, NotSent | Refused) else NotSent("called off"))
+            except StoreError as error:
+                log.error("result_not_stored", message=claimed.id, what=error.what, fix=error.fix)  # noqa: TRY400  (as above)
+                await self._clock.sleep(wait)
+                wait = min(wait * 2, _STORE_WAIT[1])
+            else:
+                return False
+
+    async def _finish(self) -> None:
+        """No new attempt from here on; what is between PDU and result may still get its result."""
+        self._stopping = True
+        tasks = list(self._busy.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=self._drain.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,182 @@
+"""Calls into the store: call, thread, decision and queued text in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ari_app.events import CallChanged, MessageChanged
+from ari_app.model import (
+    REPLIES,
+    AnsweredBy,
+    Call,
+    Decision,
+    DecisionKind,
+    Known,
+    MessageKind,
+    MessageState,
+    Outcome,
+    OutgoingCall,
+    Presentation,
+    Reason,
+)
+from ari_app.threads import people
+from ari_app.threads.database import Transaction
+from ari_app.threads.known import gather, known_person
+from ari_app.threads.rows import call_columns, stamp, stamp_or_none
+
+__all__ = ["AUTO_LIFE", "Recorded", "note_outgoing", "note_reached", "number_of", "record_call", "write_decision"]
+
+AUTO_LIFE = timedelta(hours=2)
+"""How long an automatic text waits when its decision does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A call as it now stands. ``new`` False: it was recorded before, nothing was changed."""
+
+    call: str
+    thread: int
+    message: int | None
+    kind: DecisionKind
+    reason: Reason
+    due: str | None
+    new: bool
+
+
+def number_of(call: Call) -> str | None:
+    """The number a call is filed under: None when the caller withheld it, even where the trunk told it all the same."""
+    return None if call.presentation is Presentation.PROHIBITED else call.caller
+
+
+def record_call(
+    tx: Transaction, call: Call, decide: Callable[[Known], Decision], *, line: str, now: datetime, live: bool = False
+) -> Recorded:
+    """File one finished call with what it comes to. Recorded once: a second time changes nothing."""
+    known_row = tx.one(
+        "SELECT c.thread, c.decision, c.reason, c.due, m.id AS message FROM call c LEFT JOIN message m ON m.call = c.id WHERE c.id = ?",
+        (call.id,),
+    )
+    if known_row is not None:
+        return Recorded(
+            call.id,
+            known_row["thread"],
+            known_row["message"],
+            DecisionKind(known_row["decision"]),
+            Reason(known_row["reason"]),
+            known_row["due"],
+            new=False,
+        )
+    number = number_of(call)
+    decision = decide(gather(tx, call=call.id, number=number, line=line, ended=call.ended, now=now, live=live))
+    texts = decision.kind is not DecisionKind.SILENCE
+    if texts and (number is None or decision.reason not in REPLIES or not decision.text):
+        raise ValueError(f"call {call.id}: the decision to text ({decision.reason.value}) lacks number or text")
+    waits = _to_answer(call, decision)
+    fresh = people.TO_ANSWER if waits else people.ANSWERED if call.outcome is Outcome.ANSWERED else people.DONE
+    thread = people.open_thread(tx, line, number, fresh, now)
+    if waits:
+        people.mark(tx, thread, people.TO_ANSWER)
+    kind = DecisionKind.PENDING if texts else DecisionKind.SILENCE
+    due = stamp(decision.due or now) if texts else None
+    tx.insert(
+        "call",
+        {
+            **call_columns(call),
+            "thread": thread,
+            "to_answer": int(waits),
+            "line": line,
+            **_decision_columns(decision, kind, now),
+            "due": due,
+        },
+    )
+    message = _queue(tx, call, decision, thread=thread, number=number, now=now) if texts and number else None
+    if call.outcome is Outcome.ANSWERED and call.answered_by is AnsweredBy.EXTENSION and not call.machine:
+        joined = call.started + timedelta(seconds=call.rang)
+        if call.caller:
+            note_reached(tx, call.id, call.caller, joined)
+        if not waits:
+            _settle(tx, thread, joined)
+    tx.notify(CallChanged(call.id))
+    return Recorded(call.id, thread, message, kind, decision.reason, due, new=True)
+
+
+def _to_answer(call: Call, decision: Decision) -> bool:
+    """Does somebody here still owe this caller an answer. In doubt yes: a listed call harms nobody, a forgotten one does."""
+    if decision.reason in (Reason.INTERNAL, Reason.MACHINE):
+        return False
+    if call.outcome is not Outcome.ANSWERED or call.handed_on:
+        return True
+    return call.answered_by is AnsweredBy.OUTSIDE and decision.detail.get("outside") != "trust"
+
+
+def _settle(tx: Transaction, thread: int, joined: datetime) -> None:
+    """A person spoke with the caller: what was missed before that is answered, unless a text of theirs waits."""
+    later = tx.one("SELECT 1 FROM call WHERE thread = ? AND to_answer AND ended > ?", (thread, stamp(joined)))
+    waiting = tx.one("SELECT 1 FROM thread WHERE id = ? AND state = 'to_answer' AND NOT text_waits", (thread,))
+    if waiting is not None and later is None:
+        people.mark(tx, thread, people.ANSWERED)
+
+
+def _decision_columns(decision: Decision, kind: DecisionKind, now: datetime) -> dict[str, Any]:
+    return {
+        "decision": kind.value,
+        "reason": decision.reason.value,
+        "open": int(decision.open),
+        "detail": json.dumps(dict(decision.detail), ensure_ascii=False),
+        "language": decision.language,
+        "language_from": decision.language_from,
+        "trigger": decision.trigger.value if decision.trigger else None,
+        "decided": stamp(now),
+    }
+
+
+def _queue(tx: Transaction, call: Call, decision: Decision, *, thread: int, number: str, now: datetime) -> int:
+    due = decision.due or now
+    message = tx.insert(
+        "message",
+        {
+            "thread": thread,
+            "direction": "out",
+            "kind": MessageKind.AUTO.value,
+            "text": decision.text,
+            "state": MessageState.QUEUED.value,
+            "at": stamp(now),
+            "act": f"call:{call.id}",
+            "call": call.id,
+            "language": decision.language,
+            "modem": decision.modem,
+            "due": stamp(due),
+            "expires": stamp(decision.expires or due + AUTO_LIFE),
+            "stranger": int(not known_person(tx, number)),
+        },
+    )
+    tx.notify(MessageChanged(message, thread))
+    return message
+
+
+def write_decision(tx: Transaction, call: str, decision: Decision, kind: DecisionKind, now: datetime) -> None:
+    """Rewrite what a call came to, when it is decided again."""
+    columns = _decision_columns(decision, kind, now)
+    columns["due"] = stamp_or_none(decision.due) if kind is DecisionKind.PENDING else None
+    names = ", ".join(f"{name} = :{name}" for name in columns)
+    tx.run(f"UPDATE call SET {names} WHERE id = :id", {**columns, "id": call})  # noqa: S608  (names are our own)
+    tx.notify(CallChanged(call))
+
+
+def note_outgoing(tx: Transaction, call: OutgoingCall) -> None:
+    """An outgoing call was joined, or ended. What was known of it before stays."""
+    tx.run(
+        """INSERT INTO outgoing (id, number, started, joined, ended) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET number = coalesce(excluded.number, number), joined = coalesce(joined, excluded.joined),
+            ended = coalesce(excluded.ended, ended)""",
+        (call.id, call.number, stamp(call.started), stamp_or_none(call.joined), stamp_or_none(call.ended)),
+    )
+
+
+def note_reached(tx: Transaction, call: str, number: str, at: datetime) -> None:
+    """The caller was joined to a person on this inbound call. The first time counts."""
+    tx.run("INSERT INTO reached (call, number, at) VALUES (?, ?, ?) ON CONFLICT (call) DO NOTHING", (call, number, stamp(at)))

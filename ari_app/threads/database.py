@@ -1,0 +1,268 @@
+"""One thread owns the only connection that writes; reads go over read-only connections beside it.
+
+Every write is one ``BEGIN IMMEDIATE`` transaction, durable when it returns (WAL, ``synchronous=FULL``). Notices collected in it
+leave after its commit, on the event loop, before its caller goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future as ThreadFuture
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from ari_app.errors import StoreClosedError, StoreError
+from ari_app.events import Notice
+from ari_app.threads import migrations, place
+
+__all__ = ["Database", "Params", "Reader", "Transaction"]
+
+_T = TypeVar("_T")
+Params = Sequence[object] | dict[str, Any]
+_BUSY_MS = 5000
+_READERS = 2
+
+log = structlog.get_logger(__name__)
+
+
+class Reader:
+    """A connection seen as questions."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def one(self, sql: str, params: Params = ()) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self.connection.execute(sql, params).fetchone()
+        return row
+
+    def all(self, sql: str, params: Params = ()) -> list[sqlite3.Row]:
+        return self.connection.execute(sql, params).fetchall()
+
+    def value(self, sql: str, params: Params = ()) -> Any:
+        """First column of the first row, None when there is none."""
+        row = self.one(sql, params)
+        return None if row is None else row[0]
+
+
+class Transaction(Reader):
+    """One write under way: questions, changes, and the notices that leave once it is committed."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.notices: list[Notice] = []
+
+    def run(self, sql: str, params: Params = ()) -> int:
+        """Change rows; how many."""
+        return self.connection.execute(sql, params).rowcount
+
+    def insert(self, table: str, columns: dict[str, Any]) -> int:
+        """A new row; its rowid. ``table`` and the keys are names from our own code."""
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        cursor = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))  # noqa: S608
+        return cursor.lastrowid or 0
+
+    def notify(self, notice: Notice) -> None:
+        """Once per transaction, however often it is said."""
+        if notice not in self.notices:
+            self.notices.append(notice)
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Callable[[Transaction], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+
+
+class Database:
+    """The file, opened. ``read_only``: no lock, no writer, and the file must be there."""
+
+    def __init__(self, path: Path, *, on_notices: Callable[[tuple[Notice, ...]], None] | None = None, read_only: bool = False) -> None:
+        self.path = path.resolve()
+        self._on_notices = on_notices
+        self._read_only = read_only
+        self._lock = place.Lock(self.path)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._closed: asyncio.Future[None] | None = None
+
+    async def open(self) -> None:
+        """Lock, check, migrate. Raises StoreLockedError when another process writes, StoreError when the file cannot be used."""
+        loop = asyncio.get_running_loop()
+        if self._read_only:
+            await loop.run_in_executor(None, self._look)
+        else:
+            opened: ThreadFuture[None] = ThreadFuture()
+            self._writer = threading.Thread(target=self._write_all, args=(opened,), name="store-writer", daemon=True)
+            self._writer.start()
+            await asyncio.wrap_future(opened)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-reader")
+
+    async def write(self, work: Callable[[Transaction], _T]) -> _T:
+        """Run ``work`` in one transaction on the writer thread. An exception of ``work`` rolls it back and is raised here.
+
+        Cancelling the caller does not undo it. Raises StoreClosedError after ``close``, StoreError when the disk is full or failing.
+        """
+        if self._readers is None or self._closed is not None:
+            raise StoreClosedError("the store is closed")
+        if self._writer is None:
+            raise StoreError("the store was opened for reading only")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_T] = loop.create_future()
+        self._jobs.put(_Job(work, loop, future))
+        return await future
+
+    async def read(self, work: Callable[[Reader], _T]) -> _T:
+        """Run ``work`` over a read-only connection: one consistent view of the file, beside the writer."""
+        if self._readers is None or self._closed is not None:
+            raise StoreClosedError("the store is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_one, work)
+
+    async def close(self) -> None:
+        """Finish what was asked before, then let go of file and lock. Idempotent; later calls wait for the first."""
+        loop = asyncio.get_running_loop()
+        if self._closed is None:
+            self._closed = loop.create_future()
+            self._jobs.put(None)
+            await loop.run_in_executor(None, self._end)
+            self._closed.set_result(None)
+        await asyncio.shield(self._closed)
+
+    def _end(self) -> None:
+        if self._readers is not None:
+            self._readers.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()
+        if self._writer is not None:
+            self._writer.join()
+
+    def _look(self) -> None:
+        if not self.path.exists():
+            raise StoreError(f"there is no store at {self.path}", "start the service once, or set store.path")
+        connection = self._reading()
+        try:
+            if not migrations.check(connection):
+                raise StoreError("the store was written by an older textback", "start the service once: it brings the store up to date")
+        except sqlite3.DatabaseError as error:
+            raise _unusable(self.path, error) from error
+        finally:
+            connection.close()
+
+    def _reading(self) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+            connection.row_factory = sqlite3.Row
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            connection.execute("PRAGMA query_only=ON")
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+        return connection
+
+    def _read_one(self, work: Callable[[Reader], _T]) -> _T:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._reading()
+            self._connections.append(connection)
+        connection.execute("BEGIN")
+        try:
+            return work(Reader(connection))
+        finally:
+            connection.execute("ROLLBACK")
+
+    def _write_all(self, opened: ThreadFuture[None]) -> None:
+        try:
+            self._lock.take()
+            connection = self._writing()
+        except BaseException as error:  # noqa: BLE001  (handed to the caller of open)
+            self._lock.release()
+            opened.set_exception(error)
+            return
+        opened.set_result(None)
+        try:
+            while (job := self._jobs.get()) is not None:
+                self._write_one(connection, job)
+        finally:
+            connection.close()
+            self._lock.release()
+
+    def _writing(self) -> sqlite3.Connection:
+        place.make(self.path)
+        try:
+            connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            self._sound(connection)
+            migrations.migrate(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise _unusable(self.path, error) from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _sound(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise StoreError(f"the store {self.path} is damaged: {found}", "restore it from a backup; the damaged file was left as it is")
+
+    def _write_one(self, connection: sqlite3.Connection, job: _Job) -> None:
+        transaction = Transaction(connection)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = job.work(transaction)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            failed = StoreError(f"cannot write the store ({error})", f"free space on the disk of {self.path}, or mend it")
+            failed.__cause__ = error
+            self._hand(job, (), None, failed)
+        except BaseException as error:  # noqa: BLE001  (handed to the caller of write)
+            self._hand(job, (), None, error)
+        else:
+            self._hand(job, tuple(transaction.notices), result, None)
+
+    def _hand(self, job: _Job, notices: tuple[Notice, ...], result: Any, error: BaseException | None) -> None:
+        def deliver() -> None:
+            if notices and self._on_notices is not None:
+                try:
+                    self._on_notices(notices)
+                except Exception:
+                    log.exception("notices_failed", notices=len(notices))
+            if job.future.done():
+                return
+            if error is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(error)
+
+        try:
+            job.loop.call_soon_threadsafe(deliver)
+        except RuntimeError:
+            log.warning("store_result_unread")  # the loop ended first; what was committed is committed
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(f"cannot use the store {path} ({error})", "see that it is textback's file and readable, or restore it from a backup")

@@ -1,0 +1,92 @@
+"""What the store knows of a caller when a call is decided (``model.Known``), gathered in the deciding transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from ari_app.model import Known
+from ari_app.threads.database import Reader
+from ari_app.threads.rows import moment, stamp
+
+__all__ = ["BURST_WINDOW", "DAY", "gather", "known_person"]
+
+BURST_WINDOW = timedelta(minutes=10)
+DAY = timedelta(hours=24)
+
+# "Went or may have gone" begins with the claim, before the first attempt: two modems may decide for one number at the same time.
+
+
+def known_person(reader: Reader, number: str) -> bool:
+    """Named, or has written or been written to by a person."""
+    return bool(
+        reader.value(
+            """SELECT EXISTS (SELECT 1 FROM contact WHERE number = :number AND name IS NOT NULL)
+                OR EXISTS (SELECT 1 FROM message m JOIN thread t ON t.id = m.thread
+                    WHERE t.number = :number AND NOT m.automatic
+                    AND (m.kind = 'caller' OR (m.kind = 'staff' AND m.state NOT IN ('cancelled', 'expired'))))""",
+            {"number": number},
+        )
+    )
+
+
+def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: datetime, now: datetime, live: bool) -> Known:
+    """Everything known of ``number`` at ``now``, this call's own row and text left out."""
+    totals = {"call": call, "day": stamp(now - DAY), "burst": stamp(now - BURST_WINDOW)}
+    all_today = reader.value(
+        """SELECT count(*) FROM message m WHERE m.kind IN ('auto', 'notice') AND m.claimed >= :day
+            AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call""",
+        totals,
+    )
+    burst = reader.value(
+        """SELECT (SELECT count(*) FROM message m WHERE m.kind = 'auto' AND m.stranger AND m.claimed >= :burst
+                AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call)
+            + (SELECT count(*) FROM message m WHERE m.kind = 'auto' AND m.stranger AND m.state = 'queued' AND m.went IS NULL
+                AND m.at >= :burst AND m.call IS NOT :call)""",
+        totals,
+    )
+    if number is None:
+        return Known(number=None, all_today=all_today, burst=burst, live=live)
+    about = {**totals, "number": number, "line": line, "ended": stamp(ended)}
+    contact = reader.one("SELECT * FROM contact WHERE number = :number", about)
+    last_auto = reader.one(
+        """SELECT coalesce(m.went, m.claimed) AS at, m.call FROM message m JOIN thread t ON t.id = m.thread
+            WHERE t.number = :number AND m.kind = 'auto' AND m.call IS NOT :call
+            AND (m.state = 'sending' OR (m.went IS NOT NULL AND m.state NOT IN ('failed', 'cancelled'))) ORDER BY at DESC LIMIT 1""",
+        about,
+    )
+    auto_today = reader.value(
+        """SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE t.number = :number
+            AND m.kind IN ('auto', 'notice') AND m.claimed >= :day
+            AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call""",
+        about,
+    )
+    last_person = reader.value(
+        """SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
+            WHERE t.number = :number AND t.line = :line AND NOT m.automatic
+            AND (m.kind = 'caller' OR (m.kind = 'staff' AND m.state NOT IN ('cancelled', 'expired')))""",
+        about,
+    )
+    later_due = reader.value(
+        """SELECT max(m.due) FROM message m JOIN thread t ON t.id = m.thread JOIN call c ON c.id = m.call
+            WHERE t.number = :number AND t.line = :line AND m.state = 'queued' AND m.kind = 'auto' AND c.id != :call
+            AND (c.ended, c.id) > (:ended, :call)""",
+        about,
+    )
+    return Known(
+        number=number,
+        language=contact["language"] if contact else None,
+        known_contact=known_person(reader, number),
+        opted_out=moment(contact["opted_out"]) if contact else None,
+        not_textable=contact["not_textable"] if contact else None,
+        last_person=moment(last_person),
+        last_auto=moment(last_auto["at"]) if last_auto else None,
+        last_auto_call=last_auto["call"] if last_auto else None,
+        auto_today=auto_today,
+        all_today=all_today,
+        burst=burst,
+        reached=moment(reader.value("SELECT max(at) FROM reached WHERE number = :number AND call != :call", about)),
+        called_back=moment(reader.value("SELECT max(joined) FROM outgoing WHERE number = :number", about)),
+        looping=bool(contact and contact["looping"]),
+        live=live,
+        later_due=moment(later_due),
+    )

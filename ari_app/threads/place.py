@@ -1,0 +1,73 @@
+"""The store's file on disk: made with mode 0600, locked for one writer, owned by whoever owns the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pwd
+from pathlib import Path
+
+from ari_app.errors import StoreError, StoreLockedError
+
+__all__ = ["Lock", "make"]
+
+
+class Lock:
+    """flock(2) on ``<path>.lock``, held while one process may write. The kernel drops it when the process ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_name(path.name + ".lock")
+        self._fd: int | None = None
+
+    def take(self) -> None:
+        """Raises StoreLockedError when another process holds it, StoreError when the file cannot be made."""
+        fd = _open(self.path)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(fd, 32, 0).decode("ascii", "replace").strip()
+            os.close(fd)
+            raise StoreLockedError(
+                f"another textback holds the store {self.path.with_suffix('')}" + (f" (process {holder})" if holder else ""),
+                "stop that one first, or let the command talk to it",
+            ) from error
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
+        self._fd = fd
+
+    def release(self) -> None:
+        """Idempotent. The file stays: taking it away would let two processes lock two files of one name."""
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            os.ftruncate(fd, 0)
+            os.close(fd)
+
+
+def make(path: Path) -> None:
+    """Create the database file when there is none. SQLite gives -wal and -shm the same mode and, as root, the same owner."""
+    os.close(_open(path))
+
+
+def _open(path: Path) -> int:
+    try:
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        os.fchmod(fd, 0o600)  # whatever the umask took away
+        home = path.parent.stat()
+        if os.geteuid() == 0 and home.st_uid != 0:
+            os.fchown(fd, home.st_uid, home.st_gid)
+    except FileNotFoundError as error:
+        raise StoreError(f"there is no folder {path.parent}", "create it, owned by the service's user, or set store.path") from error
+    except OSError as error:
+        raise StoreError(f"cannot open {path} ({error.strerror})", f"run it as {_owner(path)}, who owns the store") from error
+    return fd
+
+
+def _owner(path: Path) -> str:
+    for place in (path, path.parent):
+        with contextlib.suppress(OSError, KeyError):
+            return pwd.getpwuid(place.stat().st_uid).pw_name
+    return "the user"

@@ -1,0 +1,386 @@
+"""Outgoing texts: from queued over each part's attempts to what became of them.
+
+An attempt is on disk before its PDU leaves; its result is written once. Whatever state a crash leaves, ``recover`` tells "did not
+leave" (queued again) from "may have left" (unknown, never sent again by itself).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ari_app.events import CallChanged, MessageChanged
+from ari_app.model import Call, Decision, DecisionKind, Known, MessageKind, MessageState, Reason
+from ari_app.threads import people
+from ari_app.threads.calls import write_decision
+from ari_app.threads.database import Reader, Transaction
+from ari_app.threads.known import gather
+from ari_app.threads.rows import call_of, moment, required, stamp
+from modem.types import NotSent, Refused, SendResult, Sent, Submit, Unknown
+
+__all__ = [
+    "Agenda",
+    "Claimed",
+    "Due",
+    "PartToSend",
+    "agenda",
+    "backoff",
+    "begin_attempt",
+    "claim",
+    "expire",
+    "fail",
+    "finish_attempt",
+    "recover",
+    "release",
+    "roll_up",
+]
+
+Decide = Callable[[Call, Known, datetime], Decision]
+Split = Callable[[str, str, int], tuple[Submit, ...]]
+
+_FIRST_WAIT = 5.0
+_LONGEST_WAIT = 300.0
+_AT_ONCE = 16
+_PENDING_STEP = timedelta(seconds=1)
+_OUTCOMES = {Sent: "sent", Refused: "refused", NotSent: "not_sent", Unknown: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A queued text whose time has come."""
+
+    id: int
+    kind: MessageKind
+    number: str
+    modem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What the outbox may do now, and when the next row asks for attention (None: nothing is queued)."""
+
+    due: tuple[Due, ...]
+    overdue: bool
+    """Some row is past its expiry."""
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartToSend:
+    """One part not yet gone, as it was planned."""
+
+    id: int
+    submit: Submit
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A text marked ``sending``: it goes now."""
+
+    id: int
+    kind: MessageKind
+    number: str
+    parts: tuple[PartToSend, ...]
+
+
+def backoff(tries: int) -> timedelta:
+    """Wait before try number ``tries`` + 1: doubling from 5 s to 5 min, each between half and one and a half of that."""
+    wait = min(_FIRST_WAIT * 2.0 ** max(tries - 1, 0), _LONGEST_WAIT)
+    return timedelta(seconds=wait * (0.5 + secrets.randbelow(1001) / 1000))
+
+
+def agenda(
+    reader: Reader, now: datetime, *, ready: Collection[str], known_modems: Collection[str], live: Collection[str], held: bool
+) -> Agenda:
+    """Due texts that a modem of ``ready`` may carry, the most urgent first.
+
+    Automatic texts wait while ``held`` or while their number is ``live``. A number with a text on its way waits for it; staff's texts
+    to one caller keep their order. A row bound to a modem no longer in ``known_modems`` may go by any.
+    """
+    at = stamp(now)
+    params = {
+        "now": at,
+        "ready": json.dumps(list(ready)),
+        "known": json.dumps(list(known_modems)),
+        "live": json.dumps(list(live)),
+        "held": int(held),
+        "most": _AT_ONCE,
+    }
+    rows = (
+        reader.all(
+            """SELECT m.id, m.kind, m.modem, t.number FROM message m JOIN thread t ON t.id = m.thread
+            WHERE m.state = 'queued' AND m.due <= :now AND m.expires > :now
+            AND (m.modem IS NULL OR m.modem IN (SELECT value FROM json_each(:ready))
+                OR m.modem NOT IN (SELECT value FROM json_each(:known)))
+            AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
+            AND NOT EXISTS (SELECT 1 FROM message s JOIN thread o ON o.id = s.thread WHERE s.state = 'sending' AND o.number = t.number)
+            AND NOT EXISTS (SELECT 1 FROM message e WHERE m.kind = 'staff' AND e.thread = m.thread AND e.kind = 'staff'
+                AND e.state = 'queued' AND e.id < m.id)
+            ORDER BY CASE m.kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, m.due, m.id LIMIT :most""",
+            params,
+        )
+        if ready
+        else []
+    )
+    overdue = reader.value("SELECT EXISTS (SELECT 1 FROM message WHERE state = 'queued' AND expires <= ?)", (at,))
+    next_at = reader.value(
+        """SELECT min(at) FROM (SELECT min(due) AS at FROM message WHERE state = 'queued' AND due > :now
+            UNION ALL SELECT min(expires) FROM message WHERE state = 'queued' AND expires > :now)""",
+        {"now": at},
+    )
+    due = tuple(Due(row["id"], MessageKind(row["kind"]), row["number"], row["modem"]) for row in rows)
+    return Agenda(due, bool(overdue), moment(next_at))
+
+
+def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: datetime, live: bool) -> Claimed | None:
+    """Mark a due text ``sending``, or do with it what has become right meanwhile; None when it does not go now.
+
+    An automatic text of which nothing has gone is decided again here. ``split`` plans the parts, once: every later try sends the same.
+    """
+    row = _message(tx, message)
+    at = stamp(now)
+    if row["state"] != "queued" or row["due"] > at or row["expires"] <= at or _busy(tx, row["number"]):
+        return None
+    kind, number = MessageKind(row["kind"]), str(row["number"])
+    text = row["text"]
+    planned = tx.value("SELECT count(*) FROM part WHERE message = ?", (message,)) > 0
+    if kind is MessageKind.AUTO and row["went"] is None:
+        decision = _decide_again(tx, row, decide, now, live)
+        if decision is None:
+            return None
+        if not planned and decision.text:
+            text = decision.text
+            tx.run("UPDATE message SET text = ?, language = ? WHERE id = ?", (text, decision.language, message))
+    if kind is not MessageKind.NOTICE and _opted_out(tx, number):
+        _give_up(tx, message, "opted_out", "the caller asked for no more texts")
+        return None
+    if not planned and not _plan(tx, message, number, text, split):
+        return None
+    tx.run(
+        "UPDATE message SET state = 'sending', tries = tries + 1, claimed = ?, code = NULL, what = NULL WHERE id = ?",
+        (at, message),
+    )
+    rows = tx.all("SELECT * FROM part WHERE message = ? AND state = 'queued' ORDER BY number", (message,))
+    tx.notify(MessageChanged(message, row["thread"]))
+    total = tx.value("SELECT parts FROM message WHERE id = ?", (message,))
+    parts = tuple(PartToSend(part["id"], Submit(number, part["number"], total, part["pdu"], part["length"])) for part in rows)
+    return Claimed(message, kind, number, parts)
+
+
+def _decide_again(tx: Transaction, row: Any, decide: Decide, now: datetime, live: bool) -> Decision | None:
+    """The decision when it is to reply; else the text is cancelled, expired or put off, and the call says why."""
+    message, thread = row["id"], row["thread"]
+    stored = tx.one("SELECT * FROM call WHERE id = ?", (row["call"],))
+    assert stored is not None  # noqa: S101  (foreign key)
+    call = call_of(stored)
+    known = gather(tx, call=call.id, number=row["number"], line=stored["line"], ended=call.ended, now=now, live=live)
+    decision = decide(call, known, now)
+    if decision.kind is DecisionKind.REPLY:
+        write_decision(tx, call.id, decision, DecisionKind.REPLY, now)
+        return decision
+    if decision.kind is DecisionKind.SILENCE:
+        state = MessageState.EXPIRED if decision.reason is Reason.STALE else MessageState.CANCELLED
+        write_decision(tx, call.id, decision, DecisionKind.SILENCE, now)
+        tx.run("UPDATE message SET state = ? WHERE id = ?", (state.value, message))
+    else:
+        due = max(decision.due or now, now + _PENDING_STEP)
+        write_decision(tx, call.id, decision, DecisionKind.PENDING, now)
+        tx.run("UPDATE message SET due = ? WHERE id = ?", (stamp(due), message))
+        tx.run("UPDATE call SET due = ? WHERE id = ?", (stamp(due), call.id))
+    tx.notify(MessageChanged(message, thread))
+    return None
+
+
+def _plan(tx: Transaction, message: int, number: str, text: str, split: Split) -> bool:
+    reference = int(
+        tx.value(
+            """INSERT INTO counter (name, value) VALUES ('concatenation', 0)
+                ON CONFLICT (name) DO UPDATE SET value = (value + 1) % 256 RETURNING value"""
+        )
+    )
+    try:
+        parts = split(number, text, reference)
+    except ValueError as error:
+        _give_up(tx, message, "unsendable", str(error))
+        return False
+    for part in parts:
+        tx.insert("part", {"message": message, "number": part.part, "pdu": part.pdu, "length": part.length, "state": "queued"})
+    tx.run("UPDATE message SET parts = ? WHERE id = ?", (len(parts), message))
+    return True
+
+
+def begin_attempt(tx: Transaction, part: int, *, modem: str, now: datetime) -> int | None:
+    """The PDU of ``part`` is about to leave: the attempt's id. None calls it off (cancelled, or opted out meanwhile)."""
+    row = tx.one(
+        """SELECT p.state AS part_state, m.id, m.state, m.kind, t.number FROM part p JOIN message m ON m.id = p.message
+            JOIN thread t ON t.id = m.thread WHERE p.id = ?""",
+        (part,),
+    )
+    if row is None or row["state"] != "sending" or row["part_state"] != "queued":
+        return None
+    if row["kind"] != "notice" and _opted_out(tx, row["number"]):
+        return None
+    at = stamp(now)
+    tx.run("UPDATE part SET state = 'sending', modem = ?, submitted = ? WHERE id = ?", (modem, at, part))
+    tx.run("UPDATE message SET went = coalesce(went, ?) WHERE id = ?", (at, row["id"]))
+    return tx.insert("attempt", {"part": part, "modem": modem, "started": at})
+
+
+def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datetime) -> bool:
+    """Write what became of an attempt; True when the text's next part may go."""
+    row = tx.one("SELECT a.part, p.message FROM attempt a JOIN part p ON p.id = a.part WHERE a.id = ?", (attempt,))
+    assert row is not None  # noqa: S101  (ids come from begin_attempt)
+    part, message = int(row["part"]), int(row["message"])
+    tx.run(
+        "UPDATE attempt SET outcome = ?, reference = ?, code = ?, what = ?, ended = ? WHERE id = ?",
+        (
+            _OUTCOMES[type(result)],
+            result.reference if isinstance(result, Sent) else None,
+            result.code if isinstance(result, Refused) else None,
+            None if isinstance(result, Sent) else result.what,
+            stamp(now),
+            attempt,
+        ),
+    )
+    match result:
+        case Sent(reference):
+            tx.run("UPDATE part SET state = 'sent', reference = ? WHERE id = ?", (reference, part))
+            return roll_up(tx, message)
+        case Unknown(what):
+            tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (part,))
+            tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, message))
+            roll_up(tx, message)
+        case Refused(code, what, True, at_fault):
+            tx.run("UPDATE part SET state = 'failed' WHERE id = ?", (part,))
+            tx.run("UPDATE message SET code = ?, what = ? WHERE id = ?", (code, what, message))
+            if at_fault:
+                number = _message(tx, message)["number"]
+                people.set_contact(tx, number, "not_textable", f"{code}: {what}")
+            _unwent(tx, message)
+            roll_up(tx, message)
+        case Refused() | NotSent():
+            tx.run("UPDATE part SET state = 'queued' WHERE id = ?", (part,))
+            _unwent(tx, message)
+            release(tx, message, result, now)
+    return False
+
+
+def release(tx: Transaction, message: int, result: Refused | NotSent, now: datetime) -> None:
+    """Nothing of the part left: queued again, later each time; at once when it was only called off."""
+    row = _message(tx, message)
+    if row["state"] != "sending":
+        return
+    called_off = isinstance(result, NotSent) and result.called_off
+    wait = timedelta(0) if called_off else backoff(row["tries"])
+    code = result.code if isinstance(result, Refused) else "not_sent"
+    tx.run(
+        "UPDATE message SET state = 'queued', due = ?, code = ?, what = ?, tries = tries - ? WHERE id = ?",
+        (stamp(now + wait), code, result.what, int(called_off), message),
+    )
+    tx.notify(MessageChanged(message, row["thread"]))
+
+
+def roll_up(tx: Transaction, message: int) -> bool:
+    """Draw the text's state from its parts'. True when parts are left and may go."""
+    row = _message(tx, message)
+    states = [part["state"] for part in tx.all("SELECT state FROM part WHERE message = ?", (message,))]
+    old = row["state"]
+    if "failed" in states:
+        new = "failed"
+    elif "unknown" in states:
+        new = "unknown"
+    elif all(state == "delivered" for state in states):
+        new = "delivered"
+    elif all(state in ("sent", "delivered") for state in states):
+        new = "sent"
+    else:
+        # An unknown part that a report settled: what was stopped behind it may go, unless its time is over.
+        new = "queued" if old == "unknown" else old
+    if new in ("sent", "delivered"):
+        tx.run("UPDATE message SET code = NULL, what = NULL WHERE id = ?", (message,))
+    if new != old:
+        tx.run("UPDATE message SET state = ? WHERE id = ?", (new, message))
+        tx.notify(MessageChanged(message, row["thread"]))
+        if new == "failed" and row["kind"] == "staff":
+            people.mark(tx, row["thread"], people.TO_ANSWER)
+    return new == "sending"
+
+
+def expire(tx: Transaction, now: datetime) -> int:
+    """End what is too late: automatic texts expire (their call says ``stale``), a person's text fails and is shown. How many."""
+    at = stamp(now)
+    rows = tx.all("SELECT id, kind, thread, call, went FROM message WHERE state = 'queued' AND expires <= ?", (at,))
+    for row in rows:
+        if row["kind"] == "staff":
+            _give_up(tx, row["id"], "expired", "it could not be sent in time")
+            continue
+        tx.run("UPDATE message SET state = 'expired', code = 'expired' WHERE id = ?", (row["id"],))
+        tx.notify(MessageChanged(row["id"], row["thread"]))
+        if row["call"] is not None and row["went"] is None:
+            tx.run(
+                "UPDATE call SET decision = 'silence', reason = ?, due = NULL, decided = ? WHERE id = ?",
+                (Reason.STALE.value, at, row["call"]),
+            )
+            tx.notify(CallChanged(row["call"]))
+    return len(rows)
+
+
+def fail(tx: Transaction, message: int, code: str, what: str) -> None:
+    """A text that cannot be handled at all is put aside and shown, so that the others go on."""
+    row = _message(tx, message)
+    if row["state"] in ("queued", "sending"):
+        _give_up(tx, message, code, what)
+
+
+def recover(tx: Transaction, now: datetime) -> int:
+    """After a stop: attempts without result become unknown, texts claimed and not attempted are queued again. How many unknown."""
+    at = stamp(now)
+    what = "the service stopped before the modem answered"
+    opened = tx.all("SELECT a.id, a.part, p.message FROM attempt a JOIN part p ON p.id = a.part WHERE a.outcome IS NULL")
+    for row in opened:
+        tx.run("UPDATE attempt SET outcome = 'unknown', what = ?, ended = ? WHERE id = ?", (what, at, row["id"]))
+        tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (row["part"],))
+        tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, row["message"]))
+        roll_up(tx, row["message"])
+    for row in tx.all("SELECT id, thread, due, tries FROM message WHERE state = 'sending'"):
+        # The first stops may be chance; a text that keeps meeting them may be their cause.
+        due = max(required(row["due"]), now + backoff(row["tries"]) if row["tries"] > 2 else now)
+        tx.run("UPDATE message SET state = 'queued', due = ? WHERE id = ?", (stamp(due), row["id"]))
+        tx.notify(MessageChanged(row["id"], row["thread"]))
+    return len(opened)
+
+
+def _give_up(tx: Transaction, message: int, code: str, what: str) -> None:
+    row = _message(tx, message)
+    tx.run("UPDATE message SET state = 'failed', code = ?, what = ? WHERE id = ?", (code, what, message))
+    tx.notify(MessageChanged(message, row["thread"]))
+    if row["kind"] == "staff":
+        people.mark(tx, row["thread"], people.TO_ANSWER)
+
+
+def _unwent(tx: Transaction, message: int) -> None:
+    """A refused or unsent part takes back "it may have gone", unless another part has."""
+    tx.run(
+        """UPDATE message SET went = NULL WHERE id = :id AND NOT EXISTS (SELECT 1 FROM part p JOIN attempt a ON a.part = p.id
+            WHERE p.message = :id AND (a.outcome IS NULL OR a.outcome IN ('sent', 'unknown')))""",
+        {"id": message},
+    )
+
+
+def _message(tx: Transaction, message: int) -> Any:
+    row = tx.one("SELECT m.*, t.number AS number FROM message m JOIN thread t ON t.id = m.thread WHERE m.id = ?", (message,))
+    assert row is not None, message  # noqa: S101  (ids come from the store)
+    return row
+
+
+def _busy(tx: Transaction, number: str) -> bool:
+    sending = "SELECT 1 FROM message s JOIN thread t ON t.id = s.thread WHERE s.state = 'sending' AND t.number = ?"
+    return tx.one(sending, (number,)) is not None
+
+
+def _opted_out(tx: Transaction, number: str) -> bool:
+    return tx.value("SELECT opted_out FROM contact WHERE number = ?", (number,)) is not None

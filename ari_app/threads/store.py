@@ -1,0 +1,227 @@
+"""The store as the house uses it: one object, verbs in the words of the domain. The rooms behind it each hold one topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from ari_app.clock import Clock
+from ari_app.events import Notice
+from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
+from ari_app.settings import MAIN_LINE
+from ari_app.threads import calls, inbound, people, reports, sending, staff, views
+from ari_app.threads.database import Database, Reader
+from ari_app.threads.rows import stamp
+from modem.types import NotSent, RawPdu, Refused, SendResult, Submit
+
+__all__ = ["Store"]
+
+_T = TypeVar("_T")
+
+log = structlog.get_logger(__name__)
+
+
+class Store:
+    """Calls, decisions, threads and texts in one SQLite file.
+
+    ``on_notices`` is called on the event loop after each commit that changed something people see. ``read_only``: for commands that
+    only look, beside a running service or without one. ``notice_life``: how long a notice waits for a modem before it is too late.
+    Functions passed in (``decide``, ``react``, ``split``) run inside the writing transaction on the writer's thread: they must be pure.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        on_notices: Callable[[tuple[Notice, ...]], None] | None = None,
+        read_only: bool = False,
+        country: str = "CA",
+        notice_life: timedelta = calls.AUTO_LIFE,
+    ) -> None:
+        self.path = path
+        self._clock = clock
+        self._read_only = read_only
+        self._home = inbound.Home(MAIN_LINE, country, notice_life)
+        self._database = Database(path, on_notices=on_notices, read_only=read_only)
+
+    async def open(self) -> None:
+        """Lock, check and migrate the file, then settle what a stop left unfinished.
+
+        Raises StoreLockedError while another process holds the store for writing, StoreError when the file cannot be used.
+        """
+        await self._database.open()
+        if not self._read_only:
+            now = self._clock.now()
+            try:
+                unknown = await self._database.write(lambda tx: sending.recover(tx, now))
+            except BaseException:
+                await self._database.close()
+                raise
+            if unknown:
+                log.warning("texts_unknown_after_stop", texts=unknown)
+
+    async def close(self) -> None:
+        """Finish what was asked, let go of the file. Idempotent."""
+        await self._database.close()
+
+    # -- calls
+
+    async def record_call(self, call: Call, decide: Callable[[Known], Decision], *, line: str, live: bool = False) -> calls.Recorded:
+        """File a finished call: thread, call, decision and queued text in one transaction, once per call id.
+
+        ``line`` is the name of the line of its DID; ``live``: another call with this number is up.
+        """
+        now = self._clock.now()
+        return await self._database.write(lambda tx: calls.record_call(tx, call, decide, line=line, now=now, live=live))
+
+    async def note_outgoing(self, call: OutgoingCall) -> None:
+        """An outgoing call was joined, or ended: staff may have called back."""
+        await self._database.write(lambda tx: calls.note_outgoing(tx, call))
+
+    async def note_reached(self, call: str, number: str, at: datetime) -> None:
+        """A caller was joined to a person on an inbound call that is still up."""
+        await self._database.write(lambda tx: calls.note_reached(tx, call, number, at))
+
+    # -- outbox
+
+    async def agenda(self, *, ready: Collection[str], known_modems: Collection[str], live: Collection[str], held: bool) -> sending.Agenda:
+        """What may go now by the modems ``ready``, and when the next row is due (see ``sending.agenda``)."""
+        now = self._clock.now()
+        return await self._database.read(
+            lambda reader: sending.agenda(reader, now, ready=ready, known_modems=known_modems, live=live, held=held)
+        )
+
+    async def claim(
+        self,
+        message: int,
+        decide: Callable[[Call, Known, datetime], Decision],
+        split: Callable[[str, str, int], tuple[Submit, ...]],
+        *,
+        live: bool,
+    ) -> sending.Claimed | None:
+        """Decide again and mark the text ``sending``; None when it does not go now (put off, cancelled, gone)."""
+        now = self._clock.now()
+        return await self._database.write(lambda tx: sending.claim(tx, message, decide, split, now=now, live=live))
+
+    async def begin_attempt(self, part: int, *, modem: str) -> int | None:
+        """Between prompt and PDU: the attempt's id once it is on disk; None calls the part off."""
+        now = self._clock.now()
+        return await self._database.write(lambda tx: sending.begin_attempt(tx, part, modem=modem, now=now))
+
+    async def finish_attempt(self, attempt: int, modem: str, result: SendResult) -> bool:
+        """What became of an attempt. True: the next part of the text may go. Reports that came early are matched here."""
+        now = self._clock.now()
+
+        def work(tx: Any) -> bool:
+            more = sending.finish_attempt(tx, attempt, result, now)
+            reports.match_waiting(tx, modem, now)
+            return more
+
+        return await self._database.write(work)
+
+    async def release(self, message: int, result: Refused | NotSent) -> None:
+        """A claimed text met no prompt: nothing left, queued again."""
+        now = self._clock.now()
+        await self._database.write(lambda tx: sending.release(tx, message, result, now))
+
+    async def fail(self, message: int, code: str, what: str) -> None:
+        """Put a text aside that cannot be handled; it is shown as failed."""
+        await self._database.write(lambda tx: sending.fail(tx, message, code, what))
+
+    async def expire(self) -> int:
+        """End the texts whose time is over. How many."""
+        now = self._clock.now()
+        return await self._database.write(lambda tx: sending.expire(tx, now))
+
+    # -- what comes in
+
+    async def keep(self, raw: RawPdu, react: Callable[[Inbound], Reaction]) -> None:
+        """Commit a received PDU, whatever it is: text, part, status report or what nobody can read."""
+        await self._database.write(lambda tx: inbound.keep(tx, raw, react, self._home))
+
+    async def settle_partials(self) -> int:
+        """Show long texts whose missing parts are overdue. To be called about once a minute."""
+        now = self._clock.now()
+        return await self._database.write(lambda tx: inbound.settle_partials(tx, now, self._home))
+
+    async def pin_refused(self, sim: str, digest: str) -> None:
+        """The SIM refused this PIN."""
+        now = stamp(self._clock.now())
+        await self._database.write(
+            lambda tx: tx.run("INSERT INTO pin_refused (sim, digest, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (sim, digest, now))
+        )
+
+    async def pin_known_bad(self, sim: str, digest: str) -> bool:
+        """Was this PIN refused by this SIM."""
+        found = await self._database.read(
+            lambda reader: reader.one("SELECT 1 FROM pin_refused WHERE sim = ? AND digest = ?", (sim, digest))
+        )
+        return found is not None
+
+    async def pin_forget(self, sim: str) -> None:
+        """A person says the PIN may be tried again (``modem unlock``)."""
+        await self._database.write(lambda tx: tx.run("DELETE FROM pin_refused WHERE sim = ?", (sim,)))
+
+    # -- staff
+
+    async def queue_staff(self, number: str, text: str, act: str, *, line: str | None = None, author: str | None = None) -> staff.Queued:
+        """Queue a person's text, once per ``act``; raises RefusedError with the fix (see ``staff.queue_staff``)."""
+        now = self._clock.now()
+        home = self._home
+        return await self._database.write(
+            lambda tx: staff.queue_staff(tx, number, text, act, line=line, author=author, home=home.line, country=home.country, now=now)
+        )
+
+    async def mark_done(self, thread: int) -> bool:
+        """Tick a thread off; False when it was. Raises NotFoundError."""
+        return await self._database.write(lambda tx: staff.set_state(tx, thread, people.DONE))
+
+    async def reopen(self, thread: int) -> bool:
+        """Put a thread back to be answered; False when it was. Raises NotFoundError."""
+        return await self._database.write(lambda tx: staff.set_state(tx, thread, people.TO_ANSWER))
+
+    # -- looking
+
+    async def calls(self, **filters: Any) -> list[dict[str, Any]]:
+        """Calls, newest first: ``since``, ``number``, ``limit``, ``decision``, ``reason``, ``outcome`` (see ``views.calls``)."""
+        return await self._look(lambda reader: views.calls(reader, **filters))
+
+    async def why(self, subject: str) -> list[dict[str, Any]]:
+        """The facts of a call by its id, or of every call of a number. Raises NotFoundError."""
+        return await self._look(lambda reader: views.why(reader, subject))
+
+    async def threads(self, **filters: Any) -> list[dict[str, Any]]:
+        """Threads, last changed first: ``state``, ``since``, ``number``, ``limit`` (see ``views.threads``)."""
+        return await self._look(lambda reader: views.threads(reader, **filters))
+
+    async def thread(self, number: str, line: str | None = None) -> dict[str, Any]:
+        """One thread with its messages and calls. Raises NotFoundError."""
+        return await self._look(lambda reader: views.thread(reader, number, line))
+
+    async def thread_by_id(self, thread: int) -> dict[str, Any]:
+        """The same by id, for threads without a number. Raises NotFoundError."""
+        return await self._look(lambda reader: views.thread_by_id(reader, thread))
+
+    async def message(self, message: int) -> dict[str, Any]:
+        """One message with its thread. Raises NotFoundError."""
+        return await self._look(lambda reader: views.message(reader, message))
+
+    async def contact(self, number: str) -> dict[str, Any] | None:
+        """What is kept of a number beside its threads."""
+        return await self._look(lambda reader: views.contact(reader, number))
+
+    async def counts(self) -> dict[str, Any]:
+        """Numbers for doctor."""
+        return await self._look(views.counts)
+
+    async def search(self, text: str, *, limit: int = 50) -> list[dict[str, Any]]:
+        """Messages with these words, and those of contacts so named."""
+        return await self._look(lambda reader: views.search(reader, text, limit=limit))
+
+    async def _look(self, question: Callable[[Reader], _T]) -> _T:
+        return await self._database.read(question)

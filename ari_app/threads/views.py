@@ -1,0 +1,256 @@
+"""What people see: plain values in the shapes of the CLI's JSON contract. Times ISO 8601 UTC, lists newest first."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database as Utils
+
+from ari_app.errors import NotFoundError
+from ari_app.threads.database import Reader
+from ari_app.threads.rows import stamp
+
+__all__ = ["calls", "contact", "counts", "message", "search", "thread", "threads", "why"]
+
+_CALLS = """SELECT c.*, m.id AS message FROM call c LEFT JOIN message m ON m.call = c.id"""
+
+
+def _limit(limit: int) -> int:
+    return limit if limit > 0 else -1
+
+
+def _call(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "started": row["started"],
+        "ended": row["ended"],
+        "caller": None if row["presentation"] == "prohibited" else row["caller"],
+        "did": row["did"],
+        "line": row["line"],
+        "outcome": row["outcome"],
+        "answered_by": row["answered_by"],
+        "reached": row["reached"],
+        "rang": round(row["rang"], 3),
+        "open": bool(row["open"]),
+        "decision": row["decision"],
+        "reason": row["reason"],
+        "message": row["message"],
+        "thread": row["thread"],
+    }
+
+
+def _message(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "direction": row["direction"],
+        "kind": row["kind"],
+        "text": row["text"],
+        "note": row["note"],
+        "state": row["state"],
+        "at": row["at"],
+        "parts": row["parts"],
+        "author": row["author"],
+        "what": row["what"],
+    }
+
+
+def calls(
+    reader: Reader,
+    *,
+    since: datetime | None = None,
+    number: str | None = None,
+    limit: int = 0,
+    decision: str | None = None,
+    reason: str | None = None,
+    outcome: str | None = None,
+) -> list[dict[str, Any]]:
+    """``calls --json``: the inbound calls, by start. ``limit`` 0: all."""
+    rows = reader.all(
+        f"""{_CALLS} WHERE (:since IS NULL OR c.started >= :since)
+            AND (:number IS NULL OR (c.caller = :number AND c.presentation != 'prohibited'))
+            AND (:decision IS NULL OR c.decision = :decision) AND (:reason IS NULL OR c.reason = :reason)
+            AND (:outcome IS NULL OR c.outcome = :outcome)
+            ORDER BY c.started DESC, c.id DESC LIMIT :limit""",
+        {
+            "since": stamp(since) if since else None,
+            "number": number,
+            "decision": decision,
+            "reason": reason,
+            "outcome": outcome,
+            "limit": _limit(limit),
+        },
+    )
+    return [_call(row) for row in rows]
+
+
+def thread(reader: Reader, number: str, line: str | None = None) -> dict[str, Any]:
+    """``thread NUMBER --json``: the number's thread on ``line``, else its latest. Raises NotFoundError."""
+    row = reader.one(
+        f"{_THREADS} WHERE t.number = ? AND (? IS NULL OR t.line = ?) ORDER BY t.changed DESC, t.id DESC LIMIT 1",
+        (number, line, line),
+    )
+    if row is None:
+        where = f" on line {line}" if line else ""
+        raise NotFoundError(f"there is no thread with {number}{where}", "see `textback threads` for those there are")
+    return _whole(reader, row)
+
+
+def thread_by_id(reader: Reader, thread_id: int) -> dict[str, Any]:
+    """The same for a thread's id: the only name of a call without a number. Raises NotFoundError."""
+    row = reader.one(f"{_THREADS} WHERE t.id = ?", (thread_id,))
+    if row is None:
+        raise NotFoundError(f"there is no thread {thread_id}", "see `textback threads` for those there are")
+    return _whole(reader, row)
+
+
+_THREADS = """SELECT t.*, c.name, c.language, c.opted_out, c.not_textable,
+    (SELECT count(*) FROM message m WHERE m.thread = t.id) AS messages,
+    (SELECT count(*) FROM call k WHERE k.thread = t.id) AS calls,
+    (SELECT m.text FROM message m WHERE m.thread = t.id ORDER BY m.at DESC, m.id DESC LIMIT 1) AS last_text
+    FROM thread t LEFT JOIN contact c ON c.number = t.number"""
+
+
+def _head(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "number": row["number"],
+        "line": row["line"],
+        "contact": row["name"],
+        "language": row["language"],
+        "state": row["state"],
+    }
+
+
+def _whole(reader: Reader, row: sqlite3.Row) -> dict[str, Any]:
+    messages = reader.all("SELECT * FROM message WHERE thread = ? ORDER BY at DESC, id DESC", (row["id"],))
+    found = reader.all(f"{_CALLS} WHERE c.thread = ? ORDER BY c.started DESC, c.id DESC", (row["id"],))
+    return {
+        **_head(row),
+        "opted_out": row["opted_out"],
+        "not_textable": row["not_textable"],
+        "messages": [_message(item) for item in messages],
+        "calls": [_call(item) for item in found],
+    }
+
+
+def threads(
+    reader: Reader, *, state: str | None = None, since: datetime | None = None, number: str | None = None, limit: int = 0
+) -> list[dict[str, Any]]:
+    """``threads --json``: each thread with its last text and how much is in it, the one that changed last first."""
+    rows = reader.all(
+        f"""{_THREADS} WHERE (:state IS NULL OR t.state = :state) AND (:since IS NULL OR t.changed >= :since)
+            AND (:number IS NULL OR t.number = :number) ORDER BY t.changed DESC, t.id DESC LIMIT :limit""",
+        {"state": state, "since": stamp(since) if since else None, "number": number, "limit": _limit(limit)},
+    )
+    return [
+        {
+            **_head(row),
+            "at": row["changed"],
+            "messages": row["messages"],
+            "calls": row["calls"],
+            "last_text": row["last_text"],
+        }
+        for row in rows
+    ]
+
+
+def message(reader: Reader, message_id: int) -> dict[str, Any]:
+    """One message with its thread. Raises NotFoundError."""
+    row = reader.one("SELECT * FROM message WHERE id = ?", (message_id,))
+    if row is None:
+        raise NotFoundError(f"there is no message {message_id}", "see `textback thread NUMBER`")
+    return {**_message(row), "thread": row["thread"], "call": row["call"]}
+
+
+def contact(reader: Reader, number: str) -> dict[str, Any] | None:
+    """What is kept of a number beside its threads; None when nothing is."""
+    row = reader.one("SELECT number, name, language, opted_out, not_textable, looping FROM contact WHERE number = ?", (number,))
+    return None if row is None else dict(row)
+
+
+def why(reader: Reader, subject: str) -> list[dict[str, Any]]:
+    """The facts ``why`` tells in words: of one call by its id, or of every call of a number. Raises NotFoundError.
+
+    Each: the call as in ``calls``, with ``detail``, ``language``, ``language_from``, ``trigger``, ``due``, ``decided``, the text's
+    state and why it failed, and each attempt of it. No message text.
+    """
+    rows = reader.all(
+        f"{_CALLS} WHERE c.id = :subject OR (c.caller = :subject AND c.presentation != 'prohibited') ORDER BY c.started DESC, c.id DESC",
+        {"subject": subject},
+    )
+    if not rows:
+        raise NotFoundError(f"there is no call {subject}", "see `textback calls` for ids and numbers")
+    return [_facts(reader, row) for row in rows]
+
+
+def _facts(reader: Reader, row: sqlite3.Row) -> dict[str, Any]:
+    sent = reader.one("SELECT * FROM message WHERE id = ?", (row["message"],)) if row["message"] is not None else None
+    attempts: Sequence[sqlite3.Row] = ()
+    if sent is not None:
+        attempts = reader.all(
+            """SELECT p.number AS part, a.modem, a.started, a.ended, a.outcome, a.code, a.what, p.report_status, p.report_at
+                FROM attempt a JOIN part p ON p.id = a.part WHERE p.message = ? ORDER BY a.id""",
+            (sent["id"],),
+        )
+    known = reader.one("SELECT opted_out, not_textable, looping FROM contact WHERE number = ?", (row["caller"],))
+    return {
+        **_call(row),
+        "handed_on": bool(row["handed_on"]),
+        "caller_hung_up": bool(row["caller_hung_up"]),
+        "voicemail_left": bool(row["voicemail_left"]),
+        "presentation": row["presentation"],
+        "switches": json.loads(row["switches"]),
+        "detail": json.loads(row["detail"]),
+        "due": row["due"],
+        "decided": row["decided"],
+        "language": row["language"],
+        "language_from": row["language_from"],
+        "trigger": row["trigger"],
+        "contact": dict(known) if known else None,
+        "text": None
+        if sent is None
+        else {
+            "state": sent["state"],
+            "code": sent["code"],
+            "what": sent["what"],
+            "tries": sent["tries"],
+            "went": sent["went"],
+            "expires": sent["expires"],
+            "parts": sent["parts"],
+        },
+        "attempts": [dict(attempt) for attempt in attempts],
+    }
+
+
+def counts(reader: Reader) -> dict[str, Any]:
+    """For ``doctor``: how many texts stand in which state, the oldest due one, and how many threads wait."""
+    states = {row[0]: row[1] for row in reader.all("SELECT state, count(*) FROM message WHERE direction = 'out' GROUP BY state")}
+    return {
+        "queued": states.get("queued", 0),
+        "sending": states.get("sending", 0),
+        "unknown": states.get("unknown", 0),
+        "failed": states.get("failed", 0),
+        "oldest_due": reader.value("SELECT min(due) FROM message WHERE state = 'queued'"),
+        "partial": reader.value("SELECT count(*) FROM message WHERE state = 'partial'"),
+        "parts_waiting": reader.value("SELECT count(*) FROM inbound WHERE message IS NULL AND whole IS NOT NULL"),
+        "to_answer": reader.value("SELECT count(*) FROM thread WHERE state = 'to_answer'"),
+    }
+
+
+def search(reader: Reader, text: str, *, limit: int = 50) -> list[dict[str, Any]]:
+    """Messages with these words, and those of contacts so named; case and accents do not matter. Newest first."""
+    words = Utils(reader.connection, execute_plugins=False, recursive_triggers=False).quote_fts(text)
+    if not words.strip('" '):
+        return []
+    rows = reader.all(
+        """SELECT m.*, t.number AS who, c.name FROM message m JOIN thread t ON t.id = m.thread LEFT JOIN contact c ON c.number = t.number
+            WHERE m.id IN (SELECT rowid FROM message_fts WHERE message_fts MATCH :words)
+            OR c.id IN (SELECT rowid FROM contact_fts WHERE contact_fts MATCH :words)
+            ORDER BY m.at DESC, m.id DESC LIMIT :limit""",
+        {"words": words, "limit": _limit(limit)},
+    )
+    return [{**_message(row), "thread": row["thread"], "number": row["who"], "contact": row["name"]} for row in rows]
