@@ -1,0 +1,32 @@
+"""What can be wrong between us and a radio. Each names what is wrong and the fix; ``code`` is stable and machine-read."""
+
+from __future__ import annotations
+
+__all__ = ["LinkLostError", "ModemError", "NoAnswerError"]
+
+
+class ModemError(Exception):
+    """The modem cannot be used as it is. Shown by doctor; tried again later, since people mend such things with it running.
+
+    ``code``: no_port, permission, port_busy, port_failed, silent, wrong_modem, no_sim, sim_failure, pin_needed, pin_refused, pin_few_tries,
+    pin_unsure, puk, forgot, no_pdu_mode.
+    """
+
+    def __init__(self, code: str, what: str, fix: str) -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.fix = fix
+
+
+class LinkLostError(Exception):
+    """The port is gone. ``written``: octets of the write it interrupted that the kernel had taken."""
+
+    def __init__(self, what: str, written: int = 0) -> None:
+        super().__init__(what)
+        self.what = what
+        self.written = written
+
+
+class NoAnswerError(Exception):
+    """The modem did not answer a command in time. The next one begins by bringing the dialogue back in step."""

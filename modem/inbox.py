@@ -1,0 +1,200 @@
+"""What a modem has received: read from every store, handed to ``Door.keep``, deleted only when that returned.
+
+An announcement (+CMTI, +CDSI) only says that there is something to read; the stores themselves are the truth, read at start, on every
+announcement and on a timer. PDUs that come directly (+CMT, +CDS) are held here until they are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from modem.at import Dialogue, Urc, UrcKind, tpdu_fits
+from modem.timing import Timing
+from modem.types import Door, RawPdu
+
+__all__ = ["Inbox", "Stores"]
+
+_LISTED = re.compile(r'\+CMGL:\s*(\d+)\s*,\s*(\d?)\s*,(?:\s*"[^"]*"\s*|[^,"]*),\s*(\d+)\s*$', re.IGNORECASE)
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_HELD = 1000
+"""Direct PDUs held while they cannot be kept; more than a store of any size would send in such a time."""
+
+
+@dataclass(slots=True)
+class Stores:
+    """Message stores of the modem at hand (27.005 3.2.3)."""
+
+    readable: tuple[str, ...] = ()
+    """Those that are read: SM (SIM), ME (modem), SR (status reports)."""
+    selected: str = ""
+    """The one mem1 points at."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Messages each can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    index: int
+    status: int | None
+    length: int
+    pdu: str
+
+
+class Inbox:
+    """Lives as long as the driver; ``run`` once per connection."""
+
+    def __init__(self, name: str, door: Door, timing: Timing) -> None:
+        self.stores = Stores()
+        self.deaf = False
+        """The modem announces nothing: look often."""
+        self.full: tuple[str, ...] = ()
+        """Stores that stayed full after they were read."""
+        self.failing = ""
+        """Why the last PDU could not be kept, "" when it could."""
+        self._name = name
+        self._door = door
+        self._timing = timing
+        self._log = structlog.get_logger("modem").bind(modem=name)
+        self._direct: deque[RawPdu] = deque()
+        self._wanted: set[str] = set()
+        self._called = asyncio.Event()
+        self._kept: set[tuple[str, int, str]] = set()
+        """Kept, but not yet seen deleted: not kept again."""
+        self._doubtful: set[tuple[str, int, str]] = set()
+        """Read once with a length that does not fit: perhaps noise on the line, read again before it is believed."""
+
+    def announced(self, urc: Urc) -> None:
+        """An unsolicited line that concerns us."""
+        if urc.kind in {UrcKind.MESSAGE, UrcKind.REPORT}:
+            if len(self._direct) >= _HELD:
+                self._direct.popleft()
+                self._log.error("modem.report_dropped", held=_HELD)
+            self._direct.append(self._raw(urc.pdu, urc.length))
+        elif urc.kind is UrcKind.STORED and urc.store in self.stores.readable:
+            self._wanted.add(urc.store)
+        elif urc.kind in {UrcKind.STORED, UrcKind.REPORT_STORED, UrcKind.FULL}:
+            self._wanted.update(self.stores.readable)
+        else:
+            return
+        self._called.set()
+
+    async def run(self, dialogue: Dialogue) -> None:
+        """Read everything, then whatever is announced, and everything again from time to time, until cancelled or the port is gone."""
+        self.stores.selected = ""
+        self._wanted.update(self.stores.readable)
+        while True:
+            self._called.clear()
+            await self._keep_direct()
+            while self._wanted:
+                await self._drain(dialogue, self._wanted.pop())
+                await self._keep_direct()
+            try:
+                async with asyncio.timeout(self._pause()):
+                    await self._called.wait()
+            except TimeoutError:
+                self._wanted.update(self.stores.readable)
+
+    def _pause(self) -> float:
+        if self.failing or self._doubtful:
+            return self._timing.keep_again
+        return self._timing.poll_deaf if self.deaf else self._timing.poll
+
+    def _raw(self, pdu: str, length: int) -> RawPdu:
+        if len(pdu) // 2 == length:
+            pdu = "00" + pdu  # a modem that leaves the SMSC out
+        return RawPdu(self._name, pdu.upper(), datetime.now(UTC))
+
+    async def _keep(self, raw: RawPdu) -> bool:
+        try:
+            await self._door.keep(raw)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the PDU is not on disk and stays where it is
+            self.failing = type(error).__name__
+            self._log.error("modem.not_kept", error=self.failing, octets=len(raw.pdu) // 2)
+            return False
+        self.failing = ""
+        return True
+
+    async def _keep_direct(self) -> None:
+        while self._direct:
+            raw = self._direct[0]
+            if not await self._keep(raw):
+                return
+            if self._direct and self._direct[0] is raw:
+                self._direct.popleft()
+
+    async def _drain(self, dialogue: Dialogue, store: str) -> None:
+        if self.stores.selected != store:
+            reply = await dialogue.command(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
+            if not reply.ok:
+                self._log.warning("modem.store_unreadable", store=store, result=reply.final)
+                return
+            self.stores.selected = store
+            self.stores.sizes[store] = _size(reply.value("+CPMS:"))
+        reply = await dialogue.command("AT+CMGL=4", "+CMGL:", timeout=self._timing.slow, body=True)
+        if not reply.ok:
+            self._log.warning("modem.list_failed", store=store, result=reply.final)
+            self.stores.selected = ""
+            return
+        entries = _entries(reply.lines)
+        listed = {(store, entry.index, entry.pdu) for entry in entries}
+        self._kept = {key for key in self._kept if key[0] != store or key in listed}
+        self._doubtful = {key for key in self._doubtful if key[0] != store or key in listed}
+        freed = 0
+        for entry in entries:
+            freed += await self._settle(dialogue, store, entry)
+            await self._keep_direct()
+        size = self.stores.sizes.get(store, 0)
+        self.full = tuple(name for name in self.full if name != store) + ((store,) if 0 < size <= len(entries) - freed else ())
+
+    async def _settle(self, dialogue: Dialogue, store: str, entry: _Entry) -> bool:
+        """Keep and delete one message; True when its slot is free."""
+        if entry.status in {2, 3}:
+            return False  # written by somebody to be sent: not ours
+        key = (store, entry.index, entry.pdu)
+        if key not in self._kept:
+            if not self._believable(key, entry):
+                return False
+            if not await self._keep(self._raw(entry.pdu, entry.length)):
+                return False
+            self._kept.add(key)
+        reply = await dialogue.command(f"AT+CMGD={entry.index}", timeout=self._timing.slow)
+        if not reply.ok:
+            self._log.warning("modem.delete_failed", store=store, result=reply.final)
+            return False
+        self._kept.discard(key)
+        self._doubtful.discard(key)
+        return True
+
+    def _believable(self, key: tuple[str, int, str], entry: _Entry) -> bool:
+        """Whole, or read twice the same. What is not hexadecimal at all was listed in text mode: the watch mends that."""
+        if _HEX.fullmatch(entry.pdu) is None:
+            self._log.warning("modem.not_pdu_mode", store=key[0])
+            return False
+        if tpdu_fits(entry.pdu, entry.length) or len(entry.pdu) // 2 == entry.length or key in self._doubtful:
+            return True
+        self._doubtful.add(key)
+        return False
+
+
+def _size(counts: str | None) -> int:
+    """How many messages the store just selected can hold, from "used,total,…"; 0 when not said."""
+    match = re.match(r"\(?\d+,\s*(\d+)", counts or "")
+    return int(match[1]) if match else 0
+
+
+def _entries(lines: tuple[str, ...]) -> list[_Entry]:
+    entries = []
+    header: re.Match[str] | None = None
+    for line in lines:
+        if line.upper().startswith("+CMGL:"):
+            header = _LISTED.match(line)
+        elif header is not None:
+            entries.append(_Entry(int(header[1]), int(header[2]) if header[2] else None, int(header[3]), line))
+            header = None
+    return entries

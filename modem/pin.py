@@ -1,0 +1,141 @@
+"""Unlocking a SIM: each PIN at most once, never one refused before, never with fewer than three tries left, never a PUK.
+
+A wrong PIN three times blocks the SIM, and the service restarts by itself; so a refusal is remembered by SIM and digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+
+from modem.at import Dialogue, Reply
+from modem.codes import SIM_BUSY, WRONG_PIN, error_code
+from modem.errors import ModemError, NoAnswerError
+from modem.timing import Timing
+from modem.types import Door
+
+__all__ = ["Pin"]
+
+_TRIES = 3
+_COUNTERS = (  # command, answer, which of its numbers are the PIN's tries left
+    ('AT+CPINR="SIM PIN"', "+CPINR:", re.compile(r"SIM PIN\"?,\s*(\d+)")),  # 3GPP TS 27.007 8.65
+    ("AT^CPIN?", "^CPIN:", re.compile(r"SIM PIN,\s*(\d+)")),  # Huawei
+    ("AT+QPINC?", "+QPINC:", re.compile(r"\"SC\",\s*(\d+)")),  # Quectel
+    ("AT+SPIC", "+SPIC:", re.compile(r"\+SPIC:\s*(\d+)")),  # SIMCom
+    ("AT+ZPINPUK=?", "+ZPINPUK:", re.compile(r"\+ZPINPUK:\s*\(?(\d+)")),  # ZTE
+)
+_ICCID = (("AT+CCID", "+CCID:"), ("AT^ICCID?", "^ICCID:"), ("AT+QCCID", "+QCCID:"), ("AT+ICCID", "+ICCID:"))
+
+
+class Pin:
+    """The configured PIN of one modem's SIM, or that there is none. Lives as long as the driver."""
+
+    def __init__(self, pin: str | None, door: Door, timing: Timing) -> None:
+        self._pin = pin
+        self._door = door
+        self._timing = timing
+        self._unsure: set[tuple[str, str]] = set()
+        """Tried, and the answer did not come."""
+
+    async def unlock(self, dialogue: Dialogue, imei: str) -> None:
+        """Wait for the SIM and enter the PIN where it asks. Raises ModemError naming what a person must do."""
+        state = await self._state(dialogue)
+        if state == "READY":
+            return
+        if state != "SIM PIN":
+            raise _locked(state)
+        if self._pin is None:
+            raise ModemError(
+                "pin_needed", "the SIM asks for its PIN", "set pin or pin_file of this modem, or switch the SIM's PIN off in a phone"
+            )
+        sim = await _sim(dialogue, imei, self._timing)
+        digest = await asyncio.to_thread(_digest, self._pin, sim)
+        if await self._door.pin_known_bad(sim, digest):
+            raise ModemError("pin_refused", "the SIM refused this PIN; it is not tried again", "correct pin of this modem")
+        left = await _tries_left(dialogue, self._timing)
+        if left is not None and left < _TRIES:
+            raise ModemError(
+                "pin_few_tries",
+                f"the SIM has {left} of {_TRIES} PIN tries left; none is risked",
+                "put the SIM in a phone and enter its PIN there once",
+            )
+        if left is None and (sim, digest) in self._unsure:
+            raise ModemError(
+                "pin_unsure", "the PIN was tried and no answer came; it is not risked again", "check pin, then restart the service"
+            )
+        await self._enter(dialogue, sim, digest)
+
+    async def _enter(self, dialogue: Dialogue, sim: str, digest: str) -> None:
+        self._unsure.add((sim, digest))
+        reply = await dialogue.command(f'AT+CPIN="{self._pin}"', timeout=self._timing.slow)
+        if not reply.ok and error_code(reply.final)[:2] not in SIM_BUSY:
+            family, number, _ = error_code(reply.final)
+            if (family, number) in WRONG_PIN or await self._state(dialogue) != "READY":
+                await self._door.pin_refused(sim, digest)
+                raise ModemError("pin_refused", "the SIM refused the PIN; it is not tried again", "correct pin of this modem")
+        state = await self._state(dialogue, entered=True)
+        if state != "READY":
+            raise _locked(state)
+        self._unsure.discard((sim, digest))
+
+    async def _state(self, dialogue: Dialogue, *, entered: bool = False) -> str:
+        """What ``AT+CPIN?`` says, once the SIM is no longer busy. ``entered``: a SIM still asking may need a moment."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._timing.sim
+        while True:
+            reply = await dialogue.command("AT+CPIN?", "+CPIN:", timeout=self._timing.slow)
+            state = (reply.value("+CPIN:") or "").strip('"').upper()
+            if reply.ok and state and not (entered and state == "SIM PIN"):
+                return state
+            if not reply.ok and error_code(reply.final)[:2] not in SIM_BUSY:
+                raise _no_sim(reply)
+            if loop.time() >= until:
+                return state or "BUSY"
+            await asyncio.sleep(self._timing.again)
+
+
+def _no_sim(reply: Reply) -> ModemError:
+    family, number, words = error_code(reply.final)
+    if (family, number) in {("CME", 10), ("CMS", 310)}:
+        return ModemError("no_sim", "there is no SIM in the modem", "insert the SIM, then replug the modem")
+    return ModemError("sim_failure", f"the SIM cannot be read ({words})", "take the SIM out and in again; try it in a phone")
+
+
+def _locked(state: str) -> ModemError:
+    if "PUK" in state:
+        return ModemError(
+            "puk", f"the SIM is blocked and asks for its {state.removeprefix('SIM ')}", "put the SIM in a phone and enter the PUK there"
+        )
+    if state == "SIM PIN":
+        return ModemError("pin_needed", "the SIM still asks for its PIN", "try the SIM in a phone")
+    return ModemError("sim_failure", f"the SIM is not ready ({state.lower()})", "try the SIM in a phone")
+
+
+async def _tries_left(dialogue: Dialogue, timing: Timing) -> int | None:
+    for command, answer, pattern in _COUNTERS:
+        try:
+            reply = await dialogue.command(command, answer, timeout=timing.command)
+        except NoAnswerError:
+            continue
+        match = next((found for line in reply.lines if (found := pattern.search(line))), None)
+        if match is not None:
+            return int(match[1])
+    return None
+
+
+async def _sim(dialogue: Dialogue, imei: str, timing: Timing) -> str:
+    """The SIM's ICCID (ITU-T E.118), which is read without PIN; the modem's IMEI where it does not tell."""
+    for command, answer in _ICCID:
+        try:
+            reply = await dialogue.command(command, answer, timeout=timing.command, body=True)
+        except NoAnswerError:
+            continue
+        match = re.search(r"\d{18,20}", " ".join(reply.lines))
+        if reply.ok and match is not None:
+            return match[0]
+    return f"imei:{imei}"
+
+
+def _digest(pin: str, sim: str) -> str:
+    return hashlib.scrypt(pin.encode(), salt=sim.encode(), n=2**14, r=8, p=1).hex()

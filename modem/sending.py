@@ -1,0 +1,92 @@
+"""Sending one part: ``AT+CMGS``, prompt, commit, PDU and Ctrl-Z, result (3GPP TS 27.005 4.3).
+
+The result is exact about the one moment that matters: before the Ctrl-Z reached the kernel nothing can have gone; after it, only the
+modem's own word can tell.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from modem.at import ESC, Dialogue, Listener
+from modem.codes import outcome
+from modem.errors import LinkLostError
+from modem.types import Commit, NotSent, SendResult, Sent, Submit, Unknown
+
+__all__ = ["submit"]
+
+_REFERENCE = re.compile(r"\+CMGS:\s*(\d{1,3})\b", re.IGNORECASE)
+
+
+async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: float, result: float) -> SendResult:
+    """Send ``part``. ``prompt`` and ``result``: seconds to wait for the prompt and for ``+CMGS``.
+
+    Never raises for what the modem does; an exception of ``commit`` (or a cancellation) leaves the prompt by ESC and is raised on.
+    """
+    try:
+        async with dialogue.turn():
+            dialogue.in_step(yes=False)
+            prompt_open = True
+            try:
+                command = f"AT+CMGS={part.length}"
+                listener = dialogue.listen(command)
+                await dialogue.write(command.encode("ascii") + b"\r")
+                refusal = await _prompted(dialogue, listener, prompt)
+                if refusal is not None:
+                    prompt_open = isinstance(refusal, NotSent)
+                    return refusal
+                if not await commit():
+                    return NotSent("called off", called_off=True)
+                if listener.final is not None:
+                    return NotSent("the modem left its prompt")
+                prompt_open = False
+                return await _hand_over(dialogue, part, result)
+            finally:
+                if prompt_open:
+                    with suppress(LinkLostError):
+                        await dialogue.write(ESC)
+    except LinkLostError as error:
+        return NotSent(error.what)
+
+
+async def _prompted(dialogue: Dialogue, listener: Listener, seconds: float) -> SendResult | None:
+    """Wait for the prompt; None when it is there."""
+    try:
+        await dialogue.until(lambda: listener.prompted or listener.final is not None, seconds)
+    except TimeoutError:
+        return NotSent(f"the modem gave no prompt in {seconds:g} s")
+    if listener.prompted:
+        return None
+    final = listener.final or ""
+    if final.upper() == "OK":
+        return NotSent("the modem gave no prompt")
+    dialogue.in_step(yes=True)
+    refused = outcome(final)
+    return NotSent(refused.what) if isinstance(refused, Unknown) else refused
+
+
+async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float) -> SendResult:
+    """PDU and Ctrl-Z in one write; from its last octet on, silence means Unknown."""
+    data = part.pdu.encode("ascii") + b"\x1a"
+    listener = dialogue.listen(part.pdu, "+CMGS:")
+    try:
+        await dialogue.write(data)
+    except LinkLostError as error:
+        return Unknown(error.what) if error.written == len(data) else NotSent(error.what)
+    why = ""
+    try:
+        await dialogue.until(lambda: listener.final is not None, seconds)
+    except TimeoutError:
+        why = f"the modem gave no result in {seconds:g} s"
+    except LinkLostError as error:
+        why = error.what
+    else:
+        dialogue.in_step(yes=True)
+    reference = next((int(match[1]) for line in listener.lines if (match := _REFERENCE.match(line))), None)
+    if reference is not None and reference <= 0xFF and (listener.final is None or listener.final.upper() == "OK"):
+        return Sent(reference)
+    if why:
+        return Unknown(why)
+    final = listener.final or ""
+    return Unknown("the modem said OK without a reference") if final.upper() == "OK" else outcome(final)

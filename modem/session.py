@@ -1,0 +1,167 @@
+"""One connection to a modem: bringing it into the state we need, and watching that it stays there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+
+import structlog
+
+from modem.at import Dialogue, Reply
+from modem.codes import SIM_BUSY, error_code
+from modem.errors import ModemError, NoAnswerError
+from modem.inbox import Inbox
+from modem.pin import Pin
+from modem.timing import Timing
+
+__all__ = ["Radio", "Session", "identify"]
+
+_CNMI = ("2,1,0,1,0", "2,1,0,2,0", "2,1,0,1", "2,1,0,2", "1,1,0,1,0", "1,1,0,2,0", "2,1,0,0,0", "1,1,0,0,0", "2,1", "1,1")
+"""Texts into a store and announced; reports directly, else into a store, else not at all. Some refuse ds=1, ds=2 or five values."""
+
+_DEAF = ("2,1,0,0,0", "1,1,0,0,0", "2,1", "1,1")
+"""Reports are not announced."""
+
+_HOME, _DENIED, _ROAMING = {1, 6}, 3, {5, 7}  # 3GPP TS 27.007 7.2; 6 and 7: for SMS only
+
+
+@dataclass(slots=True)
+class Radio:
+    """What is known of the modem at hand."""
+
+    model: str = ""
+    imei: str = ""
+    registration: int | None = None
+    """``<stat>`` of +CREG or +CEREG."""
+    signal: int | None = None
+    smsc: bool = False
+
+    @property
+    def registered(self) -> bool:
+        return self.registration in _HOME | _ROAMING
+
+    @property
+    def denied(self) -> bool:
+        return self.registration == _DENIED
+
+    @property
+    def roaming(self) -> bool:
+        return self.registration in _ROAMING
+
+
+async def identify(dialogue: Dialogue, timing: Timing) -> Radio:
+    """Who answers: model and IMEI (27.007 5.1 … 5.4), as far as it tells."""
+    radio = Radio()
+    words = []
+    for command in ("AT+CGMI", "AT+CGMM"):
+        reply = await dialogue.command(command, f"{command[2:]}:", timeout=timing.command, body=True)
+        if reply.ok and reply.lines:
+            words.append(re.sub(r"^\+CGM[IM]:\s*", "", reply.lines[0]).strip('"'))
+    radio.model = " ".join(words)
+    reply = await dialogue.command("AT+CGSN", "+CGSN:", timeout=timing.command, body=True)
+    match = re.search(r"\b\d{14,16}\b", " ".join(reply.lines))
+    radio.imei = match[0] if reply.ok and match else ""
+    return radio
+
+
+class Session:
+    """``initialise``, then ``look`` from time to time. Everything raises LinkLostError or NoAnswerError when the modem fails."""
+
+    def __init__(self, dialogue: Dialogue, inbox: Inbox, pin: Pin, timing: Timing, *, name: str, imei: str | None) -> None:
+        self.radio = Radio()
+        self._dialogue = dialogue
+        self._inbox = inbox
+        self._pin = pin
+        self._timing = timing
+        self._imei = imei
+        self._cnmi = ""
+        self._log = structlog.get_logger("modem").bind(modem=name)
+
+    async def initialise(self) -> None:
+        """From a port just opened to a modem that reports what it receives. Raises ModemError naming what a person must do."""
+        await self._ask("AT")
+        await self._ask("ATE0")
+        await self._ask("AT+CMEE=1")
+        self.radio = await identify(self._dialogue, self._timing)
+        if self._imei is not None and self.radio.imei[:14] != self._imei[:14]:  # the last digits are check digit or version
+            raise ModemError("wrong_modem", "the port answers with the IMEI of another modem", 'set port = "auto", or correct imei')
+        if "huawei" in self.radio.model.lower():
+            await self._optional("AT^CURC=0")  # no signal reports between the lines
+        function = (await self._ask("AT+CFUN?", "+CFUN:")).value("+CFUN:")
+        if function is not None and not function.startswith("1"):
+            await self._ask("AT+CFUN=1", slow=True)
+        await self._pin.unlock(self._dialogue, self.radio.imei)
+        if not (await self._insist("AT+CMGF=0")).ok:
+            raise ModemError("no_pdu_mode", "the modem refuses PDU mode (AT+CMGF=0)", "use a modem that sends SMS in PDU mode")
+        await self._optional("AT+CSMS=0")  # no acknowledgement of direct PDUs wanted
+        await self._optional("AT+CREG=0")
+        await self._stores()
+        await self._announcements()
+        await self.look(first=True)
+
+    async def look(self, *, first: bool = False, restarted: bool = False) -> None:
+        """The watchdog's look: registration, signal, SMS centre, and whether the modem still knows its settings."""
+        if not first:
+            if restarted or not self.radio.registered:
+                await self._pin.unlock(self._dialogue, self.radio.imei)
+            told = (await self._ask("AT+CNMI?", "+CNMI:")).value("+CNMI:")
+            if told is not None and told != self._cnmi:
+                raise ModemError("forgot", "the modem has forgotten its settings (reset?)", "nothing to do: it is set up again")
+            await self._ask("AT+CMGF=0")
+        registration = await self._registration("+CREG")
+        if registration not in _HOME | _ROAMING:
+            on_lte = await self._registration("+CEREG")
+            registration = on_lte if on_lte in _HOME | _ROAMING else registration
+        self.radio.registration = registration
+        signal = re.match(r"(\d+)", (await self._ask("AT+CSQ", "+CSQ:")).value("+CSQ:") or "")
+        self.radio.signal = int(signal[1]) if signal and int(signal[1]) <= 31 else None
+        if first or not self.radio.smsc:
+            centre = (await self._ask("AT+CSCA?", "+CSCA:", slow=True)).value("+CSCA:")
+            self.radio.smsc = re.match(r'"?\+?\d', centre or "") is not None
+
+    async def _registration(self, command: str) -> int | None:
+        reply = await self._ask(f"AT{command}?", f"{command}:")
+        # "+CREG: n,stat"; a line with stat alone, or stat and a quoted cell, is an announcement that came between
+        return next((int(match[1]) for line in reply.lines if (match := re.match(r"\+CE?REG:\s*\d,\s*(\d+)", line))), None)
+
+    async def _stores(self) -> None:
+        reply = await self._insist("AT+CPMS=?", "+CPMS:")
+        groups = [re.findall(r'"(\w+)"', group.upper()) for group in re.findall(r"\(([^)]*)\)", reply.value("+CPMS:") or "")]
+        first = groups[0] if groups else ["SM"]
+        receiving = groups[2] if len(groups) > 2 else first
+        for store in (*(name for name in ("ME", "SM", "MT") if name in receiving), "SM"):
+            if (await self._insist(f'AT+CPMS="{store}","{store}","{store}"', "+CPMS:")).ok:
+                break
+        readable = tuple(name for name in ("SM", "ME", "SR") if name in first)
+        self._inbox.stores.readable = readable if {"SM", "ME"} & set(readable) else (*readable, "MT")
+        self._log.info("modem.stores", readable=self._inbox.stores.readable)
+
+    async def _announcements(self) -> None:
+        for setting in _CNMI:
+            if (await self._ask(f"AT+CNMI={setting}")).ok:
+                self._inbox.deaf = setting in _DEAF
+                break
+        else:
+            self._inbox.deaf = True
+        self._cnmi = (await self._ask("AT+CNMI?", "+CNMI:")).value("+CNMI:") or ""
+
+    async def _ask(self, text: str, *expect: str, slow: bool = False) -> Reply:
+        return await self._dialogue.command(text, *expect, timeout=self._timing.slow if slow else self._timing.command)
+
+    async def _optional(self, text: str) -> None:
+        """A command that not every modem knows, some by not answering at all."""
+        try:
+            await self._ask(text)
+        except NoAnswerError:
+            self._log.info("modem.command_unknown", command=text)
+
+    async def _insist(self, text: str, *expect: str) -> Reply:
+        """Ask again while the SIM is still starting."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._timing.sim
+        while True:
+            reply = await self._ask(text, *expect, slow=True)
+            if reply.ok or error_code(reply.final)[:2] not in SIM_BUSY or loop.time() >= until:
+                return reply
+            await asyncio.sleep(self._timing.again)
