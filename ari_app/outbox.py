@@ -124,7 +124,7 @@ class Outbox:
             return await self._store.claim(due.id, self._decide, bearer.split, live=live)
         except StoreError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (one bad row must not stop the others)
             log.error("text_unclaimable", message=due.id, error=type(error).__name__)  # noqa: TRY400  (a traceback may hold its text)
             await self._store.fail(due.id, "internal", f"it could not be prepared: {type(error).__name__}")
             return None

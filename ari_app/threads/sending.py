@@ -113,7 +113,7 @@ def agenda(
     rows = (
         reader.all(
             """SELECT m.id, m.kind, m.modem, t.number FROM message m JOIN thread t ON t.id = m.thread
-            WHERE m.state = 'queued' AND m.due <= :now AND m.expires > :now
+            WHERE m.state = 'queued' AND m.due <= :now AND m.expires >= :now
             AND (m.modem IS NULL OR m.modem IN (SELECT value FROM json_each(:ready))
                 OR m.modem NOT IN (SELECT value FROM json_each(:known)))
             AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
@@ -126,7 +126,7 @@ def agenda(
         if ready
         else []
     )
-    overdue = reader.value("SELECT EXISTS (SELECT 1 FROM message WHERE state = 'queued' AND expires <= ?)", (at,))
+    overdue = reader.value("SELECT EXISTS (SELECT 1 FROM message WHERE state = 'queued' AND expires < ?)", (at,))
     next_at = reader.value(
         """SELECT min(at) FROM (SELECT min(due) AS at FROM message WHERE state = 'queued' AND due > :now
             UNION ALL SELECT min(expires) FROM message WHERE state = 'queued' AND expires > :now)""",
@@ -143,7 +143,7 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
     """
     row = _message(tx, message)
     at = stamp(now)
-    if row["state"] != "queued" or row["due"] > at or row["expires"] <= at or _busy(tx, row["number"]):
+    if row["state"] != "queued" or row["due"] > at or row["expires"] < at or _busy(tx, row["number"]):
         return None
     kind, number = MessageKind(row["kind"]), str(row["number"])
     text = row["text"]
@@ -313,7 +313,7 @@ def roll_up(tx: Transaction, message: int) -> bool:
 def expire(tx: Transaction, now: datetime) -> int:
     """End what is too late: automatic texts expire (their call says ``stale``), a person's text fails and is shown. How many."""
     at = stamp(now)
-    rows = tx.all("SELECT id, kind, thread, call, went FROM message WHERE state = 'queued' AND expires <= ?", (at,))
+    rows = tx.all("SELECT id, kind, thread, call, went FROM message WHERE state = 'queued' AND expires < ?", (at,))
     for row in rows:
         if row["kind"] == "staff":
             _give_up(tx, row["id"], "expired", "it could not be sent in time")
