@@ -32,6 +32,7 @@ from ari_app.pbx.outputs import (
     Output,
     Reached,
     StrangeContext,
+    SwitchTurned,
 )
 from ari_app.pbx.places import Kind, place_of, trunk_name
 from ari_app.settings import Settings
@@ -133,6 +134,11 @@ class Tracker:
         """Inbound calls that are up."""
         return len(self._calls)
 
+    @property
+    def live_ids(self) -> frozenset[str]:
+        """Their ids."""
+        return frozenset(self._calls)
+
     def live_numbers(self) -> frozenset[str]:
         """E.164 numbers of everybody outside who is on a call now, inbound or outgoing."""
         numbers = {call.number for call in self._calls.values()} | {leg.number for leg in self._legs.values()}
@@ -226,7 +232,7 @@ class Tracker:
         call.see(channel)
         if channel.app:
             call.enter_app(channel.app)
-        self._out.append(CallStarted(call.id, call.number, call.did, call.started))
+        self._out.append(CallStarted(call.id, call.number, call.did, call.started, call.unseen()))
 
     def _ask(self, call: LiveCall, channel: ari.Channel) -> None:
         if call.presented and not call.asked and call.presentation is Presentation.UNKNOWN and NUM_PRES not in channel.variables:
@@ -443,7 +449,9 @@ class Tracker:
     # what is not a call
 
     def _device_state(self, event: ari.DeviceStateChanged) -> None:
-        self.switches[event.name] = event.state
+        if self.switches.get(event.name) != event.state:
+            self.switches[event.name] = event.state
+            self._out.append(SwitchTurned(event.name, event.state))
 
     def _disconnected(self, _event: ari.Disconnected) -> None:
         for call in self._calls.values():

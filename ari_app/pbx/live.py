@@ -116,6 +116,26 @@ class LiveCall:
         if self.joined is not None:
             self.handed = how
 
+    def unseen(self) -> Call:
+        """The call as it stands, should nothing more be heard of it."""
+        return Call(
+            id=self.id,
+            started=self.started,
+            ended=self.started,
+            presented=self.presented,
+            caller=self.number,
+            presentation=self.presentation,
+            did=self.did,
+            context=self.context,
+            channel=self.channel,
+            outcome=Outcome.UNSEEN,
+            answered_by=None,
+            reached=Reached.NONE,
+            rang=0.0,
+            caller_hung_up=False,
+            switches=self.switches,
+        )
+
     def finish(self, ended: datetime, hold: timedelta) -> Call:
         """What the call came to. ``hold``: how long on hold counts as given up."""
         ended = max(ended, self.started)

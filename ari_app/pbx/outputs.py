@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ari_app.model import Call, OutgoingCall
 
-__all__ = ["AskPresentation", "CallEnded", "CallStarted", "OutgoingEnded", "OutgoingJoined", "Output", "Reached", "StrangeContext"]
+__all__ = [
+    "AskPresentation",
+    "Attached",
+    "CallEnded",
+    "CallStarted",
+    "Detached",
+    "OutgoingEnded",
+    "OutgoingJoined",
+    "Output",
+    "Reached",
+    "StrangeContext",
+    "SwitchTurned",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,8 @@ class CallStarted:
     number: str | None
     did: str
     started: datetime
+    unseen: Call = field(compare=False)
+    """What the call comes to should nothing more be heard of it: to be kept, for a stop before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +78,37 @@ class StrangeContext:
     context: str
 
 
-Output = CallStarted | Reached | CallEnded | OutgoingJoined | OutgoingEnded | AskPresentation | StrangeContext
+@dataclass(frozen=True, slots=True)
+class SwitchTurned:
+    """A watched device state (night switch) changed."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The watcher is connected and resynchronised. ``live``: ids of the inbound calls that are up."""
+
+    live: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The connection is gone; nothing is seen until ``Attached``."""
+
+    reason: str
+
+
+Output = (
+    CallStarted
+    | Reached
+    | CallEnded
+    | OutgoingJoined
+    | OutgoingEnded
+    | AskPresentation
+    | StrangeContext
+    | SwitchTurned
+    | Attached
+    | Detached
+)

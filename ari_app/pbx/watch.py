@@ -18,7 +18,7 @@ from ari_app.numbers import shortened
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.calls import Tracker, WatchConfig
 from ari_app.pbx.events import Channel, Connected, Disconnected, Event, Origin, PresentationRead
-from ari_app.pbx.outputs import AskPresentation, CallEnded, CallStarted, Output, StrangeContext
+from ari_app.pbx.outputs import AskPresentation, Attached, CallEnded, CallStarted, Detached, Output, StrangeContext
 from ari_app.pbx.places import Kind, kind_of, trunk_name
 from ari_app.settings import Settings
 
