@@ -242,7 +242,7 @@ def _pin(modem: Modem, call: Call) -> list[str]:
     else:
         raise cme(3)
     sim.open = True
-    modem.sim_opened()
+    modem.search()
     return []
 
 
@@ -275,7 +275,10 @@ def _power(modem: Modem, call: Call) -> list[str] | None:
         return None
     if level != modem.radio:
         modem.radio = level
-        modem.registration_changed()
+        if level == 1:
+            modem.search()
+        else:
+            modem.registration_changed()
     return []
 
 

@@ -69,7 +69,7 @@ class Fault:
         need = _NEEDS.get(self.kind)
         if need is not None and getattr(self, need) is None:
             raise ValueError(f"{self.kind} needs `{need}`")
-        if self.number is not None and self.kind not in _SENDING and self.at not in {"ctrl_z", "accepted", "answered", "report"}:
+        if self.number is not None and self.kind not in _SENDING and self.at not in {"ctrl_z", "accepted", "answered"}:
             raise ValueError(f"{self.kind} cannot know the number yet: leave `number` out")
         if self.command is not None and self.kind not in _COMMAND and self.at != "command":
             raise ValueError(f"{self.kind} takes no `command`")

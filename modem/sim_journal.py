@@ -49,9 +49,10 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a", encoding="utf-8", buffering=1)
 
-    def add(self, event: str, *, at: float | None = None, **fields: object) -> None:
-        """Note an event. ``at``: when it happened, if not now."""
-        entry = {"t": round(time.monotonic() if at is None else at, 6), "event": event, **fields}
+    def add(self, event: str, *, at: float | None = None, **fields: Any) -> None:
+        """Note an event. ``at``: when it happened, if not now. Fields that are None are left out."""
+        entry = {"t": round(time.monotonic() if at is None else at, 6), "event": event}
+        entry |= {name: value for name, value in fields.items() if value is not None}
         self._entries.append(entry)
         self.count += 1
         if self._file is not None:

@@ -116,6 +116,7 @@ class Network:
         self._loop = asyncio.get_running_loop()
         self._timers: set[asyncio.TimerHandle] = set()
         self._references = itertools.count(1)
+        self._flushing = self._again = False
 
     def handset(self, number: str) -> Handset:
         return self.handsets.setdefault(number, Handset(number))
@@ -146,6 +147,11 @@ class Network:
         whole = self.handset(submitted.number).receive(self.number, submitted.data, now)
         if whole is not None:
             self._journal.add("arrived", at=now, number=submitted.number, text=whole.text, parts=whole.parts, cut=whole.cut)
+            if submitted.number == self.number:  # a text to the SIM's own number comes back
+                self.later(0, lambda: self._back(whole.text))
+
+    def _back(self, text: str) -> None:
+        self.text(self.number, text)
 
     def report(self, submitted: Submitted, reference: int, *, delay: float = 0.0, times: int = 1) -> None:
         """Send the status report of an accepted part, as its number, or the network's setting, says."""
@@ -209,13 +215,18 @@ class Network:
             self._journal.add("waiting", kind=incoming.kind)
 
     def flush(self) -> None:
-        """The modem can take something again: registered, or a store has room."""
-        still: deque[Incoming] = deque()
-        while self.waiting:
-            incoming = self.waiting.popleft()
-            if not self._to_modem(incoming):
-                still.append(incoming)
-        self.waiting = still
+        """The modem can take something again: registered, or a store has room. Called during a flush, it makes another round."""
+        self._again = True
+        if self._flushing:
+            return
+        self._flushing = True
+        try:
+            while self._again:
+                self._again = False
+                round_, self.waiting = self.waiting, deque()
+                self.waiting.extend([incoming for incoming in round_ if not self._to_modem(incoming)])
+        finally:
+            self._flushing = False
 
     def state(self) -> dict[str, Any]:
         return {

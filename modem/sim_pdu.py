@@ -177,6 +177,8 @@ _DIGITS = "0123456789*#abc"
 def _address(number: str) -> bytes:
     """TP address (9.1.2.5): "+…" international, digits national, anything else alphanumeric."""
     digits = number.removeprefix("+")
+    if len(digits) > 20 and digits.isdecimal():
+        raise ValueError(f"a number has at most 20 digits, {number} has {len(digits)}")
     if digits and all(char in "0123456789*#" for char in digits):
         kind = 0x91 if number.startswith("+") else 0x81
         return bytes([len(digits), kind]) + _swapped("".join(f"{_DIGITS.index(char):X}" for char in digits))

@@ -26,6 +26,8 @@ class Profile:
     silencer: str = ""
     """The command line that ends the chatter until the next restart."""
     prompt: bytes = b"\r\n> "
+    full_line: str = ""
+    """Written when a text found no room; "{store}" is the store's name."""
 
 
 PROFILES = {
@@ -40,6 +42,7 @@ PROFILES = {
             boot_lines=("^BOOT:20952548,0,0,0,72",),
             chatter=("^RSSI:17", "^DSFLOWRPT:0000003C,00000000,00000000,0000000000000000,0000000000000000,00000000,00000000"),
             silencer="AT^CURC=0",
+            full_line='^SMMEMFULL: "{store}"',
         ),
         Profile(
             "sim800",
@@ -128,7 +131,7 @@ class Settings:
     creg: dict[str, int] = field(default_factory=dict)
     """Of +CREG, +CGREG and +CEREG."""
     cops_format: int = 0
-    held_back: list[str] = field(default_factory=list)
+    held_back: list[tuple[str, ...]] = field(default_factory=list)
     """Unsolicited lines kept while the first digit of CNMI is 0."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Values of settings that are only remembered."""

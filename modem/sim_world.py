@@ -208,6 +208,14 @@ class Simulator:
             raise ValueError("level is 0 to 31, or 99")
         self._modem.signal = level
 
+    def resize(self, store: str, size: int) -> None:
+        """How many messages a store holds; those above it stay until deleted."""
+        sizes = self._modem.stores.sizes
+        if store not in sizes:
+            raise ValueError(f"the modem has no store {store!r}: it has {', '.join(sizes)}")
+        sizes[store] = int(_not_negative("size", size))
+        self._modem.network.flush()
+
     def reference(self, next: int) -> None:  # noqa: A002 - the word of the protocol
         """The TP-MR the modem gives to the next part."""
         if not 0 <= next <= 255:
