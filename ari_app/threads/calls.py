@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,11 +24,21 @@ from ari_app.model import (
     Reason,
 )
 from ari_app.threads import people
-from ari_app.threads.database import Transaction
+from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.known import gather, known_person
-from ari_app.threads.rows import call_columns, stamp, stamp_or_none
+from ari_app.threads.rows import call_columns, call_of, moment, stamp, stamp_or_none
 
-__all__ = ["AUTO_LIFE", "Recorded", "note_outgoing", "note_reached", "number_of", "record_call", "write_decision"]
+__all__ = [
+    "AUTO_LIFE",
+    "Recorded",
+    "note_outgoing",
+    "note_reached",
+    "note_started",
+    "number_of",
+    "open_calls",
+    "record_call",
+    "write_decision",
+]
 
 AUTO_LIFE = timedelta(hours=2)
 """How long an automatic text waits when its decision does not say."""
@@ -70,6 +80,7 @@ def record_call(
             known_row["due"],
             new=False,
         )
+    tx.run("DELETE FROM open_call WHERE id = ?", (call.id,))
     number = number_of(call)
     decision = decide(gather(tx, call=call.id, number=number, line=line, ended=call.ended, now=now, live=live))
     texts = decision.kind is not DecisionKind.SILENCE
@@ -165,6 +176,28 @@ def write_decision(tx: Transaction, call: str, decision: Decision, kind: Decisio
     names = ", ".join(f"{name} = :{name}" for name in columns)
     tx.run(f"UPDATE call SET {names} WHERE id = :id", {**columns, "id": call})  # noqa: S608  (names are our own)
     tx.notify(CallChanged(call))
+
+
+def note_started(tx: Transaction, call: Call) -> None:
+    """Keep a call that is up, until it is filed."""
+    row = json.dumps(call_columns(call))
+    tx.run(
+        "INSERT INTO open_call (id, call) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM call WHERE id = ?) ON CONFLICT DO NOTHING",
+        (call.id, row, call.id),
+    )
+
+
+def open_calls(reader: Reader) -> list[Call]:
+    """Calls that were up when last heard of."""
+    found = []
+    for row in reader.all("SELECT o.call, r.at FROM open_call o LEFT JOIN reached r ON r.call = o.id ORDER BY o.id"):
+        call = call_of(json.loads(row["call"]))
+        joined = moment(row["at"])
+        if joined is not None:
+            rang = (joined - call.started).total_seconds()
+            call = replace(call, outcome=Outcome.ANSWERED, answered_by=AnsweredBy.EXTENSION, rang=max(0.0, rang))
+        found.append(call)
+    return found
 
 
 def note_outgoing(tx: Transaction, call: OutgoingCall) -> None:

@@ -229,6 +229,8 @@ _M001 = (
         ended TEXT
     ) STRICT""",
     "CREATE INDEX outgoing_by_number ON outgoing (number, joined)",
+    # Calls that were up when last heard of: a stop of the service must not lose them.
+    "CREATE TABLE open_call (id TEXT PRIMARY KEY, call TEXT NOT NULL) STRICT",
     "CREATE TABLE reached (call TEXT PRIMARY KEY, number TEXT NOT NULL, at TEXT NOT NULL) STRICT",
     "CREATE INDEX reached_by_number ON reached (number, at)",
     "CREATE TABLE pin_refused (sim TEXT NOT NULL, digest TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (sim, digest)) STRICT",

@@ -68,8 +68,8 @@ def call_columns(call: Call) -> dict[str, Any]:
     }
 
 
-def call_of(row: Row) -> Call:
-    """The call as it was told, from its row."""
+def call_of(row: Row | Mapping[str, Any]) -> Call:
+    """The call as it was told, from its row or from what ``call_columns`` gave."""
     return Call(
         id=row["id"],
         started=required(row["started"]),

@@ -79,6 +79,14 @@ class Store:
         now = self._clock.now()
         return await self._database.write(lambda tx: calls.record_call(tx, call, decide, line=line, now=now, live=live))
 
+    async def note_started(self, call: Call) -> None:
+        """An inbound call is up: kept as ``call``, so that it is listed even if its end is never heard of."""
+        await self._database.write(lambda tx: calls.note_started(tx, call))
+
+    async def open_calls(self) -> list[Call]:
+        """Inbound calls that were up when last heard of and are not filed; those joined to a person count as answered."""
+        return await self._database.read(calls.open_calls)
+
     async def note_outgoing(self, call: OutgoingCall) -> None:
         """An outgoing call was joined, or ended: staff may have called back."""
         await self._database.write(lambda tx: calls.note_outgoing(tx, call))
