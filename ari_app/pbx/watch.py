@@ -118,6 +118,10 @@ class Watch:
                 async for event in events:
                     self._note(event)
                     await self._feed(await self._completed(event) if isinstance(event, Connected) else event)
+                    if isinstance(event, Connected):
+                        await self._on_output(Attached(self._tracker.live_ids))
+                    elif isinstance(event, Disconnected):
+                        await self._on_output(Detached(event.reason))
         finally:
             self.connected, self._since, self._reason = False, self._clock.now(), "stopped"
             for task in self._asking:

@@ -22,7 +22,10 @@ OUTSIDE = AnsweredBy.OUTSIDE
 
 def test_one_phone_rings_out_and_every_field_says_so() -> None:
     story = Story()
-    assert story.caller() == [CallStarted("c1", "+15145551234", "5145550100", START)]
+    (started,) = story.caller()
+    assert isinstance(started, CallStarted)
+    assert (started.id, started.number, started.did, started.started) == ("c1", "+15145551234", "5145550100", START)
+    assert (started.unseen.outcome, started.unseen.caller, started.unseen.did) == (Outcome.UNSEEN, "+15145551234", "5145550100")
     story.app("c1", "Dial")
     story.phone("p1", "c1")
     story.wait(20)
