@@ -139,9 +139,12 @@ class Outbox:
         self._wake.set()
 
     async def _send(self, bearer: Bearer, claimed: Claimed) -> None:
-        for part in claimed.parts:
-            if not await self._send_part(bearer, claimed, part):
-                return
+        try:
+            for part in claimed.parts:
+                if not await self._send_part(bearer, claimed, part):
+                    return
+        except Exception as error:  # noqa: BLE001  (what the store has of it is settled at the next start)
+            log.error("text_abandoned", message=claimed.id, error=type(error).__name__)  # noqa: TRY400  (a traceback may hold its text)
 
     async def _send_part(self, bearer: Bearer, claimed: Claimed, part: PartToSend) -> bool:
         begun: asyncio.Future[int | None] | None = None
@@ -162,7 +165,7 @@ class Outbox:
             log.warning("send_failed", message=claimed.id, modem=bearer.name, error=type(error).__name__)
             result = NotSent(type(error).__name__) if begun is None else Unknown(f"sending was interrupted: {type(error).__name__}")
         attempt = await self._begun(begun)
-        return await self._settle(bearer, claimed, attempt, result)
+        return await self._settle(claimed, attempt, result)
 
     async def _begun(self, begun: asyncio.Future[int | None] | None) -> int | None:
         """The attempt, once its commit is through: the bearer may have given up while it was on the way."""
@@ -173,13 +176,13 @@ class Outbox:
         except StoreError:
             return None
 
-    async def _settle(self, bearer: Bearer, claimed: Claimed, attempt: int | None, result: SendResult) -> bool:
+    async def _settle(self, claimed: Claimed, attempt: int | None, result: SendResult) -> bool:
         """Write a result, for as long as it takes: forgetting it would leave the text unknown."""
         wait = _STORE_WAIT[0]
         while True:
             try:
                 if attempt is not None:
-                    return await self._store.finish_attempt(attempt, bearer.name, result)
+                    return await self._store.finish_attempt(attempt, result)
                 await self._store.release(claimed.id, result if isinstance(result, NotSent | Refused) else NotSent("called off"))
             except StoreError as error:
                 log.error("result_not_stored", message=claimed.id, what=error.what, fix=error.fix)  # noqa: TRY400  (as above)

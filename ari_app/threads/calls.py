@@ -53,7 +53,7 @@ class Recorded:
     message: int | None
     kind: DecisionKind
     reason: Reason
-    due: str | None
+    due: datetime | None
     new: bool
 
 
@@ -77,7 +77,7 @@ def record_call(
             known_row["message"],
             DecisionKind(known_row["decision"]),
             Reason(known_row["reason"]),
-            known_row["due"],
+            moment(known_row["due"]),
             new=False,
         )
     tx.run("DELETE FROM open_call WHERE id = ?", (call.id,))
@@ -92,7 +92,7 @@ def record_call(
     if waits:
         people.mark(tx, thread, people.TO_ANSWER)
     kind = DecisionKind.PENDING if texts else DecisionKind.SILENCE
-    due = stamp(decision.due or now) if texts else None
+    due = (decision.due or now) if texts else None
     tx.insert(
         "call",
         {
@@ -101,7 +101,7 @@ def record_call(
             "to_answer": int(waits),
             "line": line,
             **_decision_columns(decision, kind, now),
-            "due": due,
+            "due": stamp_or_none(due),
         },
     )
     message = _queue(tx, call, decision, thread=thread, number=number, now=now) if texts and number else None

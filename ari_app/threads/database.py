@@ -29,6 +29,8 @@ _T = TypeVar("_T")
 Params = Sequence[object] | dict[str, Any]
 _BUSY_MS = 5000
 _READERS = 2
+_SQLITE = (3, 37)
+"""STRICT tables."""
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +98,7 @@ class Database:
         self._readers: ThreadPoolExecutor | None = None
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._closed: asyncio.Future[None] | None = None
+        self._closing: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Lock, check, migrate. Raises StoreLockedError when another process writes, StoreError when the file cannot be used."""
@@ -115,7 +117,7 @@ class Database:
 
         Cancelling the caller does not undo it. Raises StoreClosedError after ``close``, StoreError when the disk is full or failing.
         """
-        if self._readers is None or self._closed is not None:
+        if self._readers is None or self._closing is not None:
             raise StoreClosedError("the store is closed")
         if self._writer is None:
             raise StoreError("the store was opened for reading only")
@@ -126,27 +128,24 @@ class Database:
 
     async def read(self, work: Callable[[Reader], _T]) -> _T:
         """Run ``work`` over a read-only connection: one consistent view of the file, beside the writer."""
-        if self._readers is None or self._closed is not None:
+        if self._readers is None or self._closing is not None:
             raise StoreClosedError("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_one, work)
 
     async def close(self) -> None:
         """Finish what was asked before, then let go of file and lock. Idempotent; later calls wait for the first."""
-        loop = asyncio.get_running_loop()
-        if self._closed is None:
-            self._closed = loop.create_future()
+        if self._closing is None:
             self._jobs.put(None)
-            await loop.run_in_executor(None, self._end)
-            self._closed.set_result(None)
-        await asyncio.shield(self._closed)
+            self._closing = asyncio.get_running_loop().run_in_executor(None, self._end)
+        await asyncio.shield(self._closing)
 
     def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.join()
         if self._readers is not None:
             self._readers.shutdown(wait=True)
         for connection in self._connections:
             connection.close()
-        if self._writer is not None:
-            self._writer.join()
 
     def _look(self) -> None:
         if not self.path.exists():
@@ -198,6 +197,9 @@ class Database:
             self._lock.release()
 
     def _writing(self) -> sqlite3.Connection:
+        if sqlite3.sqlite_version_info < _SQLITE:
+            needed = ".".join(map(str, _SQLITE))
+            raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old", f"use a Python built with SQLite {needed} or newer")
         place.make(self.path)
         try:
             connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -207,9 +209,9 @@ class Database:
             connection.row_factory = sqlite3.Row
             connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             connection.execute("PRAGMA foreign_keys=ON")
-            connection.execute("PRAGMA journal_mode=WAL")
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             connection.execute("PRAGMA synchronous=FULL")
-            self._sound(connection)
+            self._sound(connection, mode)
             migrations.migrate(connection)
         except sqlite3.Error as error:
             connection.close()
@@ -219,7 +221,9 @@ class Database:
             raise
         return connection
 
-    def _sound(self, connection: sqlite3.Connection) -> None:
+    def _sound(self, connection: sqlite3.Connection, mode: str) -> None:
+        if mode != "wal":
+            raise StoreError(f"the disk of {self.path} allows no write-ahead log", "set store.path to a local disk")
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise StoreError(f"the store {self.path} is damaged: {found}", "restore it from a backup; the damaged file was left as it is")

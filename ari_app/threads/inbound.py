@@ -104,6 +104,8 @@ def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: 
     if text.silent:
         return
     whole = _set_of(tx, row, text, raw) if part else row
+    if whole is None:
+        return
     tx.run("UPDATE inbound SET whole = ? WHERE id = ?", (whole, row))
     kept = _parts(tx, whole)
     if joining.join(kept).complete or tx.value("SELECT message FROM inbound WHERE whole = ? AND message IS NOT NULL", (whole,)):
@@ -115,8 +117,8 @@ def _seen(tx: Transaction, digest: str, raw: RawPdu, *, dated: bool) -> bool:
     return tx.one("SELECT 1 FROM inbound WHERE digest = ? AND received >= ?", (digest, since)) is not None
 
 
-def _set_of(tx: Transaction, row: int, text: Deliver, raw: RawPdu) -> int:
-    """The set a part belongs to: the newest that takes it, else its own."""
+def _set_of(tx: Transaction, row: int, text: Deliver, raw: RawPdu) -> int | None:
+    """The set a part belongs to: the newest that takes it, else its own. None: it is in one already."""
     sets = tx.all(
         """SELECT DISTINCT i.whole FROM inbound i JOIN inbound new ON new.id = ? AND i.sender = new.sender
             AND i.reference = new.reference AND i.parts = new.parts AND i.wide = new.wide
@@ -126,8 +128,11 @@ def _set_of(tx: Transaction, row: int, text: Deliver, raw: RawPdu) -> int:
         (row, stamp(raw.received - joining.WINDOW)),
     )
     for found in sets:
-        if joining.fit(_parts(tx, found["whole"]), text) is joining.Fit.JOINS:
-            return int(found["whole"])
+        match joining.fit(_parts(tx, found["whole"]), text):
+            case joining.Fit.JOINS:
+                return int(found["whole"])
+            case joining.Fit.DUPLICATE:
+                return None
     return row
 
 

@@ -38,7 +38,8 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
         totals,
     )
     burst = reader.value(
-        """SELECT (SELECT count(*) FROM message m WHERE m.kind = 'auto' AND m.stranger AND m.claimed >= :burst
+        """SELECT (SELECT count(*) FROM message m WHERE m.kind IN ('auto', 'notice') AND m.kind = 'auto'
+                AND m.stranger AND m.claimed >= :burst
                 AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call)
             + (SELECT count(*) FROM message m WHERE m.kind = 'auto' AND m.stranger AND m.state = 'queued' AND m.went IS NULL
                 AND m.at >= :burst AND m.call IS NOT :call)""",

@@ -80,6 +80,7 @@ _M001 = (
     ) STRICT""",
     "CREATE INDEX thread_by_number ON thread (number, changed)",
     "CREATE INDEX thread_by_state ON thread (state, changed)",
+    "CREATE INDEX thread_by_change ON thread (changed)",
     """CREATE TABLE call (
         id TEXT PRIMARY KEY,
         thread INTEGER NOT NULL REFERENCES thread(id),
@@ -220,7 +221,7 @@ _M001 = (
         number_at_fault INTEGER NOT NULL,
         part INTEGER REFERENCES part(id)
     ) STRICT""",
-    "CREATE INDEX report_waiting ON report (modem, received) WHERE part IS NULL",
+    "CREATE INDEX report_waiting ON report (received) WHERE part IS NULL",
     """CREATE TABLE outgoing (
         id TEXT PRIMARY KEY,
         number TEXT,

@@ -45,10 +45,9 @@ def keep_report(tx: Transaction, raw: RawPdu, report: StatusReport, digest: str)
     _settle(tx, row)
 
 
-def match_waiting(tx: Transaction, modem: str, now: datetime) -> None:
-    """Try the reports of a modem that found no part yet: called when a result has come, and after a restart."""
-    since = stamp(now - WINDOW)
-    for row in tx.all("SELECT id FROM report WHERE modem = ? AND part IS NULL AND received >= ? ORDER BY id", (modem, since)):
+def match_waiting(tx: Transaction, now: datetime) -> None:
+    """Try the reports that found no part yet: called when a result has come, and after a restart."""
+    for row in tx.all("SELECT id FROM report WHERE part IS NULL AND received >= ? ORDER BY id", (stamp(now - WINDOW),)):
         _settle(tx, row["id"])
 
 

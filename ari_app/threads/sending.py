@@ -44,6 +44,8 @@ Split = Callable[[str, str, int], tuple[Submit, ...]]
 
 _FIRST_WAIT = 5.0
 _LONGEST_WAIT = 300.0
+_LONGEST_MODEM_WAIT = 30.0
+"""A modem that took nothing says nothing against the text: it goes soon after the modem is back."""
 _AT_ONCE = 16
 _PENDING_STEP = timedelta(seconds=1)
 _OUTCOMES = {Sent: "sent", Refused: "refused", NotSent: "not_sent", Unknown: "unknown"}
@@ -87,9 +89,9 @@ class Claimed:
     parts: tuple[PartToSend, ...]
 
 
-def backoff(tries: int) -> timedelta:
-    """Wait before try number ``tries`` + 1: doubling from 5 s to 5 min, each between half and one and a half of that."""
-    wait = min(_FIRST_WAIT * 2.0 ** max(tries - 1, 0), _LONGEST_WAIT)
+def backoff(tries: int, longest: float = _LONGEST_WAIT) -> timedelta:
+    """Wait before try number ``tries`` + 1: doubling from 5 s to ``longest``, each between half and one and a half of that."""
+    wait = min(_FIRST_WAIT * 2.0 ** min(max(tries - 1, 0), 16), longest)
     return timedelta(seconds=wait * (0.5 + secrets.randbelow(1001) / 1000))
 
 
@@ -275,7 +277,7 @@ def release(tx: Transaction, message: int, result: Refused | NotSent, now: datet
     if row["state"] != "sending":
         return
     called_off = isinstance(result, NotSent) and result.called_off
-    wait = timedelta(0) if called_off else backoff(row["tries"])
+    wait = timedelta(0) if called_off else backoff(row["tries"], _LONGEST_MODEM_WAIT if isinstance(result, NotSent) else _LONGEST_WAIT)
     code = result.code if isinstance(result, Refused) else "not_sent"
     tx.run(
         "UPDATE message SET state = 'queued', due = ?, code = ?, what = ?, tries = tries - ? WHERE id = ?",
@@ -306,7 +308,7 @@ def roll_up(tx: Transaction, message: int) -> bool:
         tx.run("UPDATE message SET state = ? WHERE id = ?", (new, message))
         tx.notify(MessageChanged(message, row["thread"]))
         if new == "failed" and row["kind"] == "staff":
-            people.mark(tx, row["thread"], people.TO_ANSWER)
+            people.mark(tx, row["thread"], people.TO_ANSWER, text_waits=True)
     return new == "sending"
 
 
@@ -359,7 +361,7 @@ def _give_up(tx: Transaction, message: int, code: str, what: str) -> None:
     tx.run("UPDATE message SET state = 'failed', code = ?, what = ? WHERE id = ?", (code, what, message))
     tx.notify(MessageChanged(message, row["thread"]))
     if row["kind"] == "staff":
-        people.mark(tx, row["thread"], people.TO_ANSWER)
+        people.mark(tx, row["thread"], people.TO_ANSWER, text_waits=True)
 
 
 def _unwent(tx: Transaction, message: int) -> None:

@@ -14,7 +14,7 @@ from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
 from ari_app.threads import calls, inbound, people, reports, sending, staff, views
-from ari_app.threads.database import Database, Reader
+from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.rows import stamp
 from modem.types import NotSent, RawPdu, Refused, SendResult, Submit
 
@@ -58,7 +58,7 @@ class Store:
         if not self._read_only:
             now = self._clock.now()
             try:
-                unknown = await self._database.write(lambda tx: sending.recover(tx, now))
+                unknown = await self._database.write(lambda tx: _settle_stop(tx, now))
             except BaseException:
                 await self._database.close()
                 raise
@@ -121,13 +121,13 @@ class Store:
         now = self._clock.now()
         return await self._database.write(lambda tx: sending.begin_attempt(tx, part, modem=modem, now=now))
 
-    async def finish_attempt(self, attempt: int, modem: str, result: SendResult) -> bool:
+    async def finish_attempt(self, attempt: int, result: SendResult) -> bool:
         """What became of an attempt. True: the next part of the text may go. Reports that came early are matched here."""
         now = self._clock.now()
 
-        def work(tx: Any) -> bool:
+        def work(tx: Transaction) -> bool:
             more = sending.finish_attempt(tx, attempt, result, now)
-            reports.match_waiting(tx, modem, now)
+            reports.match_waiting(tx, now)
             return more
 
         return await self._database.write(work)
@@ -199,21 +199,21 @@ class Store:
         """Calls, newest first: ``since``, ``number``, ``limit``, ``decision``, ``reason``, ``outcome`` (see ``views.calls``)."""
         return await self._look(lambda reader: views.calls(reader, **filters))
 
-    async def why(self, subject: str) -> list[dict[str, Any]]:
+    async def why(self, subject: str, *, limit: int = 0) -> list[dict[str, Any]]:
         """The facts of a call by its id, or of every call of a number. Raises NotFoundError."""
-        return await self._look(lambda reader: views.why(reader, subject))
+        return await self._look(lambda reader: views.why(reader, subject, limit=limit))
 
     async def threads(self, **filters: Any) -> list[dict[str, Any]]:
         """Threads, last changed first: ``state``, ``since``, ``number``, ``limit`` (see ``views.threads``)."""
         return await self._look(lambda reader: views.threads(reader, **filters))
 
-    async def thread(self, number: str, line: str | None = None) -> dict[str, Any]:
+    async def thread(self, number: str, line: str | None = None, *, limit: int = 0) -> dict[str, Any]:
         """One thread with its messages and calls. Raises NotFoundError."""
-        return await self._look(lambda reader: views.thread(reader, number, line))
+        return await self._look(lambda reader: views.thread(reader, number, line, limit=limit))
 
-    async def thread_by_id(self, thread: int) -> dict[str, Any]:
+    async def thread_by_id(self, thread: int, *, limit: int = 0) -> dict[str, Any]:
         """The same by id, for threads without a number. Raises NotFoundError."""
-        return await self._look(lambda reader: views.thread_by_id(reader, thread))
+        return await self._look(lambda reader: views.thread_by_id(reader, thread, limit=limit))
 
     async def message(self, message: int) -> dict[str, Any]:
         """One message with its thread. Raises NotFoundError."""
@@ -233,3 +233,9 @@ class Store:
 
     async def _look(self, question: Callable[[Reader], _T]) -> _T:
         return await self._database.read(question)
+
+
+def _settle_stop(tx: Transaction, now: datetime) -> int:
+    unknown = sending.recover(tx, now)
+    reports.match_waiting(tx, now)
+    return unknown

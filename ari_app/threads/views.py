@@ -69,26 +69,24 @@ def calls(
     outcome: str | None = None,
 ) -> list[dict[str, Any]]:
     """``calls --json``: the inbound calls, by start. ``limit`` 0: all."""
-    rows = reader.all(
-        f"""{_CALLS} WHERE (:since IS NULL OR c.started >= :since)
-            AND (:number IS NULL OR (c.caller = :number AND c.presentation != 'prohibited'))
-            AND (:decision IS NULL OR c.decision = :decision) AND (:reason IS NULL OR c.reason = :reason)
-            AND (:outcome IS NULL OR c.outcome = :outcome)
-            ORDER BY c.started DESC, c.id DESC LIMIT :limit""",
-        {
-            "since": stamp(since) if since else None,
-            "number": number,
-            "decision": decision,
-            "reason": reason,
-            "outcome": outcome,
-            "limit": _limit(limit),
-        },
-    )
+    wanted: dict[str, object | None] = {
+        "c.started >= ?": stamp(since) if since else None,
+        "c.caller = ?": number,
+        "c.decision = ?": decision,
+        "c.reason = ?": reason,
+        "c.outcome = ?": outcome,
+    }
+    given = {condition: value for condition, value in wanted.items() if value is not None}
+    where = " AND ".join(["c.presentation != 'prohibited'"] * (number is not None) + list(given)) or "1"
+    rows = reader.all(f"{_CALLS} WHERE {where} ORDER BY c.started DESC, c.id DESC LIMIT ?", (*given.values(), _limit(limit)))
     return [_call(row) for row in rows]
 
 
-def thread(reader: Reader, number: str, line: str | None = None) -> dict[str, Any]:
-    """``thread NUMBER --json``: the number's thread on ``line``, else its latest. Raises NotFoundError."""
+def thread(reader: Reader, number: str, line: str | None = None, *, limit: int = 0) -> dict[str, Any]:
+    """``thread NUMBER --json``: the number's thread on ``line``, else its latest; ``limit`` messages and calls, 0: all.
+
+    Raises NotFoundError.
+    """
     row = reader.one(
         f"{_THREADS} WHERE t.number = ? AND (? IS NULL OR t.line = ?) ORDER BY t.changed DESC, t.id DESC LIMIT 1",
         (number, line, line),
@@ -96,15 +94,15 @@ def thread(reader: Reader, number: str, line: str | None = None) -> dict[str, An
     if row is None:
         where = f" on line {line}" if line else ""
         raise NotFoundError(f"there is no thread with {number}{where}", "see `textback threads` for those there are")
-    return _whole(reader, row)
+    return _whole(reader, row, _limit(limit))
 
 
-def thread_by_id(reader: Reader, thread_id: int) -> dict[str, Any]:
+def thread_by_id(reader: Reader, thread_id: int, *, limit: int = 0) -> dict[str, Any]:
     """The same for a thread's id: the only name of a call without a number. Raises NotFoundError."""
     row = reader.one(f"{_THREADS} WHERE t.id = ?", (thread_id,))
     if row is None:
         raise NotFoundError(f"there is no thread {thread_id}", "see `textback threads` for those there are")
-    return _whole(reader, row)
+    return _whole(reader, row, _limit(limit))
 
 
 _THREADS = """SELECT t.*, c.name, c.language, c.opted_out, c.not_textable,
@@ -125,9 +123,9 @@ def _head(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _whole(reader: Reader, row: sqlite3.Row) -> dict[str, Any]:
-    messages = reader.all("SELECT * FROM message WHERE thread = ? ORDER BY at DESC, id DESC", (row["id"],))
-    found = reader.all(f"{_CALLS} WHERE c.thread = ? ORDER BY c.started DESC, c.id DESC", (row["id"],))
+def _whole(reader: Reader, row: sqlite3.Row, limit: int) -> dict[str, Any]:
+    messages = reader.all("SELECT * FROM message WHERE thread = ? ORDER BY at DESC, id DESC LIMIT ?", (row["id"], limit))
+    found = reader.all(f"{_CALLS} WHERE c.thread = ? ORDER BY c.started DESC, c.id DESC LIMIT ?", (row["id"], limit))
     return {
         **_head(row),
         "opted_out": row["opted_out"],
@@ -141,10 +139,18 @@ def threads(
     reader: Reader, *, state: str | None = None, since: datetime | None = None, number: str | None = None, limit: int = 0
 ) -> list[dict[str, Any]]:
     """``threads --json``: each thread with its last text and how much is in it, the one that changed last first."""
+    wanted: dict[str, object | None] = {
+        "state = ?": state,
+        "changed >= ?": stamp(since) if since else None,
+        "number = ?": number,
+    }
+    given = {condition: value for condition, value in wanted.items() if value is not None}
+    where = " AND ".join(given) or "1"
+    # Chosen first, so that only what is shown is counted.
     rows = reader.all(
-        f"""{_THREADS} WHERE (:state IS NULL OR t.state = :state) AND (:since IS NULL OR t.changed >= :since)
-            AND (:number IS NULL OR t.number = :number) ORDER BY t.changed DESC, t.id DESC LIMIT :limit""",
-        {"state": state, "since": stamp(since) if since else None, "number": number, "limit": _limit(limit)},
+        f"{_THREADS} WHERE t.id IN (SELECT id FROM thread WHERE {where} ORDER BY changed DESC, id DESC LIMIT ?) "
+        "ORDER BY t.changed DESC, t.id DESC",
+        (*given.values(), _limit(limit)),
     )
     return [
         {
@@ -172,15 +178,16 @@ def contact(reader: Reader, number: str) -> dict[str, Any] | None:
     return None if row is None else dict(row)
 
 
-def why(reader: Reader, subject: str) -> list[dict[str, Any]]:
+def why(reader: Reader, subject: str, *, limit: int = 0) -> list[dict[str, Any]]:
     """The facts ``why`` tells in words: of one call by its id, or of every call of a number. Raises NotFoundError.
 
     Each: the call as in ``calls``, with ``detail``, ``language``, ``language_from``, ``trigger``, ``due``, ``decided``, the text's
     state and why it failed, and each attempt of it. No message text.
     """
     rows = reader.all(
-        f"{_CALLS} WHERE c.id = :subject OR (c.caller = :subject AND c.presentation != 'prohibited') ORDER BY c.started DESC, c.id DESC",
-        {"subject": subject},
+        f"{_CALLS} WHERE c.id = :subject OR (c.caller = :subject AND c.presentation != 'prohibited') "
+        "ORDER BY c.started DESC, c.id DESC LIMIT :limit",
+        {"subject": subject, "limit": _limit(limit)},
     )
     if not rows:
         raise NotFoundError(f"there is no call {subject}", "see `textback calls` for ids and numbers")
