@@ -74,7 +74,7 @@ class Rig:
         """Wait for a condition; fail naming it."""
         try:
             async with asyncio.timeout(seconds):
-                while not true():
+                while not true():  # noqa: ASYNC110 - what is waited for has no event of its own
                     await asyncio.sleep(0.005)
         except TimeoutError:
             pytest.fail(f"never happened: {what}; health is {self.driver.health()}")
@@ -101,9 +101,11 @@ class Rig:
     async def send_when_ready(self, text: str = "bonjour", number: str = "+15145550123") -> SendResult:
         """Send, again for as long as it is safe to."""
         async with asyncio.timeout(10):
-            while isinstance(result := await self.send(text, number), NotSent):
+            while True:
+                result = await self.send(text, number)
+                if not isinstance(result, NotSent):
+                    return result
                 await asyncio.sleep(0.02)
-        return result
 
 
 async def going() -> bool:
