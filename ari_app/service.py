@@ -1,0 +1,267 @@
+"""The running service: wires the rooms, starts them, stops them in order. The only place that starts ``modem/``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from agi.server import AgiServer
+from ari_app.clock import Clock, SystemClock
+from ari_app.errors import StoreError
+from ari_app.lag import LoopLag
+from ari_app.model import Call, Decision, Inbound, Known, Reaction
+from ari_app.notify import Notifier
+from ari_app.opening import OpeningPush
+from ari_app.outbox import Outbox
+from ari_app.pbx.ari import AriClient
+from ari_app.pbx.outputs import Attached, CallEnded, CallStarted, Detached, OutgoingEnded, OutgoingJoined, Output, Reached, SwitchTurned
+from ari_app.pbx.watch import Watch, switches_of
+from ari_app.policy import Policy
+from ari_app.policy.hours import Opening
+from ari_app.settings import ModemSettings, Settings
+from ari_app.threads import Store
+from modem.driver import SerialModem
+from modem.types import RawPdu
+
+__all__ = ["Service", "serve"]
+
+log = structlog.get_logger("service")
+
+_RETRY = (0.5, 10.0)
+"""Seconds between tries to file what the PBX said while the store cannot be written: first and longest."""
+_HOUSEKEEPING = 30.0
+"""Seconds between looks for long texts whose missing parts are overdue."""
+
+
+class Service:
+    """One clinic's service. ``run()`` returns after ``stop()``; raises TextbackError for what a restart would not mend."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.policy = Policy(settings)
+        self.started = self.clock.now()
+        self.lag = LoopLag()
+        self.store = Store(settings.store.path, self.clock, country=settings.clinic.country, notice_life=settings.reply.max_age)
+        self.ari = AriClient(settings.pbx, self.clock, device_states=switches_of(settings))
+        self.watch = Watch(settings, self.ari, self.clock, on_output=self._heard)
+        self.modems = tuple(self._modem(each) for each in settings.modem)
+        self.outbox = Outbox(
+            self.store,
+            self.modems,
+            self.policy.decide,
+            self.clock,
+            live=self._live,
+            held=lambda: not self.watch.connected,
+        )
+        self.push = OpeningPush(self.policy, self.ari, self.clock, lambda: self.watch.switches)
+        self.agi = AgiServer(settings.agi.listen, self._opening_of, clock=self.clock)
+        self._stop = asyncio.Event()
+        self._outputs: asyncio.Queue[Output] = asyncio.Queue()
+        self._unfiled: Counter[str | None] = Counter()
+        """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call."""
+
+    def stop(self) -> None:
+        """Ask the service to drain and end. Safe to call twice."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until ``stop()``. Raises StoreLockedError, StoreError, PbxAuthError, PbxReplacedError, SettingsError."""
+        with Notifier() as notifier:
+            await self.store.open()
+            try:
+                await self._run(notifier)
+            finally:
+                await self.ari.close()
+                await self.store.close()
+                log.info("stopped")
+
+    async def _run(self, notifier: Notifier) -> None:
+        # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
+        groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
+            [self.watch.run, self.push.run, self.agi.run],
+            [self._file],
+            [self.outbox.run],
+            [modem.run for modem in self.modems],
+            [self.lag.run, self._house, lambda: self._alive(notifier)],
+        ]
+        tasks = [[asyncio.create_task(job()) for job in group] for group in reversed(groups)][::-1]
+        stop = asyncio.create_task(self._stop.wait())
+        everything = [task for group in tasks for task in group]
+        try:
+            notifier.ready("watching" if self.settings.reply.mode != "off" else "texts are switched off")
+            log.info("started", modems=len(self.modems), mode=self.settings.reply.mode)
+            done, _ = await asyncio.wait([stop, *everything], return_when=asyncio.FIRST_COMPLETED)
+            failed = next((task for task in done if task is not stop), None)
+            if failed is not None:
+                failed.result()  # raises what ended it
+                raise RuntimeError("a part of the service ended by itself")
+        finally:
+            notifier.stopping()
+            log.info("stopping")
+            for group in tasks:
+                if group is tasks[1]:
+                    await self._filed()
+                for task in group:
+                    task.cancel()
+                await asyncio.gather(*group, return_exceptions=True)
+            stop.cancel()
+            await asyncio.gather(stop, return_exceptions=True)
+
+    # -- what the PBX says
+
+    async def _heard(self, output: Output) -> None:
+        match output:
+            case Attached():
+                self.push.connected()
+            case Detached():
+                self.push.disconnected()
+            case SwitchTurned():
+                self.push.changed()
+            case CallEnded(call):
+                self._unfiled[call.caller] += 1
+            case Reached():
+                self._unfiled[output.number] += 1
+            case OutgoingJoined(call) | OutgoingEnded(call):
+                self._unfiled[call.number] += 1
+        self._outputs.put_nowait(output)
+
+    async def _file(self) -> None:
+        """File everything heard, in order. A store that cannot be written is waited for: nothing heard is given up."""
+        while True:
+            output = await self._outputs.get()
+            wait = _RETRY[0]
+            while True:
+                try:
+                    await self._file_one(output)
+                    break
+                except StoreError as error:
+                    log.error("not_filed", what=error.what, fix=error.fix, kept=self._outputs.qsize() + 1)
+                    await self.clock.sleep(wait)
+                    wait = min(wait * 2, _RETRY[1])
+            match output:
+                case CallEnded(call):
+                    self._unfiled[call.caller] -= 1
+                case Reached():
+                    self._unfiled[output.number] -= 1
+                case OutgoingJoined(call) | OutgoingEnded(call):
+                    self._unfiled[call.number] -= 1
+            self._outputs.task_done()
+            self.outbox.wake()
+
+    async def _file_one(self, output: Output) -> None:
+        match output:
+            case CallStarted():
+                await self.store.note_started(output.unseen)
+            case Reached():
+                if output.number is not None:
+                    await self.store.note_reached(output.call_id, output.number, output.at)
+            case CallEnded(call):
+                await self._record(call)
+            case OutgoingJoined(call) | OutgoingEnded(call):
+                await self.store.note_outgoing(call)
+            case Attached(live):
+                await self._settle_open(live)
+
+    async def _record(self, call: Call) -> None:
+        def decide(known: Known) -> Decision:
+            return self.policy.decide(call, known, self.clock.now())
+
+        live = call.caller is not None and call.caller in self.watch.live_numbers
+        recorded = await self.store.record_call(call, decide, line=self.policy.line_name(call.did), live=live)
+        log.info("call_filed", call=call.id, decision=str(recorded.kind), reason=str(recorded.reason))
+
+    async def _settle_open(self, live: frozenset[str]) -> None:
+        """Calls that were up when we stopped, or lost sight, and are over now: listed, though nobody saw how they ended."""
+        for call in await self.store.open_calls():
+            if call.id not in live:
+                await self._record(replace(call, ended=max(call.started, self.clock.now())))
+
+    async def _filed(self) -> None:
+        """Wait until what was heard is filed; not for ever: a store that cannot be written must not hold up a stop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await self._outputs.join()
+
+    def _live(self) -> frozenset[str]:
+        return self.watch.live_numbers | {number for number, count in self._unfiled.items() if number is not None and count > 0}
+
+    # -- what the modems hand in
+
+    def _modem(self, settings: ModemSettings) -> SerialModem:
+        return SerialModem(
+            settings.name,
+            settings.port,
+            door=_Door(self),
+            imei=settings.imei,
+            pin=settings.read_pin(),
+            on_ready=self._wake,
+        )
+
+    def _wake(self) -> None:
+        self.outbox.wake()
+
+    def react(self, inbound: Inbound) -> Reaction:
+        """What a caller's text comes to."""
+        return self.policy.react(inbound, self.clock.now(), self.watch.switches)
+
+    # -- the rest
+
+    def _opening_of(self, did: str) -> Opening:
+        return self.policy.opening(self.policy.line_name(did), self.clock.now(), self.watch.switches)
+
+    async def _house(self) -> None:
+        while True:
+            try:
+                settled = await self.store.settle_partials()
+                if settled:
+                    log.warning("texts_incomplete", texts=settled)
+            except StoreError as error:
+                log.error("housekeeping_failed", what=error.what, fix=error.fix)
+            await self.clock.sleep(_HOUSEKEEPING)
+
+    async def _alive(self, notifier: Notifier) -> None:
+        """Feed the supervisor's watchdog from the event loop: a loop that is stuck stops it."""
+        if notifier.watchdog is None:
+            await asyncio.Event().wait()
+        else:
+            while True:
+                notifier.alive()
+                await asyncio.sleep(notifier.watchdog / 4)
+
+
+class _Door:
+    """What the modem layer makes durable goes through here."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def keep(self, raw: RawPdu) -> None:
+        await self._service.store.keep(raw, self._service.react)
+        self._service.outbox.wake()
+
+    async def pin_refused(self, sim: str, digest: str) -> None:
+        await self._service.store.pin_refused(sim, digest)
+
+    async def pin_known_bad(self, sim: str, digest: str) -> bool:
+        return await self._service.store.pin_known_bad(sim, digest)
+
+
+async def serve(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT. Raises TextbackError with the fix for what a restart would not mend."""
+    service = Service(settings)
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, service.stop)
+    try:
+        await service.run()
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(each)
