@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -55,14 +55,22 @@ def _bad_hours(settings: Settings) -> Iterator[Problem]:
 
 
 def _bad_texts(settings: Settings) -> Iterator[Problem]:
-    sources = [(settings.reply.text, "reply.text"), *((line.text, f"line.{index}.text") for index, line in enumerate(settings.line))]
-    for texts, path in sources:
+    for texts, path in _own_texts(settings):
         for language, by_trigger in texts.items():
             for trigger, template in by_trigger.items():
                 try:
                     check(template, f"{path}.{language}.{trigger}")
                 except SettingsError as error:
                     yield _from(error)
+
+
+def _own_texts(settings: Settings) -> Iterator[tuple[Mapping[str, Mapping[str, str]], str]]:
+    """(templates by language and trigger, path they are set under), the clinic's and each line's."""
+    for texts, path in [
+        (settings.reply.text, "reply.text"),
+        *((line.text, f"line.{index}.text") for index, line in enumerate(settings.line)),
+    ]:
+        yield {str(code): {str(name): text for name, text in by_trigger.items()} for code, by_trigger in texts.items()}, path
 
 
 def _bad_rules(settings: Settings) -> Iterator[Problem]:
@@ -111,5 +119,10 @@ def _costly(line: Line, trigger: Trigger, language: str) -> Problem | None:
 
 
 def _doubtful_rules(settings: Settings) -> Iterator[Problem]:
+    for texts, path in _own_texts(settings):
+        for language, by_trigger in texts.items():
+            if "{opens}" in by_trigger.get("missed", ""):
+                what = "{opens} is only known while the line is closed, and this text goes to who called while it was open"
+                yield Problem(f"{path}.{language}.missed", what, "leave {opens} out, or say it in the closed text")
     if settings.reply.daily_limit == 0:
         yield Problem("reply.daily_limit", "is 0: no automatic text ever goes", 'raise it, or write mode = "off" if that is meant')

@@ -18,6 +18,8 @@ __all__ = ["Case", "due_at", "expires_at", "reason_for"]
 
 Facts = dict[str, str]
 
+_DIALABLE = re.compile(r"\+?(?=.*[1-9])[\d\s().-]+", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -60,7 +62,8 @@ def _when(holds: bool, **facts: str) -> Facts | None:
 def _internal(case: Case) -> Facts | None:
     low, high = case.settings.pbx.internal_length
     digits = case.call.presented.strip()
-    return _when(digits.isascii() and digits.isdigit() and low <= len(digits) <= high, digits=str(len(digits)))
+    extension = digits.isascii() and digits.isdigit() and low <= len(digits) <= high and digits.strip("0") != ""
+    return _when(extension, digits=str(len(digits)))
 
 
 def _machine(case: Case) -> Facts | None:
@@ -76,8 +79,8 @@ def _anonymous(case: Case) -> Facts | None:
     call = case.call
     if call.presentation is Presentation.PROHIBITED:
         return {"rule": "hidden"}
-    if call.caller is None and not re.fullmatch(r"\+?[\d\s().-]*\d[\d\s().-]*", call.presented.strip(), re.ASCII):
-        return {"rule": "no_number"}
+    if call.caller is None and not _DIALABLE.fullmatch(call.presented.strip()):
+        return {"rule": "no_number"}  # "", "anonymous", "Restricted", "000"
     # a hidden number can be shown all the same: what could not be read is in doubt
     return _when(call.presentation is Presentation.UNKNOWN, rule="presentation_unread")
 
@@ -133,7 +136,10 @@ def _in_conversation(case: Case) -> Facts | None:
 
 
 def _cooldown(case: Case) -> Facts | None:
-    facts = _within(case, case.known.last_auto, case.settings.reply.cooldown)
+    last = case.known.last_auto
+    facts = _within(case, last, case.settings.reply.cooldown)
+    if facts is None and last is not None and last >= case.call.started:
+        facts = {"last": last.isoformat()}  # a text since this call has answered it, however short the cooldown
     if facts is not None and case.known.last_auto_call is not None:
         facts["call"] = case.known.last_auto_call
     return facts

@@ -18,9 +18,10 @@ The expression's language: https://wiki.openstreetmap.org/wiki/Key:opening_hours
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -30,7 +31,7 @@ from ari_app.errors import SettingsError
 from ari_app.policy.expression import ALWAYS, names_holidays, night_ends, osm_date, parsed, readable, with_holidays
 from ari_app.settings import ClinicSettings, HoursException
 
-__all__ = ["Hours", "Opening", "public_holidays"]
+__all__ = ["Calendar", "Hours", "Opening", "public_holidays"]
 
 _DAY = timedelta(days=1)
 _BEFORE = timedelta(days=21)
@@ -52,20 +53,39 @@ class Opening:
     opens: datetime | None = None
     """While closed: when it opens next, None when nobody can know (a night switch set during the hours)."""
     since: datetime | None = None
-    """When this state began, None when that is not known."""
+    """When this state began (three weeks ago when it is older than that), None when a night switch rules."""
 
 
-def public_holidays(clinic: ClinicSettings) -> holidays.HolidayBase:
+Calendar = Callable[[int], Mapping[date, str]]
+"""Year → the public holidays from the year before it to two after it, by name."""
+
+
+def public_holidays(clinic: ClinicSettings) -> Calendar:
     """Public holidays of the clinic's country and subdivision. Raises SettingsError naming the key."""
-    try:
-        return holidays.country_holidays(clinic.country, subdiv=clinic.subdivision)
-    except NotImplementedError as error:
-        known = clinic.country in holidays.list_supported_countries(include_aliases=False)
-        key, value = ("clinic.subdivision", clinic.subdivision) if known else ("clinic.country", clinic.country)
-        fix = (
-            f"write one that {clinic.country} has, or none" if known else "write hours.holidays = false and the days as [[hours.exception]]"
-        )
-        raise SettingsError(f'{key}: no public holidays are known for "{value}"', fix) from error
+    country, subdivision = clinic.country, clinic.subdivision
+    if "subdivision" not in clinic.model_fields_set and country != "CA":
+        subdivision = None  # the default is a Canadian one
+    supported = holidays.list_supported_countries(include_aliases=True)
+    if country not in supported:
+        fix = "write hours.holidays = false, and the days you close as [[hours.exception]]"
+        raise SettingsError(f'clinic.country: no public holidays are known for "{country}"', fix)
+    if subdivision is not None and subdivision not in supported[country]:
+        known = ", ".join(supported[country][:15])
+        raise SettingsError(f'clinic.subdivision: {country} has no "{subdivision}"', f"write one of {known}" if known else "leave it out")
+
+    def around(year: int) -> Mapping[date, str]:
+        days = holidays.country_holidays(country, subdiv=subdivision, years=range(year - 1, year + 3), expand=False)
+        return MappingProxyType(dict(days))
+
+    return around
+
+
+@dataclass(frozen=True, slots=True)
+class _Schedule:
+    """One year's view: the whole timetable in the one language, and the holidays in it."""
+
+    rules: OpeningHours
+    holidays: Mapping[date, str]
 
 
 class Hours:
@@ -80,21 +100,20 @@ class Hours:
         *,
         key: str,
         zone: ZoneInfo,
-        closed_days: holidays.HolidayBase | None = None,
+        calendar: Calendar | None = None,
         exceptions: Iterable[HoursException] = (),
         follow: str | None = None,
     ) -> None:
         self._expression = readable(expression, key)
-        self._always = self._expression == ALWAYS
         self._zone = zone
-        self._holidays = None if self._always else closed_days
+        self._calendar = None if self._expression == ALWAYS else calendar
         self._exceptions = {item.date: item for item in exceptions}
         self._follow = follow
-        self._schedules: dict[int, OpeningHours] = {}
-        if names_holidays(self._expression) and closed_days is None:
-            raise SettingsError(
-                f"{key}: names public holidays (PH), but hours.holidays = false", "set it to true, or write dates instead of PH"
-            )
+        self._schedules: dict[int, _Schedule] = {}
+        self._day: tuple[datetime, tuple[tuple[datetime, bool], ...]] | None = None
+        if names_holidays(self._expression) and calendar is None:
+            fix = "set it to true, or write dates instead of PH"
+            raise SettingsError(f"{key}: names public holidays (PH), but hours.holidays = false", fix)
         for day, item in self._exceptions.items():
             if item.open is not None:
                 parsed(f"{osm_date(day)} {item.open}", f"hours.exception ({day}).open", item.open)
@@ -111,56 +130,60 @@ class Hours:
 
     def _timetable(self, at: datetime) -> Opening:
         local = at.astimezone(self._zone).replace(tzinfo=None)
-        current: Opening | None = None
-        for begins, opened in self._changes(local.replace(hour=0, minute=0, second=0, microsecond=0)):
-            if begins <= at:
-                current = Opening(opened, None, self._why(local.date()), since=begins)
-            elif current is not None and opened != current.open:
-                return replace(current, until=begins, opens=begins if opened else None)
-        return current or Opening(False, None, "hours")
+        opened, since, until = False, None, None
+        for begins, state in self._changes(datetime.combine(local.date(), time())):
+            if begins > at:
+                until = begins
+                break
+            opened, since = state, begins
+        return Opening(opened, until, self._why(local.date()), opens=None if opened else until, since=since)
 
-    def _changes(self, midnight: datetime) -> Iterator[tuple[datetime, bool]]:
-        """(instant, open from then on), ascending, no two alike in a row."""
-        last: bool | None = None
-        schedule = self._schedule(midnight.year)
-        for begins, _, state, _ in schedule.intervals(midnight - _BEFORE, midnight + _AHEAD):
-            opened = state == State.OPEN
-            if opened != last:
-                yield _instant(begins, self._zone), opened
-                last = opened
+    def _changes(self, midnight: datetime) -> tuple[tuple[datetime, bool], ...]:
+        """(instant, open from then on) around a local day, ascending, no two alike in a row."""
+        day = self._day  # read once: threads share this
+        if day is None or day[0] != midnight:
+            changes: list[tuple[datetime, bool]] = []
+            for begins, _, state, _ in self._schedule(midnight.year).rules.intervals(midnight - _BEFORE, midnight + _AHEAD):
+                opened = state == State.OPEN
+                if changes and changes[-1][1] == opened:
+                    continue
+                at = _instant(begins, self._zone)
+                while changes and changes[-1][0] >= at:
+                    changes.pop()  # a span that a DST change skips whole
+                if not changes or changes[-1][1] != opened:
+                    changes.append((at, opened))
+            self._day = day = (midnight, tuple(changes))
+        return day[1]
 
     def _why(self, day: date) -> str:
         if day in self._exceptions:
             return "exception"
-        if self._holidays is not None and day in self._holidays:
-            return f"holiday: {self._holidays[day]}"
-        return "hours"
+        name = self._schedule(day.year).holidays.get(day)
+        return "hours" if name is None else f"holiday: {name}"
 
-    def _schedule(self, year: int) -> OpeningHours:
-        """All of it in the one language, with the holidays and exceptions around ``year`` written out."""
+    def _schedule(self, year: int) -> _Schedule:
+        """With the holidays and exceptions around ``year`` written out."""
         if year not in self._schedules:
-            days = self._public_holidays(year)
+            days = {} if self._calendar is None else self._calendar(year)
             own = names_holidays(self._expression)
-            rules = [with_holidays(self._expression, days) if own else self._expression]
-            plain = OpeningHours(rules[0])
-            special = [*self._exceptions, *(() if own else days)]
-            rules += [f"{osm_date(day)} off" for day in days if not own]
+            usual = with_holidays(self._expression, sorted(days)) if own else self._expression
+            closed = [] if own else sorted(days)
+            rules = [usual, *(f"{osm_date(day)} off" for day in closed)]
             rules += [f"{osm_date(day)} {item.open or 'off'}" for day, item in sorted(self._exceptions.items())]
-            rules += [rule for day in special for rule in self._no_night_shift(day, plain)]
-            self._schedules[year] = OpeningHours("; ".join(rules))
+            night = OpeningHours(usual)
+            rules += [rule for day in sorted({*closed, *self._exceptions}) for rule in self._no_night_shift(day, night)]
+            self._schedules[year] = _Schedule(OpeningHours("; ".join(rules)), days)
         return self._schedules[year]
 
-    def _public_holidays(self, year: int) -> list[date]:
-        if self._holidays is None:
-            return []
-        first = date(year - 1, 1, 1)
-        return [day for day in (first + n * _DAY for n in range(4 * 366)) if day in self._holidays]
-
-    def _no_night_shift(self, day: date, plain: OpeningHours) -> Iterator[str]:
-        """Close what a usual night shift of ``day`` would leave on the morning after: the library closes the date only."""
-        if plain.is_open(datetime.combine(day, time(23, 59))):
-            for end in night_ends(self._expression):
-                yield f"{osm_date(day + _DAY)} 00:00-{end} off"
+    def _no_night_shift(self, day: date, usual: OpeningHours) -> Iterator[str]:
+        """Close what the usual night shift of ``day`` would leave on the morning after: the library closes the date alone."""
+        if day + _DAY in self._exceptions or not usual.is_open(datetime.combine(day, time(23, 59))):
+            return
+        item = self._exceptions.get(day)
+        begins = max(night_ends(item.open), default="00:00") if item is not None and item.open is not None else "00:00"
+        for ends in night_ends(self._expression):
+            if begins < ends:
+                yield f"{osm_date(day + _DAY)} {begins}-{ends} off"
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:

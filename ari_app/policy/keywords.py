@@ -1,4 +1,4 @@
-"""What a caller's text asks of us: STOP, START, HELP in French and English, or that it is no person's text at all.
+"""What a caller's text asks of us: STOP, START, HELP in French and English, or that no person wrote it.
 
 Carriers want STOP, ARRET, HELP, AIDE and INFO understood whatever the case (CWTA short code guidelines 3.9; good practice for a SIM).
 A keyword counts only when nothing but it, courtesies and punctuation are in the text: in a clinic "arrêt de travail" is a sick note.
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ari_app.model import Language
 
-__all__ = ["Keyword", "Meaning", "automatic", "meaning"]
+__all__ = ["Keyword", "Meaning", "automatic", "meaning", "plain"]
 
 
 class Keyword(StrEnum):
@@ -26,96 +26,158 @@ class Keyword(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A keyword and the language it is in, None where both share it ("stop", "info")."""
+    """A keyword."""
 
     keyword: Keyword
     language: Language | None
+    """The language it is in, None where both share it ("stop", "info")."""
+    sure: bool
+    """False for a word that may as well answer a question of staff ("cancel", "arrêter")."""
 
 
-def _phrases(keyword: Keyword, language: Language | None, text: str) -> dict[str, Meaning]:
-    return {phrase.strip(): Meaning(keyword, language) for phrase in text.split(",")}
-
-
-# plain: lower case, no accents, words parted by one blank
-_PHRASES: dict[str, Meaning] = {
-    **_phrases(Keyword.STOP, None, "stop, stopall, stop all, stop sms, sms stop, stop texto, stop textos, stop texte, stop texto sms"),
-    **_phrases(
+# As ``plain`` gives them, parted by commas or lines.
+_TABLE: tuple[tuple[Keyword, Language | None, bool, str], ...] = (
+    (
+        Keyword.STOP,
+        None,
+        True,
+        """
+        stop, stopall, stop all, stop sms, sms stop, stop texto, stop textos, textos stop, stop spam, s t o p
+        """,
+    ),
+    (
         Keyword.STOP,
         "en",
-        "end, quit, cancel, unsubscribe, unsub, unsubscribe me, stop texting, stop texting me, stop messaging me, stop text, stop texts, "
-        "stop all texts, stop the texts, stop these texts, stop sending texts, stop sending me texts, stop messages, stop messaging, "
-        "stop sending messages, stop sending me messages, stop sending me messages, stop the messages, stop these messages, "
-        "stop contacting me, no more texts, no more messages, do not text me, dont text me, don t text me, "
-        "do not text, do not text me again, dont text me again, don t text me again, dont text me anymore, don t text me anymore, "
-        "do not text me anymore, remove me, remove me from your list, remove my number, take me off your list, take me off the list, "
-        "opt out, optout, opt me out, end texts, quit texting me, revoke",
+        True,
+        """
+        unsubscribe, unsub, unsubscribe me, opt out, optout, opt me out, remove me,
+        remove my number,
+        stop texting, stop texting me, stop text, stop texts, stop all texts, stop the texts, stop these texts, stop your texts,
+        stop sending texts, stop sending me texts, stop sending texts to me, stop texting this number, stop messaging,
+        stop messaging me, stop message, stop messages, stop all messages, stop the messages, stop these messages,
+        stop sending messages, stop sending me messages, stop sending these messages, stop sending me these messages,
+        stop contacting me, stop writing to me, stop writing me, no more texts, no more text, no more messages, no texts,
+        i want to unsubscribe, i want to opt out, i want no more texts, i don t want texts, i do not want texts,
+        i don t want your texts, i don t want to get texts, i don t want any more texts, do not text, do not text me,
+        do not text me again, do not text me anymore, do not text this number, do not message me, dont text, dont text me,
+        dont text me again, dont text me anymore, dont message me, don t text, don t text me, don t text me again,
+        don t text me anymore, don t text this number, don t message me, don t contact me, quit texting me, end texts, cancel texts
+        """,
     ),
-    **_phrases(
+    (Keyword.STOP, "en", False, "end, quit, cancel, revoke, stop it, stop this, leave me alone"),
+    (
         Keyword.STOP,
         "fr",
-        "arret, arrets, arreter, arretez, arrete, arretez tout, arret sms, arret texto, arret textos, arret texte, arret des textos, "
-        "arreter les textos, arretez les textos, arretez les sms, arreter les sms, arreter les messages, arretez les messages, "
-        "arretez de m ecrire, arrete de m ecrire, arretez de me texter, arrete de me texter, arretez de m envoyer des textos, "
-        "arretez de m envoyer des messages, arretez de m envoyer des sms, "
-        "cesser, cessez, cesser les textos, cessez les textos, cessez de m ecrire, cessez de me texter, "
-        "desabonner, desabonne, desabonnement, desabonnez moi, desabonne moi, me desabonner, se desabonner, desabonnez, "
-        "desinscrire, desinscription, desinscrivez moi, me desinscrire, "
-        "plus de textos, plus de texto, plus de sms, plus de messages, plus aucun texto, pas de textos, pas de texto, "
-        "ne plus recevoir, ne plus recevoir de textos, ne plus recevoir de messages, "
-        "je ne veux plus de textos, je ne veux plus de messages, je ne veux plus recevoir de textos, je ne veux plus recevoir de messages, "
-        "je veux plus de textos, je veux plus de messages, je veux me desabonner, je veux me desinscrire, "
-        "ne m ecrivez plus, ne me textez plus, ne me texter plus, enlevez moi de la liste, enlevez moi de votre liste, "
-        "retirez moi de la liste, retirez moi de votre liste, fin, fini les textos, annuler l abonnement",
+        True,
+        """
+        arret, arrets, arret sms, arret texto, arret textos, arret texte, arret des textos, arret des sms, arret des messages,
+        arreter les textos, arreter les sms, arreter les messages, arreter les texte, arreter les textes, arreter de m ecrire,
+        arreter de me texter, arreter de m envoyer des textos, arreter de m envoyer des messages, arretez les textos, arretez les sms,
+        arretez les messages, arretez vos textos, arretez vos messages, arretez de m ecrire, arretez de me texter,
+        arretez de m envoyer des textos, arretez de m envoyer des sms, arretez de m envoyer des messages, arrete les textos,
+        arrete de m ecrire, arrete de me texter, cesser les textos, cessez les textos, cesser les messages, cessez les messages,
+        cessez de m ecrire, cessez de me texter, cessez de m envoyer des textos, cessez de m envoyer des messages, desabonner,
+        desabonne, desabonnez, desabonnement, desabonner moi, desabonnez moi, desabonne moi, me desabonner, se desabonner,
+        je me desabonne, je veux me desabonner, je voudrais me desabonner, desinscrire, desinscription, desinscrivez moi,
+        me desinscrire, je veux me desinscrire, plus de textos, plus de texto, plus de sms, plus de messages, plus aucun texto,
+        plus aucun message, pas de textos, pas de texto, ne plus recevoir, ne plus recevoir de textos, ne plus recevoir de sms,
+        ne plus recevoir de messages, ne plus recevoir vos textos, je ne veux plus de textos, je ne veux plus de messages,
+        je ne veux plus de vos textos, je ne veux plus recevoir de textos, je ne veux plus recevoir de messages,
+        je ne veux plus recevoir de sms, je ne veux plus recevoir vos textos,
+        je veux plus recevoir de textos, je veux plus recevoir de messages, ne m ecrivez plus, ne me textez plus, ne me texter plus,
+        ne me contactez plus, ne m envoyez plus de textos, ne m envoyez plus de messages,
+        enlevez mon numero, retirez mon numero,
+        supprimez mon numero
+        """,
     ),
-    **_phrases(
-        Keyword.START, "en", "start, unstop, subscribe, resubscribe, resume, opt in, optin, start texts, start texting, start texting me"
+    (
+        Keyword.STOP,
+        "fr",
+        False,
+        """
+        arreter, arretez, arrete, arretez ca, arrete ca, arretez tout, cesser, cessez, fin, assez, laissez moi tranquille
+        """,
     ),
-    **_phrases(
+    (Keyword.START, None, True, "start, unstop"),
+    (
+        Keyword.START,
+        "en",
+        True,
+        """
+        resubscribe, subscribe, opt in, optin, opt me in, start texts, start texting, start texting me, text me again
+        """,
+    ),
+    (Keyword.START, "en", True, "resume"),
+    (
         Keyword.START,
         "fr",
-        "reprendre, reprise, reprenez, reabonner, reabonnement, abonner, abonnement, reabonnez moi, me reabonner, reprendre les textos, "
-        "activer, reactiver, recommencer",
+        True,
+        """
+        reabonner, reabonnement, reabonnez moi, me reabonner, abonner, abonnez moi, m abonner, reprendre les textos,
+        reprenez les textos, reprendre les messages
+        """,
     ),
-    **_phrases(Keyword.HELP, None, "info, infos, information, informations"),
-    **_phrases(Keyword.HELP, "en", "help, help me"),
-    **_phrases(Keyword.HELP, "fr", "aide, aidez moi, a l aide, aider"),
+    (Keyword.START, "fr", True, "reprendre, reprenez, reprise"),
+    (Keyword.HELP, None, True, "info, infos, information, informations"),
+    (Keyword.HELP, "en", True, "help, help me"),
+    (Keyword.HELP, "fr", True, "aide, a l aide, aidez moi"),
+)
+_PHRASES = {
+    phrase.strip(): Meaning(keyword, language, sure)
+    for keyword, language, sure, phrases in _TABLE
+    for phrase in re.split(r"[,\n]", phrases)
+    if phrase.strip()
 }
+_LONGEST = 120
+"""Characters of plain words beyond which no text is a keyword and its courtesies."""
 
 _COURTESY = re.compile(
-    r"\b(?:s il vous plait|s il te plait|s v p|svp|stp|merci beaucoup|merci bien|merci|please|pls|plz|thank you|thanks|thx|very much|"
-    r"bonjour|bonsoir|allo|salut|hello|hi|hey|sorry|desole|ok|okay|"
-    r"right now|now|immediately|maintenant|immediatement|tout de suite)\b"
+    r"\b(?:s il (?:vous|te) plait|s v p|svp|stp|merci(?: (?:beaucoup|bien|d avance))?|please|pls|plz|"
+    r"(?:thank you|thanks|thx|ty)(?: very much| a lot)?|"
+    r"bonjour|bonsoir|bonne journee|allo|salut|hello|hi|hey|sorry|desole|ok|okay|"
+    r"right now|now|immediately|maintenant|immediatement|tout de suite|madame|monsieur)\b"
 )
 
 
 def plain(text: str) -> str:
-    """Lower case, without accents, marks, punctuation or emoji; words parted by one blank."""
+    """Lower case, without accents, punctuation or emoji; words parted by one blank."""
     folded = unicodedata.normalize("NFKD", text).casefold().replace("œ", "oe").replace("æ", "ae")
-    letters = "".join(char for char in folded if not unicodedata.combining(char))
-    return " ".join(re.findall(r"[a-z0-9]+|[^\W\d_]+", letters))
+    letters = "".join(char for char in folded if not unicodedata.combining(char) and unicodedata.category(char) != "Cf")
+    return " ".join(re.findall(r"[^\W_]+", letters))
 
 
 def meaning(text: str) -> Meaning | None:
     """The keyword a text is, None for anything a person should read as words."""
     words = plain(text)
-    if len(words) > 100:
+    if len(words) > _LONGEST:
         return None
     bare = " ".join(_COURTESY.sub(" ", words).split())
-    once = " ".join(word for index, word in enumerate(bare.split()) if index == 0 or bare.split()[index - 1] != word)
-    return _PHRASES.get(words) or _PHRASES.get(bare) or _PHRASES.get(once)
+    return _PHRASES.get(words) or _PHRASES.get(bare) or _PHRASES.get(_once(bare))
+
+
+def _once(words: str) -> str:
+    """ "stop stop stop" → "stop"."""
+    each = words.split()
+    return each[0] if len(set(each)) == 1 else words
 
 
 _AUTOMATIC = re.compile(
-    r"^(?:(?:ceci est une? )?(?:reponse|message) automatiques?\b|(?:this is an )?auto(?:matic|mated)? ?(?:reply|response|message)\b"
-    r"|autoreply\b"
-    r"|out of (?:the )?office\b|absent du bureau\b)"
-    r"|\bi m driving\b|\bi am driving\b|\bje conduis\b|\bje suis au volant\b|\bje suis en train de conduire\b"
-    r"|\bdo not reply to this\b|\bne pas repondre a ce\b|\bi(?: am|m| m) (?:currently )?out of (?:the )?office\b"
-    r"|\bdriving with (?:do not disturb|focus)\b|\bi m not receiving notifications\b|\bje ne recois pas (?:de|les) notifications\b"
-    r"|\bsent from my car\b|\bmessage envoye automatiquement\b|\bsent automatically\b"
+    r"^(?:ceci est une? )?(?:reponse|message|texto) auto(?:matique|matise|matisee)?\b(?! de)"
+    r"|^(?:this is an? )?auto(?:matic|mated)? ?(?:reply|response|responder|message|text)\b"
+    r"|^(?:je suis )?absente? du bureau\b|^message d absence\b|^(?:i am |i m )?(?:currently )?out of (?:the )?office\b"
+    r"|^(?:i m|i am) driving with (?:driving |car )?(?:focus|do not disturb)\b|\bi m not receiving notifications\b"
+    r"|\bi ll see your message when i get where i m going\b|\bje verrai votre message (?:quand|lorsque|une fois|a mon arrivee)\b"
+    r"|\bje ne recois pas (?:de|les|mes) notifications\b|^(?:je conduis|je suis au volant) (?:avec|et) (?:le mode|la concentration)\b"
+    r"|^(?:i m|i am) driving(?: right now)?$|^(?:je conduis|je suis au volant)(?: (?:presentement|en ce moment|actuellement))?$"
+    r"|\b(?:please )?do not reply to this (?:message|text|sms|number)\b"
+    r"|\bne (?:pas repondre|repondez pas) a ce (?:message|texto|sms|numero)\b"
+    r"|\bthis (?:number|mailbox|inbox|phone) (?:is not|isn t) (?:monitored|able to receive|in service)\b"
+    r"|\b(?:numero|boite|messagerie) (?:n est )?(?:pas|non) surveillee?\b|\bnumero n accepte pas les (?:textos|messages|sms)\b"
+    r"|\b(?:sent|generated) automatically\b|\b(?:envoye|genere) automatiquement\b"
+    r"|\b(?:message|texto|sms) not (?:delivered|sent)\b|\bcould not be delivered\b|\bn a pas pu etre (?:livre|envoye|remis)\b"
 )
 
 
 def automatic(text: str) -> bool:
-    """Is the text an automatic reply (a driving mode, an out-of-office, a robot): answering it would start a loop."""
+    """Is the text an automatic reply (a driving mode, an out-of-office, a carrier's robot): answering it would start a loop."""
     return _AUTOMATIC.search(plain(text)) is not None

@@ -74,9 +74,9 @@ def hours_of(settings: Settings, position: int | None) -> Hours:
     hours, clinic = settings.hours, settings.clinic
     calendar = public_holidays(clinic) if hours.holidays else None
     if own is None:
-        return Hours(hours.open, key="hours.open", zone=clinic.zone, closed_days=calendar, exceptions=hours.exception, follow=hours.follow)
+        return Hours(hours.open, key="hours.open", zone=clinic.zone, calendar=calendar, exceptions=hours.exception, follow=hours.follow)
     exceptions = () if own.strip() == "24/7" else hours.exception
-    return Hours(own, key=f"line.{position}.hours", zone=clinic.zone, closed_days=calendar, exceptions=exceptions)
+    return Hours(own, key=f"line.{position}.hours", zone=clinic.zone, calendar=calendar, exceptions=exceptions)
 
 
 def lines_of(settings: Settings) -> dict[str, Line]:

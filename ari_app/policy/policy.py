@@ -76,7 +76,12 @@ class Policy:
         due = due_at(case)
         if known.live:
             due = max(due, now + LIVE_PAUSE)
+            detail["waits_for"] = "live"
+        elif known.later_due is not None and now < due == known.later_due:
+            detail["waits_for"] = "later_call"
         present = line.hours.opening(now, call.switches)
+        if present.opens is not None:
+            detail["opens"] = present.opens.isoformat()
         # who rang before opening time is not told "we are closed" after it
         trigger = Trigger.MISSED if reason is Reason.CLOSED and present.open else _TRIGGERS[reason]
         language, chosen_by = line.language(known.language)
@@ -110,7 +115,7 @@ class Policy:
             return line.notice(name, language, opening.opens, now), language
 
         replies = line.own is None or line.own.reply
-        return react(inbound, now, opening, answerable=answerable, replies=replies, words=words)
+        return react(inbound, now, opening, conversation=settings.reply.conversation, answerable=answerable, replies=replies, words=words)
 
     def _line(self, name: str) -> Line:
         return self._lines.get(name, self._lines[MAIN_LINE])

@@ -27,14 +27,19 @@ def react(
     now: datetime,
     opening: Opening,
     *,
+    conversation: timedelta,
     answerable: bool,
     replies: bool,
     words: Callable[[str, Language | None], tuple[str, Language]],
 ) -> Reaction:
-    """``answerable``: a notice may go to this number. ``replies``: the line sends automatic texts. ``words``: text of a notice by name."""
+    """``conversation``: how long after words of staff a text counts as their answer. ``answerable``: a notice may go to this number.
+    ``replies``: the line sends automatic texts. ``words``: text of a notice by name."""
     if not inbound.number.startswith("+"):
         return Reaction()
+    talking = inbound.last_staff is not None and now - inbound.last_staff < conversation
     found = meaning(inbound.text)
+    if found is not None and talking and not found.sure:
+        found = None  # as likely the answer to a question of staff
     if found is None and automatic(inbound.text):
         return Reaction(looping=True, reopens=False)
     answerable = answerable and inbound.auto_recent < ROBOT_TEXTS
@@ -44,9 +49,9 @@ def react(
     if found is None:
         name = "received" if replies and _first_while_closed(inbound, now, opening) else None
     elif found.keyword is Keyword.STOP:
-        opt, reopens, name = True, False, None if inbound.opted_out else "stop"
+        opt, reopens, name = True, talking, None if inbound.opted_out else "stop"
     elif found.keyword is Keyword.START and inbound.opted_out:
-        opt, reopens, name = False, False, "start"
+        opt, reopens, name = False, talking, "start"
     elif found.keyword is Keyword.HELP:
         last = inbound.notices.get("help")
         name = "help" if last is None or now - last >= HELP_PAUSE else None
