@@ -31,7 +31,7 @@ def check(connection: sqlite3.Connection) -> bool:
     """Is the schema as this version writes it. Raises StoreError for a newer one, and for a file that is no store of ours."""
     utils = _wrap(connection)
     applied = [migration.name for migration in MIGRATIONS.applied(utils)]
-    if not applied and utils.table_names():
+    if not applied and set(utils.table_names()) - {MIGRATIONS.migrations_table}:
         raise StoreError("the file is an SQLite database, but not textback's", "name another file as store.path")
     known = _names()
     newer = [name for name in applied if name not in known]
