@@ -20,8 +20,8 @@ def e164(presented: str | None, country: str) -> str | None:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
-        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None  # seven digits may be dialled locally, and are still no number of anybody's
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 

@@ -1,0 +1,330 @@
+"""The service's back door for commands: a unix socket beside the store, one JSON line asked, one JSON line answered.
+
+Asked ``{"op": "send", "args": {…}}``; answered ``{"result": {…}}`` or ``{"error": {"code", "what", "fix"}}``. Ops: ``status``,
+``send``, ``done``, ``reopen``. The socket has mode 0600: who may open the store's file may ask.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ari_app.desk import Desk
+from ari_app.errors import NotFoundError, RefusedError, StoreClosedError, StoreError, StoreLockedError, TextbackError
+
+__all__ = ["ControlServer", "ModemStatus", "NotRunningError", "PbxStatus", "ServiceStatus", "ask", "service_status", "socket_path"]
+
+log = structlog.get_logger(__name__)
+
+LINE_LIMIT = 64 * 1024
+"""Bytes of the longest request. A text of the most parts is 1,530 characters, in JSON at most 12 bytes each."""
+_ANSWER_LIMIT = 1024 * 1024
+_ADDRESS_LIMIT = 107
+"""Bytes a unix socket's path may have on Linux (sockaddr_un, unix(7)), its final zero not counted."""
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")  # a command may be older or newer than the service it asks
+
+
+class PbxStatus(_Words):
+    """How the service stands with Asterisk."""
+
+    connected: bool
+    since: datetime | None
+    """Since when it is connected, or is not."""
+    reason: str = ""
+    """Why it is not connected."""
+    asterisk: str | None = None
+    """Asterisk's version."""
+    live_calls: int = 0
+    strange_contexts: tuple[str, ...] = ()
+    """Contexts with calls from outside that are neither inbound nor internal."""
+    channelvars: bool | None = None
+    """Do events carry CALLERID(num-pres); None before the first call."""
+    lag_ms: float | None = None
+    """Our clock less Asterisk's, at the last event."""
+    unreadable: int = 0
+    overflows: int = 0
+
+
+class ModemStatus(_Words):
+    """A bearer's name and its ``modem.types.Health``."""
+
+    name: str
+    state: str
+    code: str
+    what: str
+    fix: str = ""
+    registered: bool = False
+    signal: int | None = None
+    model: str = ""
+    imei: str = ""
+    port: str = ""
+
+
+class ServiceStatus(_Words):
+    """What only the running service knows; doctor reads the rest (queue, disk, settings) itself."""
+
+    pid: int
+    version: str
+    started: datetime
+    pbx: PbxStatus
+    modems: tuple[ModemStatus, ...] = ()
+    loop_lag_ms_p99: float = 0.0
+
+
+class NotRunningError(TextbackError):
+    """No service listens beside this store. The command does it itself, or says that the service must be started."""
+
+    code = "not_running"
+
+
+class _Send(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    number: str
+    text: str
+    act: str | None = None
+    line: str | None = None
+
+
+class _Mark(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    named: str
+    line: str | None = None
+
+
+def socket_path(store: Path) -> Path:
+    """Where the service of this store listens: ``<store.path>.sock``."""
+    return store.with_name(store.name + ".sock")
+
+
+@contextlib.contextmanager
+def _address(path: Path) -> Iterator[str]:
+    """What bind(2) and connect(2) take for ``path``; a long one is named by way of its folder's descriptor (proc(5))."""
+    if len(os.fsencode(path)) <= _ADDRESS_LIMIT:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        short = f"/proc/self/fd/{folder}/{path.name}"
+        if len(os.fsencode(short)) > _ADDRESS_LIMIT:
+            raise StoreError(f"the file name {path.name} is too long for a socket", "give the store a shorter name (store.path)")
+        yield short
+    finally:
+        os.close(folder)
+
+
+class ControlServer:
+    """Answers commands while ``run()`` runs. ``status`` must be quick: it is called on the event loop."""
+
+    def __init__(self, path: Path, desk: Desk, status: Callable[[], ServiceStatus], *, patience: float = 30.0) -> None:
+        self._path = path
+        self._status = status
+        self._patience = patience
+        self._open: set[asyncio.Task[None]] = set()
+        self._inode: int | None = None
+        self._ops: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+            "status": self._tell,
+            "send": lambda args: _sent(desk, _Send.model_validate(args)),
+            "done": lambda args: _marked(desk.done, _Mark.model_validate(args)),
+            "reopen": lambda args: _marked(desk.reopen, _Mark.model_validate(args)),
+        }
+
+    async def run(self) -> None:
+        """Listen until cancelled; the socket is gone when this ends. Raises StoreError when it cannot be made.
+
+        To be run by whoever holds the store's lock: a socket found here is then what a killed service left.
+        """
+        listener = self._listen()
+        try:
+            server = await asyncio.start_unix_server(self._accept, sock=listener, limit=LINE_LIMIT)
+        except BaseException:
+            listener.close()
+            raise
+        log.info("control_listening", path=str(self._path))
+        try:
+            async with server:
+                await server.serve_forever()
+        finally:
+            self._remove()
+            for task in self._open:
+                task.cancel()
+            await asyncio.gather(*self._open, return_exceptions=True)
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            self._clear()
+            os.fchmod(listener.fileno(), 0o600)  # bind(2) makes the file with the socket's own mode: there is no moment it is open to all
+            with _address(self._path) as address:
+                listener.bind(address)
+            listener.listen(16)
+            self._inode = self._path.stat().st_ino
+        except OSError as error:
+            listener.close()
+            raise StoreError(
+                f"cannot listen at {self._path} ({error.strerror})", "let the service's user write in that folder, or set store.path"
+            ) from error
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+
+    def _clear(self) -> None:
+        """Take away what a killed service left; never something that is no socket, nor one that is answered."""
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            return
+        if not stat.S_ISSOCK(found.st_mode):
+            raise StoreError(f"{self._path} is in the way: it is no socket", "move it, or set store.path")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, _address(self._path) as address:
+            probe.settimeout(1.0)
+            if probe.connect_ex(address) == 0:
+                raise StoreLockedError(f"another textback answers at {self._path}", "stop that one first")
+        self._path.unlink(missing_ok=True)
+
+    def _remove(self) -> None:
+        """Our own socket only: a second service may have put its own there."""
+        with contextlib.suppress(OSError):
+            if self._path.lstat().st_ino == self._inode:
+                self._path.unlink()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
+        try:
+            async with asyncio.timeout(self._patience):
+                answer = await self._answer(reader)
+                if answer is not None:
+                    writer.write(json.dumps(answer).encode("ascii") + b"\n")
+                    await writer.drain()
+        except (TimeoutError, ConnectionError):
+            log.info("control_gave_up")
+        except asyncio.CancelledError:
+            log.info("control_stopped")  # the service ends; raised again it would be logged as an error of the server's
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any] | None:
+        try:
+            line = await reader.readline()
+        except ValueError:
+            return _error("too_large", f"the request is longer than {LINE_LIMIT} bytes", "send less")
+        if not line:
+            return None
+        try:
+            op, args = _request(line)
+            verb = self._ops.get(op)
+            if verb is None:
+                return _error("unknown_op", f"this service does not know {op!r}", f"it knows {', '.join(self._ops)}; restart it if it is old")
+            return {"result": await verb(args)}
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False))
+            return _error("bad_request", f"the request is wrong: {wrong}", "use the textback command of the same version")
+        except ValueError as error:
+            return _error("bad_request", f"the request is wrong: {error}", "send one JSON object on one line")
+        except TextbackError as error:
+            return _error(error.code, error.what, error.fix)
+        except Exception:
+            log.exception("control_failed")
+            return _error("internal", "the service failed at this", "see its log")
+
+    async def _tell(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args:
+            raise ValueError("status takes no arguments")
+        return self._status().model_dump(mode="json")
+
+
+def _request(line: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        asked = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("it is no JSON") from None
+    if not isinstance(asked, dict) or not isinstance(asked.get("op"), str):
+        raise ValueError('it has no "op"')  # noqa: TRY004 - wrong data, not a wrong type in our code
+    args = asked.get("args", {})
+    if not isinstance(args, dict):
+        raise ValueError('"args" is no object')  # noqa: TRY004
+    return asked["op"], args
+
+
+def _error(code: str, what: str, fix: str) -> dict[str, Any]:
+    return {"error": {"code": code, "what": what, "fix": fix}}
+
+
+async def _sent(desk: Desk, args: _Send) -> dict[str, Any]:
+    return asdict(await desk.send(args.number, args.text, act=args.act, line=args.line))
+
+
+async def _marked(verb: Callable[..., Awaitable[Any]], args: _Mark) -> dict[str, Any]:
+    return asdict(await verb(args.named, line=args.line))
+
+
+_CLASSES: dict[str, type[TextbackError]] = {
+    each.code: each for each in (NotFoundError, RefusedError, StoreError, StoreLockedError, StoreClosedError)
+}
+
+
+async def ask(path: Path, op: str, args: dict[str, Any] | None = None, *, patience: float = 35.0) -> dict[str, Any]:
+    """Ask the service listening at ``path``. Seconds of ``patience`` for all of it.
+
+    Raises NotRunningError when nobody listens, TextbackError with the service's own words when it says no, and with code ``no_answer``
+    when it was lost after it was asked: what was asked may be done or not.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await _connect(path)
+            try:
+                writer.write(json.dumps({"op": op, "args": args or {}}).encode("ascii") + b"\n")
+                await writer.drain()
+                line = await reader.readline()
+            finally:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+            answer = json.loads(line)
+    except (TimeoutError, ConnectionError, ValueError) as error:
+        raise TextbackError("the service did not answer", "see its log, and whether it was done", code="no_answer") from error
+    if "error" in answer:
+        said = answer["error"]
+        raise _CLASSES.get(said["code"], TextbackError)(said["what"], said["fix"], code=said["code"])
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+async def service_status(store: Path) -> ServiceStatus:
+    """The running service of this store. Raises as ``ask``."""
+    try:
+        return ServiceStatus.model_validate(await ask(socket_path(store), "status", patience=5.0))
+    except ValidationError as error:
+        raise TextbackError("the service speaks another version", "restart it: systemctl restart textback", code="no_answer") from error
+
+
+async def _connect(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        with _address(path) as address:
+            return await asyncio.open_unix_connection(address, limit=_ANSWER_LIMIT)
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
+        raise NotRunningError("the service is not running", "start it: systemctl start textback") from error
+    except PermissionError as error:
+        raise StoreError(f"not allowed to talk to the service at {path}", "run this as the service's user, or with sudo") from error
+    except OSError as error:
+        raise TextbackError(f"cannot talk to the service at {path} ({error.strerror})", "see its log", code="no_answer") from error

@@ -1,0 +1,99 @@
+"""What any face may do: write to a caller, tick a thread off, take it up again. Each face asks here, and here are the rules."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from ari_app.errors import NotFoundError, RefusedError
+from ari_app.model import MessageState
+from ari_app.numbers import e164
+from ari_app.settings import MAIN_LINE, Settings
+from ari_app.threads import Store
+
+__all__ = ["Desk", "Marked", "Written", "number_or_thread"]
+
+_ACT = re.compile(r"[\x21-\x7e]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text that is on disk. ``new`` False: this act was done before, nothing was added."""
+
+    message: int
+    thread: int
+    state: MessageState
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A thread's new state. ``changed`` False: it stood so already."""
+
+    thread: int
+    state: str
+    changed: bool
+
+
+def number_or_thread(named: str, country: str) -> str | int:
+    """E.164 of a number as a person writes it, or a thread's id (up to six digits, "#" before it or not).
+
+    Raises RefusedError, code ``no_number``, for anything else.
+    """
+    number = e164(named, country)
+    if number is not None:
+        return number
+    match = re.fullmatch(r"#?([0-9]{1,6})", named.strip())
+    if match is None:
+        raise RefusedError(f"{named!r} is no phone number", "write it as +15145550123, or a thread's id", code="no_number")
+    return int(match[1])
+
+
+class Desk:
+    """The acts of people, over the store. Every act is committed when its call returns.
+
+    Rules that need the store (opted out, same act twice, length in SMS, 24 h until a text that could not leave fails) are checked in
+    the transaction that writes.
+    """
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._country = settings.clinic.country
+        self._lines = (MAIN_LINE, *(settings.line_name(line) for line in settings.line))
+
+    async def send(self, number: str, text: str, *, act: str | None = None, line: str | None = None, author: str | None = None) -> Written:
+        """Queue a person's text to ``number``, as written in the clinic's country. The same ``act`` twice is one text.
+
+        ``act``: an id made by the caller of this, 1 to 100 printable ASCII characters; without one the text is a new act.
+        ``line``: the line whose thread it belongs to; else the number's latest. Raises RefusedError with the fix.
+        """
+        dialled = e164(number, self._country)
+        if dialled is None:
+            raise RefusedError(f"{number!r} is no phone number", "write it as +15145550123", code="no_number")
+        if act is not None and not _ACT.fullmatch(act):
+            raise RefusedError("the id is empty, too long or has spaces", "use 1 to 100 letters, digits or signs", code="bad_id")
+        self._known_line(line)
+        queued = await self._store.queue_staff(dialled, text, act or uuid.uuid4().hex, line=line, author=author)
+        return Written(queued.message, queued.thread, queued.state, queued.new)
+
+    async def done(self, named: str, *, line: str | None = None) -> Marked:
+        """Tick the thread of a number, or a thread by its id, off. Raises NotFoundError, RefusedError."""
+        thread = await self._thread(named, line)
+        return Marked(thread, "done", await self._store.mark_done(thread))
+
+    async def reopen(self, named: str, *, line: str | None = None) -> Marked:
+        """Put the thread of a number, or a thread by its id, back to be answered. Raises NotFoundError, RefusedError."""
+        thread = await self._thread(named, line)
+        return Marked(thread, "to_answer", await self._store.reopen(thread))
+
+    async def _thread(self, named: str, line: str | None) -> int:
+        self._known_line(line)
+        key = number_or_thread(named, self._country)
+        if isinstance(key, int):
+            return key
+        return int((await self._store.thread(key, line))["id"])
+
+    def _known_line(self, line: str | None) -> None:
+        if line is not None and line not in self._lines:
+            raise NotFoundError(f'there is no line "{line}"', f"use one of: {', '.join(self._lines)}", code="no_line")
