@@ -6,20 +6,19 @@ root file system, and nothing is left mounted when the process ends.
 
 from __future__ import annotations
 
-import math
 import os
 import socket
-import struct
 import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.lab import sounds
 from tests.lab.root import LabError, as_root, need, run_as_root
 from tests.lab.rootfs import Rootfs
 from tests.lab.state import Record
 
-__all__ = ["configure", "start"]
+__all__ = ["configure", "last_words", "remove", "start", "wait_for_pid"]
 
 _ETC = Path(__file__).with_name("etc")
 _FOLDERS = {
@@ -60,7 +59,7 @@ def configure(record: Record, rootfs: Rootfs, values: Mapping[str, str]) -> None
     base = record.folder / "asterisk"
     if base.exists():
         run_as_root("rm", "-rf", "--one-file-system", str(base))
-    for folder in ("etc", "lib/moh", "lib/sounds/custom", "spool/voicemail", "spool/tmp", "log/cdr-csv", "run"):
+    for folder in ("etc", "lib/moh", "lib/sounds/custom", "spool/voicemail", "spool/tmp", "spool/monitor", "log/cdr-csv", "run"):
         (base / folder).mkdir(parents=True)
     ports = record.ports
     known = {
@@ -77,7 +76,7 @@ def configure(record: Record, rootfs: Rootfs, values: Mapping[str, str]) -> None
     present = sorted({path.name for name in _WANTED for path in rootfs.modules.glob(f"{name}.so")})
     modules = "[modules]\nautoload = no\n" + "".join(f"load = {name}\n" for name in present)
     (base / "etc/modules.conf").write_text(modules, encoding="utf-8")
-    (base / "lib/moh/lab.sln").write_bytes(_hum())
+    (base / "lib/moh/lab.sln").write_bytes(sounds.hum())
     run_as_root("chown", "-R", f"{rootfs.uid}:{rootfs.gid}", *(str(base / name) for name in ("lib", "spool", "log", "run")))
     run_as_root("chmod", "-R", "a+rX", str(base))
     run_as_root("mkdir", "-p", *(str(rootfs.path / inside) for inside in _FOLDERS.values()))
@@ -133,8 +132,3 @@ def remove(record: Record) -> None:
     if base.exists() and os.path.ismount(base):
         raise LabError(f"{base} is a mount; the lab never makes one there", "unmount it, then try again")
     run_as_root("rm", "-rf", "--one-file-system", str(base))
-
-
-def _hum() -> bytes:
-    """Five seconds of quiet 440 Hz, 16 bit 8 kHz: music on hold."""
-    return b"".join(struct.pack("<h", int(800 * math.sin(2 * math.pi * 440 * n / 8000))) for n in range(40000))

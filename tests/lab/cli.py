@@ -6,12 +6,15 @@ import asyncio
 import re
 import sys
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import click
 
 from tests.lab import state
 from tests.lab.lab import Lab, sweep, take_down
 from tests.lab.root import LabError
+from tests.lab.runner import play_all, record
+from tests.lab.scenarios import TABLE
 from tests.lab.scripts import Caller, Phone
 
 __all__ = ["main"]
@@ -96,6 +99,33 @@ def call(did: str, caller: str, phones: str, give_up: float, talk: float, prohib
             click.echo(f"{ident} {over['channel']['state']} cause {over['cause']} ({over['cause_txt']})")
 
     asyncio.run(run())
+
+
+@main.command("play")
+@click.argument("scenarios", nargs=-1)
+@click.option("--at-once", default=12, show_default=True, help="How many side by side.")
+@click.option("--record", "into", type=click.Path(file_okay=False, path_type=Path), help="Write each one's events to DIR/VERSION/NAME.jsonl.")
+@_named
+def play_(scenarios: tuple[str, ...], at_once: int, into: Path | None, name: str) -> None:
+    """Play the scenarios of tests/lab/scenarios.py (all, or those named) on a lab that is up."""
+    chosen = [scenario for scenario in TABLE if not scenarios or scenario.name in scenarios]
+    unknown = set(scenarios) - {scenario.name for scenario in TABLE}
+    if unknown:
+        raise click.UsageError(f"there is no scenario {', '.join(sorted(unknown))}; there are: {', '.join(each.name for each in TABLE)}")
+
+    async def run() -> int:
+        lab = await Lab.attach(name)
+        try:
+            told = await play_all(lab, chosen, at_once=at_once, told=lambda which, wrong: click.echo(f"{wrong or 'played'}: {which}"))
+            if into is not None:
+                for scenario in chosen:
+                    if told[scenario.name] is None:
+                        record(lab, scenario, into / lab.record.line / f"{scenario.name}.jsonl")
+        finally:
+            await lab.detach()
+        return sum(wrong is not None for wrong in told.values())
+
+    sys.exit(1 if asyncio.run(run()) else 0)
 
 
 def _created(event: dict[str, object], did: str) -> bool:

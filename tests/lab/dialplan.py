@@ -1,6 +1,8 @@
-"""What the configuration files leave open: the extensions, queues, mailboxes and dialplan of the clinic and of every scenario."""
+"""What the configuration files leave open: the extensions, queues, mailboxes, parking lots and dialplan of the clinic and every scenario."""
 
 from __future__ import annotations
+
+from tests.lab.scenarios import TABLE, numbers_of
 
 __all__ = ["CLINIC_PHONES", "values"]
 
@@ -9,17 +11,27 @@ CLINIC_PHONES = tuple(str(number) for number in range(101, 107))
 
 def values() -> dict[str, str]:
     """The placeholders of etc/*.conf."""
-    phones = list(CLINIC_PHONES)
-    mailboxes = [*CLINIC_PHONES, "600"]
-    queues = "[700](lab)\n" + "".join(f"member = Local/{each}@from-queue/n,0,Desk {each},PJSIP/{each}\n" for each in CLINIC_PHONES[:3])
-    pieces = "[from-did-scenarios]\n\n[scenario-internal]\n"
+    phones, mailboxes = list(CLINIC_PHONES), [*CLINIC_PHONES, "600"]
+    queues = ["[700](lab)\n" + "".join(f"member = Local/{each}@from-queue/n,0,Desk {each},PJSIP/{each}\n" for each in CLINIC_PHONES[:3])]
+    lots, dids, pieces = [], ["[from-did-scenarios]\n"], ["[scenario-internal]\n"]
+    for scenario in TABLE:
+        numbers = numbers_of(scenario)
+        fields = numbers.fields
+        phones += [fields["a"], fields["b"], fields["c"], fields["fax"]]
+        mailboxes += [fields["a"], fields["b"]]
+        if scenario.queue:
+            queues.append(f"[q{fields['queue']}](lab)\n" + "".join(f"member = {each.format(**fields)}\n" for each in scenario.queue))
+        lots.append(f"[{fields['lot']}]\nparkpos = {fields['slot']}-{fields['slot']}\ncontext = parkedcalls\nparkingtime = 60\ncomebacktoorigin = no\n")
+        lines = [f"exten => {numbers.did},1,NoOp({scenario.name})", *(f" same => n,{line}" for line in scenario.plan)]
+        dids.append("\n".join(lines).format(**fields) + "\n")
+        if scenario.more:
+            pieces.append(scenario.more.format(**fields))
     return {
         "PHONES": "\n".join(_phone(each) for each in phones),
         "MAILBOXES": "\n".join(f"{each} => 1234,Mailbox {each}" for each in mailboxes),
-        "QUEUES": queues,
-        "DIALPLAN": pieces,
-        "FROM_INTERNAL_EXTRA": "scenario-internal",
-        "PARKING_SECONDS": "4",
+        "QUEUES": "\n".join(queues),
+        "LOTS": "\n".join(lots),
+        "DIALPLAN": "\n".join([*dids, *pieces]),
     }
 
 

@@ -19,7 +19,7 @@ from typing import Self
 
 import aiohttp
 
-from tests.lab import asterisk, dialplan, rootfs, sipp, state
+from tests.lab import asterisk, dialplan, rootfs, sipp, sounds, state
 from tests.lab.ami import Ami
 from tests.lab.listener import Listener
 from tests.lab.root import LabError
@@ -57,6 +57,8 @@ class Lab:
             await lab._start_carrier()
             if modem:
                 await lab._start_modem()
+            (record.folder / "talking.ulaw").write_bytes(sounds.talking())
+            (record.folder / "fax.ulaw").write_bytes(sounds.fax_calling())
             (record.folder / "textback.toml").write_text(lab.settings(), encoding="utf-8")
         except BaseException:
             await lab.down()

@@ -1,0 +1,1 @@
+"""The scenarios by topic. ``tests/lab/scenarios.py`` is the table of all."""
