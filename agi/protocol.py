@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,8 +83,10 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
             log.warning("agi_timed_out", seconds=self._patience)
         except (RequestError, ConnectionError) as error:
             log.info("agi_ended_early", error=str(error))
-        except Exception:  # a call waits for us: whatever a route does wrong, it goes on
-            log.exception("agi_failed")
+        except Exception as error:  # noqa: BLE001 (a call waits for us: whatever a route does wrong, it goes on)
+            # a traceback may show the caller's number: the kind of error and its place are enough to find it
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("agi_failed", kind=type(error).__name__, place=f"{place.filename}:{place.lineno}")
         finally:
             self._busy -= 1
             await self._close(writer)
