@@ -234,7 +234,9 @@ class ControlServer:
             op, args = _request(line)
             verb = self._ops.get(op)
             if verb is None:
-                return _error("unknown_op", f"this service does not know {op!r}", f"it knows {', '.join(self._ops)}; restart it if it is old")
+                return _error(
+                    "unknown_op", f"this service does not know {op!r}", f"restart it if it is old; it knows {', '.join(self._ops)}"
+                )
             return {"result": await verb(args)}
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False))
