@@ -22,7 +22,7 @@ from ari_app.model import Reached as Place
 from ari_app.numbers import e164
 from ari_app.pbx import events as ari
 from ari_app.pbx.graph import Graph, Station
-from ari_app.pbx.live import NUM_PRES, VMSTATUS, LiveCall, LiveLeg, presentation_of
+from ari_app.pbx.live import VMSTATUS, LiveCall, LiveLeg, presentation_of
 from ari_app.pbx.outputs import (
     AskPresentation,
     CallEnded,
@@ -55,6 +55,8 @@ class WatchConfig:
     """A leg answered outside the PBX counts as a person reached."""
     hold: timedelta = timedelta(seconds=30)
     """Hung up after this long on hold is lost, not served."""
+    switches: tuple[str, ...] = ()
+    """Device states to follow: night switches."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -66,6 +68,7 @@ class WatchConfig:
             internal_length=pbx.internal_length,
             machines=pbx.machines,
             trust_outside=pbx.outside == "trust",
+            switches=(settings.hours.follow,) if settings.hours.follow else (),
         )
 
 
@@ -150,7 +153,7 @@ class Tracker:
 
     # channels
 
-    def _see(self, channel: ari.Channel, at: datetime) -> Station | None:
+    def _see(self, channel: ari.Channel, at: datetime, *, created: bool = False) -> Station | None:
         """Take over what an event says of a channel, None for one that has ended."""
         if channel.id in self._ended:
             return None
@@ -159,9 +162,8 @@ class Tracker:
         if new:
             self._classify_late(station, channel, ari.Origin(), at)
         call = self._calls.get(channel.id)
-        if call is not None:
-            call.see(channel)
-            self._ask(call, channel)
+        if call is not None and call.see(channel, created=created):
+            self._out.append(AskPresentation(call.id))
         leg = self._legs.get(channel.id)
         if leg is not None:
             leg.see(channel)
@@ -183,7 +185,7 @@ class Tracker:
         call = self._calls.get(channel.id)
         if call is not None:
             call.watched = True
-        self._see(channel, event.at)
+        self._see(channel, event.at, created=True)
 
     def _classify(self, station: Station, channel: ari.Channel, at: datetime) -> None:
         """What a channel is, by its state at creation: Ring comes in, anything else is dialled from here."""
@@ -229,15 +231,10 @@ class Tracker:
             switches=MappingProxyType(dict(self.switches)),
         )
         self._calls[channel.id] = call
-        call.see(channel)
+        call.see(channel, created=True)
         if channel.app:
             call.enter_app(channel.app)
         self._out.append(CallStarted(call.id, call.number, call.did, call.started, call.unseen()))
-
-    def _ask(self, call: LiveCall, channel: ari.Channel) -> None:
-        if call.presented and not call.asked and call.presentation is Presentation.UNKNOWN and NUM_PRES not in channel.variables:
-            call.asked = True
-            self._out.append(AskPresentation(call.id))
 
     def _changed(self, event: ari.ChannelStateChange) -> None:
         self._see(event.channel, event.at)
@@ -449,9 +446,12 @@ class Tracker:
     # what is not a call
 
     def _device_state(self, event: ari.DeviceStateChanged) -> None:
-        if self.switches.get(event.name) != event.state:
-            self.switches[event.name] = event.state
-            self._out.append(SwitchTurned(event.name, event.state))
+        self._turn(event.name, event.state)
+
+    def _turn(self, name: str, state: str) -> None:
+        if name in self.config.switches and self.switches.get(name) != state:
+            self.switches[name] = state
+            self._out.append(SwitchTurned(name, state))
 
     def _disconnected(self, _event: ari.Disconnected) -> None:
         for call in self._calls.values():
@@ -460,7 +460,8 @@ class Tracker:
     def _connected(self, event: ari.Connected) -> None:
         """Settle what ended unseen, take up what is there now."""
         self._disconnected(ari.Disconnected(event.at, ""))
-        self.switches.update(event.snapshot.device_states)
+        for name, state in event.snapshot.device_states.items():
+            self._turn(name, state)
         channels = [channel for channel in event.snapshot.channels if channel.id not in self._ended]
         new = [channel for channel in channels if channel.id not in self._graph.stations]
         for station in self._graph.reset(channels, event.snapshot.bridges):

@@ -52,11 +52,14 @@ class LiveCall:
     """Since when the person who had answered leaves the caller alone: on hold, or away."""
     waiting_until: datetime | None = None
     hung_up: bool = False
-    """The caller asked for the end: whatever the PBX tears down after that is no news."""
+    """The far end asked for the end: whatever the PBX tears down after that is no news."""
+    refused: bool = False
+    """The PBX gave it a busy signal: hanging up is then all a caller can do, and some trunks do it at once."""
     voicemail_left: bool = False
     told: bool = False
     """A person was joined, and that was said."""
-    asked: bool = False
+    asking: bool = False
+    """Its presentation is being read over REST."""
     _number: str | None = field(default=None, init=False)
 
     @property
@@ -66,15 +69,26 @@ class LiveCall:
             self._number = e164(self.presented, self.country)
         return self._number
 
-    def see(self, channel: Channel) -> None:
-        """Take over the caller's number and its presentation: the first ones seen stay, a dialplan may rewrite them later."""
+    def see(self, channel: Channel, *, created: bool = False) -> bool:
+        """Take over the caller's number and its presentation: the first ones seen stay, a dialplan may rewrite them later.
+
+        True when the presentation must be asked for. At its creation (``created``) a PJSIP channel says "allowed" whatever the
+        caller wants: P-Asserted-Identity and Privacy are read just after (seen on 16 and 22). Only "prohibited" is believed then.
+        """
         if not self.presented and channel.number:
             self.presented = channel.number
-        if self.presentation is Presentation.UNKNOWN and self.presented:
-            self.presentation = presentation_of(channel.variables.get(NUM_PRES))
+        if not self.presented or self.presentation is not Presentation.UNKNOWN:
+            return False
+        told = presentation_of(channel.variables.get(NUM_PRES))
+        if not created or told is Presentation.PROHIBITED:
+            self.presentation = told
+        ask = not created and not self.asking and NUM_PRES not in channel.variables
+        self.asking = self.asking or ask
+        return ask
 
     def enter_app(self, app: str) -> None:
         """The caller's own channel is in this application now."""
+        self.refused = app.lower() in ("busy", "congestion")
         place = place_of(app)
         if place is not None:
             self.go(place)
@@ -118,23 +132,7 @@ class LiveCall:
 
     def unseen(self) -> Call:
         """The call as it stands, should nothing more be heard of it."""
-        return Call(
-            id=self.id,
-            started=self.started,
-            ended=self.started,
-            presented=self.presented,
-            caller=self.number,
-            presentation=self.presentation,
-            did=self.did,
-            context=self.context,
-            channel=self.channel,
-            outcome=Outcome.UNSEEN,
-            answered_by=None,
-            reached=Reached.NONE,
-            rang=0.0,
-            caller_hung_up=False,
-            switches=self.switches,
-        )
+        return self._call(self.started, Outcome.UNSEEN, None)
 
     def finish(self, ended: datetime, hold: timedelta) -> Call:
         """What the call came to. ``hold``: how long on hold counts as given up."""
@@ -142,9 +140,10 @@ class LiveCall:
         held = self.waiting_since is not None and (self.waiting_until or ended) - self.waiting_since >= hold
         lost = self.handed or (Reached.HOLD if held else None)
         if self.joined is not None and lost is None:
-            outcome = Outcome.ANSWERED
-        else:
-            outcome = Outcome.MISSED if self.watched and not self.gap else Outcome.UNSEEN
+            return self._call(ended, Outcome.ANSWERED, None)
+        return self._call(ended, Outcome.MISSED if self.watched and not self.gap else Outcome.UNSEEN, lost)
+
+    def _call(self, ended: datetime, outcome: Outcome, lost: Reached | None) -> Call:
         return Call(
             id=self.id,
             started=self.started,
@@ -159,7 +158,7 @@ class LiveCall:
             answered_by=self.by if outcome is Outcome.ANSWERED else None,
             reached=self.machine or lost or self.place,
             rang=max(0.0, ((self.joined or ended) - self.started).total_seconds()),
-            caller_hung_up=self.hung_up,
+            caller_hung_up=self.hung_up and not self.refused,
             voicemail_left=self.voicemail_left,
             handed_on=lost is not None,
             machine=self.machine is not None,

@@ -29,7 +29,7 @@ log = structlog.get_logger("pbx.watch")
 
 def switches_of(settings: Settings) -> tuple[str, ...]:
     """Device states the settings follow (night switches): what the AriClient is to be told."""
-    return (settings.hours.follow,) if settings.hours.follow else ()
+    return WatchConfig.of(settings).switches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
