@@ -36,8 +36,8 @@ __all__ = ["Calendar", "Hours", "Opening", "public_holidays"]
 _DAY = timedelta(days=1)
 _BEFORE = timedelta(days=21)
 """How far back the beginning of the present state is looked for: longer than a holiday closure."""
-_AHEAD = timedelta(days=400)
-"""How far ahead the next change is looked for: longer than any season."""
+_NEAR, _AHEAD = timedelta(days=14), timedelta(days=400)
+"""How far ahead the next change is looked for: first where it usually is, then longer than any season."""
 _NIGHT, _DAYTIME = "INUSE", "NOT_INUSE"  # FreePBX day/night mode: Custom:DAYNIGHTx is INUSE in night mode
 
 
@@ -110,7 +110,7 @@ class Hours:
         self._exceptions = {item.date: item for item in exceptions}
         self._follow = follow
         self._schedules: dict[int, _Schedule] = {}
-        self._day: tuple[datetime, tuple[tuple[datetime, bool], ...]] | None = None
+        self._day: tuple[datetime, timedelta, tuple[tuple[datetime, bool], ...]] | None = None
         if names_holidays(self._expression) and calendar is None:
             fix = "set it to true, or write dates instead of PH"
             raise SettingsError(f"{key}: names public holidays (PH), but hours.holidays = false", fix)
@@ -131,19 +131,22 @@ class Hours:
     def _timetable(self, at: datetime) -> Opening:
         local = at.astimezone(self._zone).replace(tzinfo=None)
         opened, since, until = False, None, None
-        for begins, state in self._changes(datetime.combine(local.date(), time())):
-            if begins > at:
-                until = begins
+        for ahead in (_NEAR, _AHEAD):
+            for begins, state in self._changes(datetime.combine(local.date(), time()), ahead):
+                if begins > at:
+                    until = begins
+                    break
+                opened, since = state, begins
+            if until is not None:
                 break
-            opened, since = state, begins
         return Opening(opened, until, self._why(local.date()), opens=None if opened else until, since=since)
 
-    def _changes(self, midnight: datetime) -> tuple[tuple[datetime, bool], ...]:
-        """(instant, open from then on) around a local day, ascending, no two alike in a row."""
+    def _changes(self, midnight: datetime, ahead: timedelta) -> tuple[tuple[datetime, bool], ...]:
+        """(instant, open from then on) around a local day, ascending, no two alike in a row. The last day asked for is kept."""
         day = self._day  # read once: threads share this
-        if day is None or day[0] != midnight:
+        if day is None or day[0] != midnight or day[1] < ahead:
             changes: list[tuple[datetime, bool]] = []
-            for begins, _, state, _ in self._schedule(midnight.year).rules.intervals(midnight - _BEFORE, midnight + _AHEAD):
+            for begins, _, state, _ in self._schedule(midnight.year).rules.intervals(midnight - _BEFORE, midnight + ahead):
                 opened = state == State.OPEN
                 if changes and changes[-1][1] == opened:
                     continue
@@ -152,8 +155,8 @@ class Hours:
                     changes.pop()  # a span that a DST change skips whole
                 if not changes or changes[-1][1] != opened:
                     changes.append((at, opened))
-            self._day = day = (midnight, tuple(changes))
-        return day[1]
+            self._day = day = (midnight, ahead, tuple(changes))
+        return day[2]
 
     def _why(self, day: date) -> str:
         if day in self._exceptions:

@@ -158,7 +158,7 @@ def meaning(text: str) -> Meaning | None:
 def _once(words: str) -> str:
     """ "stop stop stop" → "stop"."""
     each = words.split()
-    return each[0] if len(set(each)) == 1 else words
+    return each[0] if len(set(each)) == 1 else words  # no words: no keyword
 
 
 _AUTOMATIC = re.compile(
