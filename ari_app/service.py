@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import asdict, replace
+from importlib.metadata import version
 from typing import Any
 
 import structlog
 
 from agi.server import AgiServer
 from ari_app.clock import Clock, SystemClock
-from ari_app.errors import StoreError
+from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
+from ari_app.desk import Desk
+from ari_app.errors import PbxError, StoreError
+from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
 from ari_app.model import Call, Decision, Inbound, Known, Reaction
 from ari_app.notify import Notifier
@@ -49,7 +54,13 @@ class Service:
         self.policy = Policy(settings)
         self.started = self.clock.now()
         self.lag = LoopLag()
-        self.store = Store(settings.store.path, self.clock, country=settings.clinic.country, notice_life=settings.reply.max_age)
+        self.store = Store(
+            settings.store.path,
+            self.clock,
+            on_notices=self._noticed,
+            country=settings.clinic.country,
+            notice_life=settings.reply.max_age,
+        )
         self.ari = AriClient(settings.pbx, self.clock, device_states=switches_of(settings))
         self.watch = Watch(settings, self.ari, self.clock, on_output=self._heard)
         self.modems = tuple(self._modem(each) for each in settings.modem)
@@ -63,7 +74,11 @@ class Service:
         )
         self.push = OpeningPush(self.policy, self.ari, self.clock, lambda: self.watch.switches)
         self.agi = AgiServer(settings.agi.listen, self._opening_of, clock=self.clock)
+        self.control = ControlServer(socket_path(settings.store.path), Desk(self.store, settings), self.status)
         self._stop = asyncio.Event()
+        self._look = asyncio.Event()
+        self._asterisk: str | None = None
+        """Version, while known."""
         self._outputs: asyncio.Queue[Output] = asyncio.Queue()
         self._unfiled: Counter[str | None] = Counter()
         """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call."""
@@ -87,7 +102,7 @@ class Service:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
             [self.watch.run, self.push.run, self.agi.run],
-            [self._file],
+            [self._file, self.control.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
             [self.lag.run, self._house, lambda: self._alive(notifier)],
@@ -120,6 +135,8 @@ class Service:
     async def _heard(self, output: Output) -> None:
         match output:
             case Attached():
+                self._asterisk = None  # perhaps upgraded meanwhile
+                self._look.set()
                 self.push.connected()
             case Detached():
                 self.push.disconnected()
@@ -214,6 +231,33 @@ class Service:
 
     # -- the rest
 
+    def _noticed(self, notices: tuple[Notice, ...]) -> None:
+        if any(isinstance(notice, MessageChanged) for notice in notices):
+            self.outbox.wake()
+
+    def status(self) -> ServiceStatus:
+        """What only the running service knows."""
+        pbx = self.watch.status()
+        return ServiceStatus(
+            pid=os.getpid(),
+            version=version("asterisk-textback"),
+            started=self.started,
+            pbx=PbxStatus(
+                connected=pbx.connected,
+                since=pbx.since,
+                reason=pbx.reason,
+                asterisk=self._asterisk,
+                live_calls=pbx.live_calls,
+                strange_contexts=tuple(sorted(pbx.strange_contexts)),
+                channelvars=pbx.channelvars,
+                lag_ms=None if pbx.lag is None else round(pbx.lag.total_seconds() * 1000, 1),
+                unreadable=pbx.unreadable,
+                overflows=pbx.overflows,
+            ),
+            modems=tuple(ModemStatus(name=modem.name, **asdict(modem.health())) for modem in self.modems),
+            loop_lag_ms_p99=self.lag.p99_ms(),
+        )
+
     def _opening_of(self, did: str) -> Opening:
         return self.policy.opening(self.policy.line_name(did), self.clock.now(), self.watch.switches)
 
@@ -225,7 +269,12 @@ class Service:
                     log.warning("texts_incomplete", texts=settled)
             except StoreError as error:
                 log.error("housekeeping_failed", what=error.what, fix=error.fix)
-            await self.clock.sleep(_HOUSEKEEPING)
+            if self._asterisk is None and self.watch.connected:
+                with contextlib.suppress(PbxError):
+                    self._asterisk = str((await self.ari.info()).get("system", {}).get("version", "")) or None
+            self._look.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), _HOUSEKEEPING)
 
     async def _alive(self, notifier: Notifier) -> None:
         """Feed the supervisor's watchdog from the event loop: a loop that is stuck stops it."""

@@ -1,0 +1,5 @@
+"""``python -m ari_app`` is ``textback``."""
+
+from ari_app.cli import main
+
+main()
