@@ -71,7 +71,7 @@ class Outbox:
                     pause = await self._turn()
                     waits = _STORE_WAIT[0]
                 except StoreError as error:
-                    log.error("outbox_store_failed", what=error.what, fix=error.fix)  # noqa: TRY400  (a disk's fault needs no traceback)
+                    log.error("outbox_store_failed", what=error.what, fix=error.fix)
                     pause, waits = waits, min(waits * 2, _STORE_WAIT[1])
                 if pause > 0:
                     await self._sleep(pause)
@@ -125,7 +125,7 @@ class Outbox:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  (one bad row must not stop the others)
-            log.error("text_unclaimable", message=due.id, error=type(error).__name__)  # noqa: TRY400  (a traceback may hold its text)
+            log.error("text_unclaimable", message=due.id, error=type(error).__name__)
             await self._store.fail(due.id, "internal", f"it could not be prepared: {type(error).__name__}")
             return None
 
@@ -144,7 +144,7 @@ class Outbox:
                 if not await self._send_part(bearer, claimed, part):
                     return
         except Exception as error:  # noqa: BLE001  (what the store has of it is settled at the next start)
-            log.error("text_abandoned", message=claimed.id, error=type(error).__name__)  # noqa: TRY400  (a traceback may hold its text)
+            log.error("text_abandoned", message=claimed.id, error=type(error).__name__)
 
     async def _send_part(self, bearer: Bearer, claimed: Claimed, part: PartToSend) -> bool:
         begun: asyncio.Future[int | None] | None = None
@@ -185,7 +185,7 @@ class Outbox:
                     return await self._store.finish_attempt(attempt, result)
                 await self._store.release(claimed.id, result if isinstance(result, NotSent | Refused) else NotSent("called off"))
             except StoreError as error:
-                log.error("result_not_stored", message=claimed.id, what=error.what, fix=error.fix)  # noqa: TRY400  (as above)
+                log.error("result_not_stored", message=claimed.id, what=error.what, fix=error.fix)
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, _STORE_WAIT[1])
             else:

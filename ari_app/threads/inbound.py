@@ -118,7 +118,7 @@ def _seen(tx: Transaction, digest: str, raw: RawPdu, *, dated: bool) -> bool:
 
 
 def _set_of(tx: Transaction, row: int, text: Deliver, raw: RawPdu) -> int | None:
-    """The set a part belongs to: the newest that takes it, else its own. None: it is in one already."""
+    """The set a part belongs to: of those that take it the nearest in time, else its own. None: it is in one already."""
     sets = tx.all(
         """SELECT DISTINCT i.whole FROM inbound i JOIN inbound new ON new.id = ? AND i.sender = new.sender
             AND i.reference = new.reference AND i.parts = new.parts AND i.wide = new.wide
@@ -127,13 +127,19 @@ def _set_of(tx: Transaction, row: int, text: Deliver, raw: RawPdu) -> int | None
             ORDER BY i.whole DESC""",
         (row, stamp(raw.received - joining.WINDOW)),
     )
+    takers: list[tuple[float, int]] = []
     for found in sets:
-        match joining.fit(_parts(tx, found["whole"]), text):
+        kept = _parts(tx, found["whole"])
+        match joining.fit(kept, text):
             case joining.Fit.JOINS:
-                return int(found["whole"])
+                takers.append((_apart(kept[0], text), int(found["whole"])))
             case joining.Fit.DUPLICATE:
                 return None
-    return row
+    return min(takers, default=(0.0, row))[1]
+
+
+def _apart(one: Deliver, other: Deliver) -> float:
+    return abs((one.sent_at - other.sent_at).total_seconds()) if one.sent_at and other.sent_at else 0.0
 
 
 def _parts(tx: Transaction, whole: int) -> list[Deliver]:
@@ -226,7 +232,7 @@ def _react(tx: Transaction, message: int, react: React, home: Home, now: datetim
     try:
         reaction = react(inbound)
     except Exception as error:  # noqa: BLE001
-        log.error("reaction_failed", message=message, error=type(error).__name__)  # noqa: TRY400  (a traceback may hold the text)
+        log.error("reaction_failed", message=message, error=type(error).__name__)
         return True
     if reaction.opt is not None:
         people.set_contact(tx, number, "opted_out", stamp(now) if reaction.opt else None)

@@ -24,6 +24,7 @@ from ari_app.model import (
     Trigger,
 )
 from modem.pdu import submit
+from modem.sim_pdu import encode_deliver
 from modem.types import Commit, Health, NotSent, RawPdu, SendResult, Sent, Submit
 
 START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -180,6 +181,12 @@ async def until(condition: Callable[[], bool], within: float = 20.0) -> None:
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110  (the condition is a file's, not this loop's)
             await asyncio.sleep(0.005)
+
+
+def inbound(sender: str, text: str, sent: datetime = START, **how: Any) -> str:
+    """The PDU of a text of one part, as the network writes it."""
+    (pdu,) = encode_deliver(sender, text, sent, **how)
+    return pdu
 
 
 def raw(pdu: str, at: datetime = START, modem: str = "gsm1") -> RawPdu:

@@ -1,0 +1,349 @@
+"""What comes in: filed once, joined whole, never lost; reactions and status reports."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import timedelta
+
+import pytest
+
+from ari_app.events import ContactChanged, MessageChanged, Notice, ThreadChanged
+from ari_app.model import Inbound, Reaction, Reason
+from ari_app.threads import Store
+from ari_app.threads.inbound import PARTIAL_AFTER
+from modem.pdu import submit
+from modem.sim_pdu import encode_deliver, encode_report
+from modem.types import Sent, Unknown
+from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
+
+LONG = "Bonjour, j'aimerais déplacer mon rendez-vous de mardi à jeudi après 15 h si possible 🙂 " * 3
+
+
+async def texts(store: Store, number: str = ALICE) -> list[tuple[str, str]]:
+    return [(m["state"], m["text"]) for m in (await store.thread(number))["messages"]]
+
+
+async def test_a_text_stands_in_the_latest_thread_and_waits(store: Store, clock: HandClock, heard: list[Notice]) -> None:
+    for line in ("main", "dental"):
+        clock.move(minutes=1)
+        recorded = await store.record_call(a_call(ended=clock.at), silence(Reason.COOLDOWN), line=line)
+        await store.mark_done(recorded.thread)
+    heard.clear()
+    await store.keep(raw(inbound(ALICE, "oui, à 15 h"), clock.at), nothing)
+    thread = await store.thread(ALICE)
+    assert (thread["line"], thread["state"]) == ("dental", "to_answer")
+    assert [(m["direction"], m["kind"], m["state"], m["text"]) for m in thread["messages"]] == [("in", "caller", "received", "oui, à 15 h")]
+    assert MessageChanged(thread["messages"][0]["id"], thread["id"]) in heard
+    assert ThreadChanged(thread["id"]) in heard
+
+
+async def test_who_never_called_gets_a_thread_of_the_main_line(store: Store) -> None:
+    await store.keep(raw(inbound("5145550101", "hello")), nothing)
+    thread = await store.thread(ALICE)
+    assert (thread["line"], thread["state"], thread["contact"]) == ("main", "to_answer", None)
+
+
+async def test_short_codes_and_names_are_kept_as_they_are(store: Store) -> None:
+    for sender in ("12345", "BANQUE"):
+        await store.keep(raw(inbound(sender, "your code is 42")), nothing)
+        assert await texts(store, sender) == [("received", "your code is 42")]
+
+
+async def test_read_twice_is_filed_once(store: Store, heard: list[Notice]) -> None:
+    pdus = encode_deliver(ALICE, LONG, START, reference=7)
+    assert len(pdus) > 1
+    for pdu in [inbound(ALICE, "ok"), *pdus]:
+        await store.keep(raw(pdu), nothing)
+    told = len(heard)
+    for pdu in [*pdus, inbound(ALICE, "ok")]:
+        await store.keep(raw(pdu, START + timedelta(hours=5), modem="gsm2"), nothing)
+    assert sorted(await texts(store)) == [("received", LONG), ("received", "ok")]
+    assert len(heard) == told
+
+
+async def test_the_same_words_at_another_second_are_another_text(store: Store) -> None:
+    for second in range(2):
+        await store.keep(raw(inbound(ALICE, "ok", START + timedelta(seconds=second))), nothing)
+    assert len(await texts(store)) == 2
+
+
+async def test_parts_in_any_order_however_often(store: Store) -> None:
+    pdus = encode_deliver(ALICE, LONG, START, reference=9, wide=True, cut=True)
+    for number, order in enumerate(itertools.permutations(pdus)):
+        sender = f"+1514555{number:04d}"
+        theirs = encode_deliver(sender, LONG, START, reference=9, wide=True, cut=True)
+        mine = [theirs[pdus.index(pdu)] for pdu in order]
+        for pdu in [*mine[:-1], *mine[:-1], mine[-1], *mine]:
+            await store.keep(raw(pdu), nothing)
+        assert await texts(store, sender) == [("received", LONG)]
+        thread = await store.thread(sender)
+        assert thread["messages"][0]["parts"] == len(pdus)
+    assert (await store.counts())["parts_waiting"] == 0
+
+
+async def test_texts_of_two_senders_with_one_reference_do_not_mix(store: Store) -> None:
+    pairs = zip(encode_deliver(ALICE, LONG, START, reference=3), encode_deliver(BOB, LONG.upper(), START, reference=3), strict=True)
+    for pdu in itertools.chain.from_iterable(pairs):
+        await store.keep(raw(pdu), nothing)
+    assert await texts(store, ALICE) == [("received", LONG)]
+    assert await texts(store, BOB) == [("received", LONG.upper())]
+
+
+async def test_a_reference_that_returns_begins_a_new_text(store: Store) -> None:
+    first = encode_deliver(ALICE, LONG, START, reference=3)
+    second = encode_deliver(ALICE, LONG.upper(), START + timedelta(hours=1), reference=3)
+    assert len(first) > 3
+    for pdu in (first[0], second[0], second[1], *first[1:], *second[2:]):
+        await store.keep(raw(pdu), nothing)
+    assert sorted(await texts(store)) == [("received", LONG.upper()), ("received", LONG)]
+
+
+async def test_what_stays_incomplete_is_shown_in_part_and_completed_later(store: Store, clock: HandClock) -> None:
+    pdus = encode_deliver(ALICE, LONG, START, reference=5)
+    seen: list[str] = []
+
+    def see(told: Inbound) -> Reaction:
+        seen.append(told.text)
+        return Reaction()
+
+    for pdu in pdus[1:]:
+        await store.keep(raw(pdu), see)
+    clock.move(seconds=PARTIAL_AFTER.total_seconds() - 1)
+    assert await store.settle_partials() == 0
+    assert await store.threads() == []
+    clock.move(seconds=1)
+    assert await store.settle_partials() == 1
+    assert await store.settle_partials() == 0
+    thread = await store.thread(ALICE)
+    message = thread["messages"][0]
+    assert (message["state"], message["note"]) == ("partial", f"part 1 of {len(pdus)} missing")
+    assert "jeudi" in message["text"]
+    assert thread["state"] == "to_answer"
+    await store.mark_done(thread["id"])
+    await store.keep(raw(pdus[0], clock.at), see)
+    assert await texts(store) == [("received", LONG)]
+    assert (await store.thread(ALICE))["state"] == "to_answer"
+    assert seen == [LONG]
+    assert (await store.search("jeudi"))[0]["id"] == message["id"]
+
+
+async def test_parts_survive_a_stop(store: Store, clock: HandClock) -> None:
+    pdus = encode_deliver(ALICE, LONG, START, reference=5)
+    await store.keep(raw(pdus[0]), nothing)
+    await store.close()
+    again = Store(store.path, clock)
+    await again.open()
+    for pdu in pdus:
+        await again.keep(raw(pdu), nothing)
+    assert await texts(again) == [("received", LONG)]
+    await again.close()
+
+
+@pytest.mark.parametrize("pdu", ["", "zz", "00", "07915111", "0791511181290690040B9115145550101F1", "FF" * 200])
+async def test_what_nobody_can_read_is_shown_not_raised(store: Store, pdu: str) -> None:
+    for _ in range(2):
+        await store.keep(raw(pdu), nothing)
+    (thread,) = await store.threads(state="to_answer")
+    (message,) = (await store.thread_by_id(thread["id"]))["messages"]
+    assert message["state"] == "partial"
+    assert message["note"].startswith("unreadable: ")
+    assert (await store.counts())["partial"] == 1
+
+
+async def test_any_octets_are_kept(store: Store) -> None:
+    dice = random.Random(2)  # noqa: S311  (the same octets each time)
+    whole = inbound(ALICE, "hello")
+    for _ in range(300):
+        octets = bytearray(bytes.fromhex(whole))
+        for _ in range(dice.randrange(1, 6)):
+            octets[dice.randrange(len(octets))] = dice.randrange(256)
+        await store.keep(raw(bytes(octets[: dice.randrange(1, len(octets) + 1)]).hex()), nothing)
+
+
+async def test_reactions_are_carried_out_with_the_text(store: Store, clock: HandClock, heard: list[Notice]) -> None:
+    stop = Reaction(opt=True, notice="Plus de textos.", notice_name="stop", reopens=False, language="fr")
+    received = Reaction(notice="We open at 8.", notice_name="received", delay=timedelta(minutes=1))
+    await store.keep(raw(inbound(ALICE, "hello"), clock.at), lambda _: received)
+    await store.mark_done((await store.thread(ALICE))["id"])
+    clock.move(seconds=5)
+    heard.clear()
+    await store.keep(raw(inbound(ALICE, "ARRÊT", clock.at), clock.at), lambda _: stop)
+    thread = await store.thread(ALICE)
+    assert thread["state"] == "done"
+    assert thread["opted_out"] == "2026-03-02T15:00:05.000000Z"
+    assert ContactChanged(ALICE) in heard
+    assert [(m["kind"], m["state"], m["text"]) for m in thread["messages"] if m["kind"] == "notice"] == [
+        ("notice", "queued", "Plus de textos."),
+        ("notice", "cancelled", "We open at 8."),
+    ]
+    (due,) = (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=True)).due
+    assert await store.claim(due.id, Clerk(), submit, live=False) is not None, "the confirmation itself still goes"
+    start = Reaction(opt=False, notice="Welcome back", notice_name="start")
+    clock.move(seconds=5)
+    await store.keep(raw(inbound(ALICE, "START", clock.at), clock.at), lambda _: start)
+    assert (await store.thread(ALICE))["opted_out"] is None
+
+
+async def test_what_the_policy_is_told(store: Store, clock: HandClock) -> None:
+    told: list[Inbound] = []
+
+    def see(one: Inbound) -> Reaction:
+        told.append(one)
+        return Reaction(notice="We open at 8.", notice_name="received")
+
+    await store.keep(raw(inbound(ALICE, "hello"), clock.at), see)
+    clock.move(minutes=1)
+    await store.queue_staff(ALICE, "hi", "one")
+    clock.move(minutes=1)
+    await store.keep(raw(inbound(ALICE, "thanks", clock.at), clock.at), see)
+    assert told[0] == Inbound(number=ALICE, text="hello", received=START, line="main", language=None, opted_out=False)
+    assert told[1] == Inbound(
+        number=ALICE,
+        text="thanks",
+        received=START + timedelta(minutes=2),
+        line="main",
+        language=None,
+        opted_out=False,
+        notices={"received": START},
+        last_staff=START + timedelta(minutes=1),
+        auto_recent=1,
+    )
+
+
+async def test_an_automatic_reply_marks_a_loop_until_a_person_writes(store: Store, clock: HandClock) -> None:
+    await store.keep(raw(inbound(ALICE, "I am driving")), lambda _: Reaction(looping=True, reopens=False))
+    contact = await store.contact(ALICE)
+    assert contact
+    assert contact["looping"] is not None
+    assert (await store.thread(ALICE))["state"] == "done"
+    clock.move(minutes=1)
+    await store.keep(raw(inbound(ALICE, "sorry, here now", clock.at), clock.at), nothing)
+    contact = await store.contact(ALICE)
+    assert contact
+    assert contact["looping"] is None
+
+
+async def test_a_policy_that_fails_costs_no_text(store: Store) -> None:
+    def broken(_: Inbound) -> Reaction:
+        raise ZeroDivisionError
+
+    await store.keep(raw(inbound(ALICE, "hello")), broken)
+    assert (await texts(store), (await store.thread(ALICE))["state"]) == ([("received", "hello")], "to_answer")
+
+
+# -- status reports
+
+
+async def sent(store: Store, clock: HandClock, text: str = "hello", *results: object, number: str = ALICE) -> int:
+    """A person's text, its parts ended with ``results`` (None: the attempt stays open)."""
+    message = (await store.queue_staff(number, text, f"{clock.at}-{number}-{text[:5]}")).message
+    claimed = await store.claim(message, Clerk(), submit, live=False)
+    assert claimed
+    for part, result in zip(claimed.parts, results, strict=False):
+        attempt = await store.begin_attempt(part.id, modem="gsm1")
+        assert attempt
+        if result is not None:
+            await store.finish_attempt(attempt, result)  # type: ignore[arg-type]
+    return message
+
+
+async def report(store: Store, clock: HandClock, reference: int, status: int = 0, *, number: str = ALICE, modem: str = "gsm1") -> None:
+    pdu = encode_report(reference, number, clock.at, clock.at, status)
+    await store.keep(raw(pdu, clock.at, modem), nothing)
+
+
+async def state(store: Store, message: int) -> str:
+    return str((await store.message(message))["state"])
+
+
+async def test_delivered_when_every_part_is(store: Store, clock: HandClock) -> None:
+    message = await sent(store, clock, "x" * 200, Sent(250), Sent(251))
+    await report(store, clock, 251)
+    assert await state(store, message) == "sent"
+    await report(store, clock, 250, 0x30)
+    assert await state(store, message) == "sent"
+    await report(store, clock, 250)
+    await report(store, clock, 250)
+    assert await state(store, message) == "delivered"
+
+
+async def test_a_report_is_about_modem_reference_recipient_and_a_recent_part(store: Store, clock: HandClock) -> None:
+    old = await sent(store, clock, "old", Sent(7))
+    clock.move(hours=73)
+    message = await sent(store, clock, "new", Sent(9))
+    await report(store, clock, 9, modem="gsm2")
+    await report(store, clock, 9, number=BOB)
+    await report(store, clock, 7)
+    assert [await state(store, each) for each in (old, message)] == ["sent", "sent"]
+    clock.move(hours=1)
+    newer = await sent(store, clock, "newer", Sent(9))
+    await report(store, clock, 9, number="5145550101")
+    assert [await state(store, each) for each in (message, newer)] == ["sent", "delivered"]
+
+
+async def test_a_failed_report_fails_the_text_and_may_mark_the_number(store: Store, clock: HandClock) -> None:
+    message = await sent(store, clock, "hello", Sent(7))
+    await report(store, clock, 7, 0x46)
+    assert await state(store, message) == "failed"
+    assert "0x46" in (await store.message(message))["what"]
+    assert (await store.contact(ALICE) or {})["not_textable"] is None
+    assert (await store.thread(ALICE))["state"] == "to_answer"
+    await sent(store, clock, "again", Sent(8))
+    await report(store, clock, 8, 0x41)
+    assert (await store.contact(ALICE) or {})["not_textable"] == "status 0x41"
+    await sent(store, clock, "third", Sent(9))
+    await report(store, clock, 9, 0x00)
+    assert (await store.contact(ALICE) or {})["not_textable"] is None
+
+
+async def test_a_report_settles_an_unknown_part_and_lets_the_rest_go(store: Store, clock: HandClock) -> None:
+    message = await sent(store, clock, "x" * 200, Unknown("no answer"))
+    clock.move(seconds=40)
+    await report(store, clock, 99)
+    assert await state(store, message) == "queued"
+    claimed = await store.claim(message, Clerk(), submit, live=False)
+    assert claimed
+    assert [part.submit.part for part in claimed.parts] == [2]
+
+
+async def test_a_pending_report_proves_that_an_unknown_part_left(store: Store, clock: HandClock) -> None:
+    message = await sent(store, clock, "hello", Unknown("no answer"))
+    await report(store, clock, 99, 0x30)
+    assert await state(store, message) == "sent"
+    clock.move(hours=20)
+    await report(store, clock, 99)
+    assert await state(store, message) == "delivered"
+
+
+async def test_an_unknown_part_is_not_settled_by_another_texts_report(store: Store, clock: HandClock) -> None:
+    first = await sent(store, clock, "first", Sent(5))
+    second = await sent(store, clock, "second", Unknown("no answer"))
+    await report(store, clock, 5)
+    assert [await state(store, each) for each in (first, second)] == ["delivered", "unknown"]
+    clock.move(hours=1)
+    await report(store, clock, 77)
+    assert await state(store, second) == "unknown", "too far from its time"
+
+
+async def test_a_report_before_the_modems_answer_waits_for_it(store: Store, clock: HandClock) -> None:
+    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    claimed = await store.claim(message, Clerk(), submit, live=False)
+    assert claimed
+    attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")
+    assert attempt
+    await report(store, clock, 7)
+    assert await state(store, message) == "sending"
+    await store.finish_attempt(attempt, Sent(7))
+    assert await state(store, message) == "delivered"
+
+
+async def test_a_report_before_a_stop_settles_what_the_stop_left_unknown(store: Store, clock: HandClock) -> None:
+    message = await sent(store, clock, "hello", None)
+    await report(store, clock, 7)
+    assert await state(store, message) == "sending"
+    await store.close()
+    again = Store(store.path, clock)
+    await again.open()
+    assert await state(again, message) == "delivered"
+    await again.close()
