@@ -96,6 +96,8 @@ class Tracker:
         self._legs: dict[str, LiveLeg] = {}
         self._roots: dict[str, str] = {}
         """Channel → the inbound call on whose behalf it was made."""
+        self._saving: dict[str, tuple[LiveCall, datetime]] = {}
+        """Channel that takes the message of a call → that call, over since then: whether there is one shows a moment later."""
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._internal: set[str] = set()
         self._inbound = _matcher(config.inbound_contexts)
@@ -167,13 +169,32 @@ class Tracker:
         leg = self._legs.get(channel.id)
         if leg is not None:
             leg.see(channel)
-        if channel.variables.get(VMSTATUS) == "SUCCESS":
-            root = self._root(station)
-            if root is not None:
-                root.voicemail_left = True
+        if channel.variables.get(VMSTATUS):
+            self._message(station, left=channel.variables[VMSTATUS] == "SUCCESS")
         if changed and station.room is not None:
             self._judge(station, at)
         return station
+
+    def _message(self, station: Station, *, left: bool) -> None:
+        """Voicemail said whether it kept a message."""
+        root = self._root(station)
+        if root is not None and left:
+            root.voicemail_left = True
+        call, ended = self._saving.pop(station.id, (None, None))
+        if call is not None and ended is not None:
+            call.voicemail_left = call.voicemail_left or left
+            self._finish(call, ended)
+
+    def _still_saving(self, call: LiveCall, ended: datetime) -> bool:
+        """Voicemail behind a Local channel outlives the caller by a moment: the call waits for its word."""
+        mailbox = call.mailbox
+        if call.place is not Place.VOICEMAIL or call.voicemail_left or mailbox not in self._graph.stations or mailbox in self._saving:
+            return False
+        self._saving[mailbox] = (call, ended)
+        return True
+
+    def _finish(self, call: LiveCall, ended: datetime) -> None:
+        self._out.append(CallEnded(call.finish(ended, self.config.hold)))
 
     def _created(self, event: ari.ChannelCreated) -> None:
         channel = event.channel
@@ -280,8 +301,9 @@ class Tracker:
         before = [other for other in self._graph.joined(station) if other is not station]
         self._graph.remove(station.id)
         call = self._calls.pop(station.id, None)
-        if call is not None:
-            self._out.append(CallEnded(call.finish(at, self.config.hold)))
+        if call is not None and not self._still_saving(call, at):
+            self._finish(call, at)
+        self._message(station, left=False)
         leg = self._legs.pop(station.id, None)
         if leg is not None:
             self._out.append(OutgoingEnded(leg.so_far(at)))
@@ -374,6 +396,8 @@ class Tracker:
             place = place_of(one.app) if one.kind is Kind.LOCAL and one.room is None else None
             if place is not None and place is not call.place:
                 call.go(place)
+            if place is Place.VOICEMAIL:
+                call.mailbox = one.id
 
     # handing on, dialling
 
@@ -466,6 +490,8 @@ class Tracker:
         new = [channel for channel in channels if channel.id not in self._graph.stations]
         for station in self._graph.reset(channels, event.snapshot.bridges):
             self._gone(station, event.at)
+        while self._saving:
+            self._finish(*self._saving.popitem()[1])
         for channel in new:
             origin = event.snapshot.origins.get(channel.id, ari.Origin())
             self._classify_late(self._graph.stations[channel.id], channel, origin, event.at)

@@ -56,6 +56,8 @@ class LiveCall:
     refused: bool = False
     """The PBX gave it a busy signal: hanging up is then all a caller can do, and some trunks do it at once."""
     voicemail_left: bool = False
+    mailbox: str | None = None
+    """The half of a Local channel, behind a Dial, that takes the message."""
     told: bool = False
     """A person was joined, and that was said."""
     asking: bool = False
