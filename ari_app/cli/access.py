@@ -1,0 +1,85 @@
+"""How commands come to the store: reading beside the service, changing through it, or as the store's owner when it is down."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ari_app.clock import SystemClock
+from ari_app.control import NotRunningError, ask, socket_path
+from ari_app.desk import Desk
+from ari_app.errors import StoreLockedError
+from ari_app.settings import Settings
+from ari_app.threads import Store
+
+__all__ = ["act", "as_owner", "reading"]
+
+_PATIENCE = 10.0
+"""Seconds a command waits for a store that another command holds, or that a service just starting has locked and does not serve yet."""
+_AGAIN = 0.1
+
+
+@contextlib.contextmanager
+def as_owner(path: Path) -> Iterator[None]:
+    """Root acts as whoever owns the store (its folder, when there is no store yet), so that no file of root's is left there."""
+    owner = next((each.stat() for each in (path, path.parent) if each.exists()), None)
+    if os.geteuid() != 0 or owner is None or owner.st_uid == 0:
+        yield
+        return
+    group, groups = os.getegid(), os.getgroups()
+    os.setgroups([owner.st_gid])
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+@contextlib.asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[Store]:
+    """The store to look at, whether the service runs or not. Raises StoreError when it cannot be read."""
+    path = settings.store.path
+    with as_owner(path):
+        store = Store(path, SystemClock(), read_only=True, country=settings.clinic.country)
+        await store.open()
+        try:
+            yield store
+        finally:
+            await store.close()
+
+
+async def act(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, Any]:
+    """Do one of the desk's acts (``send``, ``done``, ``reopen``): by the running service, else here under the store's lock."""
+    path = settings.store.path
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PATIENCE
+    while True:
+        with contextlib.suppress(NotRunningError):
+            return await ask(socket_path(path), op, args)
+        try:
+            return await _here(settings, op, args)
+        except StoreLockedError:
+            if loop.time() > deadline:
+                raise
+        await asyncio.sleep(_AGAIN)
+
+
+async def _here(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, Any]:
+    path = settings.store.path
+    with as_owner(path):
+        store = Store(path, SystemClock(), country=settings.clinic.country)
+        await store.open()
+        try:
+            desk = Desk(store, settings)
+            verbs: dict[str, Callable[..., Awaitable[Any]]] = {"send": desk.send, "done": desk.done, "reopen": desk.reopen}
+            return asdict(await verbs[op](**args))
+        finally:
+            await store.close()

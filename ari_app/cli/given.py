@@ -1,0 +1,67 @@
+"""What people write on the command line, checked: numbers, and since when."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from ari_app.errors import TextbackError
+from ari_app.numbers import e164
+from ari_app.settings import Duration, Settings
+
+__all__ = ["filters", "limit_option", "number_option", "since_option", "text_from"]
+
+_DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
+
+since_option = click.option("--since", metavar="WHEN", help="Only from then on: 2h, 7d, 2026-03-02 or 2026-03-02T08:00 (clinic's time).")
+number_option = click.option("--number", metavar="NUMBER", help="Only this caller.")
+limit_option = click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many at most; 0 for all.")
+
+
+def filters(settings: Settings, since: str | None, number: str | None, limit: int) -> dict[str, Any]:
+    """``--since``, ``--number`` and ``--limit`` as the store takes them. Raises click.BadParameter."""
+    return {"since": _since(since, settings), "number": _number(number, settings), "limit": limit}
+
+
+def _number(given: str | None, settings: Settings) -> str | None:
+    if given is None:
+        return None
+    number = e164(given, settings.clinic.country)
+    if number is None:
+        raise click.BadParameter(f"{given!r} is no phone number; write it as +15145550123", param_hint="--number")
+    return number
+
+
+def _since(given: str | None, settings: Settings) -> datetime | None:
+    """A duration back from now, or an ISO 8601 date or time; one without a zone is the clinic's."""
+    if given is None:
+        return None
+    text = given.strip()
+    try:
+        if re.fullmatch(r"\d+[a-z]+", text):
+            return datetime.now(UTC) - _DURATION.validate_python(text)
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return datetime.combine(datetime.fromisoformat(text), time(), settings.clinic.zone)
+        at = datetime.fromisoformat(text)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
+    except (ValidationError, ValueError):
+        raise click.BadParameter(
+            f"{given!r} is no time; write 2h or 7d, or a date such as 2026-03-02, or 2026-03-02T08:00", param_hint="--since"
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=settings.clinic.zone)
+
+
+def text_from(given: str) -> str:
+    """A text to send: as given, or from stdin when it is "-", so that it stands in no process list."""
+    if given != "-":
+        return given
+    try:
+        return sys.stdin.buffer.read().decode("utf-8").rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise TextbackError("the text on stdin is not UTF-8", "send it as UTF-8", code="not_utf8") from error

@@ -1,0 +1,161 @@
+"""``calls``, ``threads``, ``thread``: what is there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+from rich.text import Text
+
+from ari_app.cli.access import act, reading
+from ari_app.cli.frame import Env
+from ari_app.cli.given import filters, limit_option, number_option, since_option
+from ari_app.cli.render import Screen, clean
+from ari_app.desk import number_or_thread
+from ari_app.settings import Settings
+
+__all__ = ["calls", "thread", "threads"]
+
+_STATE_STYLES = {"failed": "red", "unknown": "yellow", "to_answer": "yellow", "partial": "yellow", "missed": "yellow", "unseen": "yellow"}
+
+
+def _state(word: str) -> Text:
+    return Text(word.replace("_", " "), style=_STATE_STYLES.get(word, ""))
+
+
+@since_option
+@number_option
+@limit_option
+def calls(env: Env, since: str | None, number: str | None, limit: int) -> None:
+    """List the calls that came in, newest first, and what each came to.
+
+    One line a call: when, who, how it ended, and whether a text went and why (not). `textback why ID` tells it in words.
+    """
+    chosen = filters(env.settings, since, number, limit)
+
+    async def look() -> list[dict[str, Any]]:
+        async with reading(env.settings) as store:
+            return await store.calls(**chosen)
+
+    rows = asyncio.run(look())
+    env.answer(rows, lambda screen: _draw_calls(screen, rows))
+
+
+def _draw_calls(screen: Screen, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        screen.say("No calls.")
+        return
+    screen.table(
+        ("started", "caller", "line", "outcome", "reached", "rang", "decision", "reason", "id"),
+        [
+            (
+                screen.time(row["started"]),
+                screen.number(row["caller"]),
+                row["line"],
+                _state(row["outcome"]),
+                "outside" if row["answered_by"] == "outside" else row["reached"],
+                f"{row['rang']:.0f} s",
+                row["decision"],
+                row["reason"],
+                row["id"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@click.option("--state", type=click.Choice(["to_answer", "answered", "done"]), help="Only threads in this state.")
+@since_option
+@number_option
+@limit_option
+def threads(env: Env, state: str | None, since: str | None, number: str | None, limit: int) -> None:
+    """List the threads, the one that changed last first.
+
+    A thread is everything with one number on one line. States: to_answer (somebody owes an answer), answered, done.
+    """
+    chosen = filters(env.settings, since, number, limit)
+
+    async def look() -> list[dict[str, Any]]:
+        async with reading(env.settings) as store:
+            return await store.threads(state=state, **chosen)
+
+    rows = asyncio.run(look())
+    env.answer(rows, lambda screen: _draw_threads(screen, rows))
+
+
+def _draw_threads(screen: Screen, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        screen.say("No threads.")
+        return
+    screen.table(
+        ("id", "changed", "number", "name", "line", "state", "calls", "texts", "last text"),
+        [
+            (
+                str(row["id"]),
+                screen.time(row["at"]),
+                screen.number(row["number"]),
+                row["contact"] or "",
+                row["line"],
+                _state(row["state"]),
+                str(row["calls"]),
+                str(row["messages"]),
+                Text(" ".join(clean(row["last_text"] or "").split()), overflow="ellipsis", no_wrap=True),
+            )
+            for row in rows
+        ],
+    )
+
+
+@click.argument("number")
+@click.option("--line", help="The thread on this line; else the number's latest.")
+@click.option("--done", "mark", flag_value="done", help="Tick it off first.")
+@click.option("--reopen", "mark", flag_value="reopen", help="Put it back to be answered first.")
+def thread(env: Env, number: str, line: str | None, mark: str | None) -> None:
+    """Show everything with one NUMBER: calls and texts. A thread's id does as well.
+
+    Threads of calls that hid their number have only their id.
+    """
+    key = number_or_thread(number, env.settings.clinic.country)
+    found = asyncio.run(_thread(env.settings, key, line, mark))
+    env.answer(found, lambda screen: _draw_thread(screen, found))
+
+
+async def _thread(settings: Settings, key: str | int, line: str | None, mark: str | None) -> dict[str, Any]:
+    if mark is not None:
+        key = int((await act(settings, mark, {"named": str(key), "line": line}))["thread"])
+    async with reading(settings) as store:
+        return await store.thread_by_id(key) if isinstance(key, int) else await store.thread(key, line)
+
+
+def _draw_thread(screen: Screen, found: dict[str, Any]) -> None:
+    name = f"{found['contact']}, " if found["contact"] else ""
+    screen.say(
+        f"{name}{screen.number(found['number'])}, line {found['line']}: {found['state'].replace('_', ' ')} (thread {found['id']})",
+        style="bold",
+    )
+    if found.get("opted_out"):
+        screen.say(f"Asked for no more texts at {screen.time(found['opted_out'])}.", style="yellow")
+    if found.get("not_textable"):
+        screen.say(f"Takes no texts: {found['not_textable']}.", style="yellow")
+    entries = [(row["started"], _call_entry(row)) for row in found["calls"]]
+    entries += [(row["at"], _text_entry(row)) for row in found["messages"]]
+    entries.sort(key=lambda entry: entry[0], reverse=True)
+    screen.table(("at", "what", ""), [(screen.time(at), *cells) for at, cells in entries], flowing=("",))
+
+
+def _call_entry(row: dict[str, Any]) -> tuple[Text, str]:
+    ended = {"answered": "answered", "unseen": "not watched"}.get(row["outcome"], f"missed ({row['reached']}, {row['rang']:.0f} s)")
+    return _state_of("call", row["outcome"]), f"{ended}; {row['decision']}: {row['reason']} ({row['id']})"
+
+
+def _text_entry(row: dict[str, Any]) -> tuple[Text, str]:
+    who = {"auto": "textback", "notice": "textback", "staff": row.get("author") or "staff", "caller": "caller"}[row["kind"]]
+    why = f" ({row['what']})" if row.get("what") else ""
+    state = "" if row["state"] == "received" else f" [{row['state']}{why}]"
+    note = f" ({row['note']})" if row.get("note") else ""
+    return _state_of(who, row["state"]), f"{row['text']}{note}{state}"
+
+
+def _state_of(word: str, state: str) -> Text:
+    return Text(clean(word), style=_STATE_STYLES.get(state, ""))
