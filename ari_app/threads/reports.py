@@ -45,9 +45,14 @@ def keep_report(tx: Transaction, raw: RawPdu, report: StatusReport, digest: str)
     _settle(tx, row)
 
 
-def match_waiting(tx: Transaction, now: datetime) -> None:
-    """Try the reports that found no part yet: called when a result has come, and after a restart."""
-    for row in tx.all("SELECT id FROM report WHERE part IS NULL AND received >= ? ORDER BY id", (stamp(now - WINDOW),)):
+def match_waiting(tx: Transaction, now: datetime, *, modem: str | None = None, reference: int | None = None) -> None:
+    """Try the reports that found no part yet, of one modem and reference or all: when a result has come, and after a restart."""
+    rows = tx.all(
+        """SELECT id FROM report WHERE part IS NULL AND received >= :since AND (:modem IS NULL OR modem = :modem)
+            AND (:reference IS NULL OR reference = :reference) ORDER BY received, id""",
+        {"since": stamp(now - WINDOW), "modem": modem, "reference": reference},
+    )
+    for row in rows:
         _settle(tx, row["id"])
 
 

@@ -16,7 +16,7 @@ from ari_app.settings import MAIN_LINE
 from ari_app.threads import calls, inbound, people, reports, sending, staff, views
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.rows import stamp
-from modem.types import NotSent, RawPdu, Refused, SendResult, Submit
+from modem.types import NotSent, RawPdu, Refused, SendResult, Sent, Submit, Unknown
 
 __all__ = ["Store"]
 
@@ -127,7 +127,9 @@ class Store:
 
         def work(tx: Transaction) -> bool:
             more = sending.finish_attempt(tx, attempt, result, now)
-            reports.match_waiting(tx, now)
+            if isinstance(result, Sent | Unknown):
+                modem = tx.value("SELECT modem FROM attempt WHERE id = ?", (attempt,))
+                reports.match_waiting(tx, now, modem=modem, reference=result.reference if isinstance(result, Sent) else None)
             return more
 
         return await self._database.write(work)

@@ -166,7 +166,7 @@ async def test_refused_for_good(store: Store) -> None:
 async def test_tried_again_later_and_later(store: Store, clock: HandClock, result: SendResult) -> None:
     message = (await store.queue_staff(ALICE, "hello", "one")).message
     waits = []
-    for _ in range(4):
+    for _ in range(3):
         part = (await claimed(store, message)).parts[0]
         await attempt(store, part.id, result)
         due = (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)).next_at
