@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from modem.types import Refused, SendResult, Unknown
+from modem.types import Refused, Unknown
 
 __all__ = ["SIM_BUSY", "WRONG_PIN", "error_code", "outcome"]
 
@@ -127,7 +127,7 @@ def error_code(final: str) -> tuple[str, int | None, str]:
     return family, known, said.lower()
 
 
-def outcome(final: str) -> SendResult:
+def outcome(final: str) -> Refused | Unknown:
     """What a final error of ``AT+CMGS`` means for the part: Refused, or Unknown where the network did not answer."""
     family, number, words = error_code(final)
     means = ((_CMS if family == "CMS" else _CME).get(number, ("", _Means.LATER))[1]) if number is not None else _Means.LATER

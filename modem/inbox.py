@@ -68,6 +68,8 @@ class Inbox:
         """Kept, but not yet seen deleted: not kept again."""
         self._doubtful: set[tuple[str, int, str]] = set()
         """Read once with a length that does not fit: perhaps noise on the line, read again before it is believed."""
+        self._soon = False
+        """Something did not work: look again soon."""
 
     def announced(self, urc: Urc) -> None:
         """An unsolicited line that concerns us."""
@@ -90,6 +92,7 @@ class Inbox:
         self._wanted.update(self.stores.readable)
         while True:
             self._called.clear()
+            self._soon = False
             await self._keep_direct()
             while self._wanted:
                 await self._drain(dialogue, self._wanted.pop())
@@ -101,7 +104,7 @@ class Inbox:
                 self._wanted.update(self.stores.readable)
 
     def _pause(self) -> float:
-        if self.failing or self._doubtful:
+        if self._soon or self._direct:
             return self._timing.keep_again
         return self._timing.poll_deaf if self.deaf else self._timing.poll
 
@@ -114,6 +117,7 @@ class Inbox:
         try:
             await self._door.keep(raw)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the PDU is not on disk and stays where it is
+            self._soon = True
             self.failing = type(error).__name__
             self._log.error("modem.not_kept", error=self.failing, octets=len(raw.pdu) // 2)
             return False
@@ -132,12 +136,14 @@ class Inbox:
         if self.stores.selected != store:
             reply = await dialogue.command(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
             if not reply.ok:
+                self._soon = True
                 self._log.warning("modem.store_unreadable", store=store, result=reply.final)
                 return
             self.stores.selected = store
             self.stores.sizes[store] = _size(reply.value("+CPMS:"))
         reply = await dialogue.command("AT+CMGL=4", "+CMGL:", timeout=self._timing.slow, body=True)
         if not reply.ok:
+            self._soon = True
             self._log.warning("modem.list_failed", store=store, result=reply.final)
             self.stores.selected = ""
             return
@@ -165,6 +171,7 @@ class Inbox:
             self._kept.add(key)
         reply = await dialogue.command(f"AT+CMGD={entry.index}", timeout=self._timing.slow)
         if not reply.ok:
+            self._soon = True
             self._log.warning("modem.delete_failed", store=store, result=reply.final)
             return False
         self._kept.discard(key)
@@ -179,6 +186,7 @@ class Inbox:
         if tpdu_fits(entry.pdu, entry.length) or len(entry.pdu) // 2 == entry.length or key in self._doubtful:
             return True
         self._doubtful.add(key)
+        self._soon = True
         return False
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from modem.at import ESC, Dialogue, Listener
 from modem.codes import outcome
 from modem.errors import LinkLostError
-from modem.types import Commit, NotSent, SendResult, Sent, Submit, Unknown
+from modem.types import Commit, NotSent, Refused, SendResult, Sent, Submit, Unknown
 
 __all__ = ["submit"]
 
@@ -27,14 +27,13 @@ async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: fl
     try:
         async with dialogue.turn():
             dialogue.in_step(yes=False)
-            prompt_open = True
+            prompt_open = True  # or may be: a refusal may be noise, or belong to something else
             try:
                 command = f"AT+CMGS={part.length}"
                 listener = dialogue.listen(command)
                 await dialogue.write(command.encode("ascii") + b"\r")
                 refusal = await _prompted(dialogue, listener, prompt)
                 if refusal is not None:
-                    prompt_open = isinstance(refusal, NotSent)
                     return refusal
                 if not await commit():
                     return NotSent("called off", called_off=True)
@@ -50,20 +49,20 @@ async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: fl
         return NotSent(error.what)
 
 
-async def _prompted(dialogue: Dialogue, listener: Listener, seconds: float) -> SendResult | None:
+async def _prompted(dialogue: Dialogue, listener: Listener, seconds: float) -> NotSent | Refused | None:
     """Wait for the prompt; None when it is there."""
-    try:
-        await dialogue.until(lambda: listener.prompted or listener.final is not None, seconds)
-    except TimeoutError:
-        return NotSent(f"the modem gave no prompt in {seconds:g} s")
-    if listener.prompted:
-        return None
-    final = listener.final or ""
-    if final.upper() == "OK":
-        return NotSent("the modem gave no prompt")
-    dialogue.in_step(yes=True)
-    refused = outcome(final)
-    return NotSent(refused.what) if isinstance(refused, Unknown) else refused
+    while True:
+        try:
+            await dialogue.until(lambda: listener.prompted or listener.final is not None, seconds)
+        except TimeoutError:
+            return NotSent(f"the modem gave no prompt in {seconds:g} s")
+        if listener.prompted:
+            return None
+        if listener.final is not None and listener.final.upper() != "OK":
+            refused = outcome(listener.final)
+            # a network that did not answer can say nothing of a PDU that has not left
+            return refused if isinstance(refused, Refused) else NotSent(refused.what)
+        listener.final = None  # OK answers something else
 
 
 async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float) -> SendResult:
@@ -81,12 +80,14 @@ async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float) -> SendRe
         why = f"the modem gave no result in {seconds:g} s"
     except LinkLostError as error:
         why = error.what
-    else:
-        dialogue.in_step(yes=True)
     reference = next((int(match[1]) for line in listener.lines if (match := _REFERENCE.match(line))), None)
-    if reference is not None and reference <= 0xFF and (listener.final is None or listener.final.upper() == "OK"):
+    final = listener.final or ""
+    if reference is not None and reference <= 0xFF and final.upper() in {"OK", ""}:
+        dialogue.in_step(yes=final != "")
         return Sent(reference)
     if why:
         return Unknown(why)
-    final = listener.final or ""
-    return Unknown("the modem said OK without a reference") if final.upper() == "OK" else outcome(final)
+    if final.upper() == "OK":
+        return Unknown("the modem said OK without a reference")
+    dialogue.in_step(yes=True)
+    return outcome(final)
