@@ -1,0 +1,1 @@
+"""scripts/bench: figures, measured on the same lab as the tests, printed as tables."""

@@ -1,0 +1,202 @@
+"""Topic ``faults``: ``kill -9`` of the service at random moments while calls come in, some of them answered.
+
+What must hold, counted from the simulated modem's journal, Asterisk's own events and the store: no caller texted twice, no answered
+caller texted, every call listed that Asterisk reported while the service was connected, nothing left queued, ``unknown`` only and always
+where the PDU may have left and no report settled it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.bench.report import Row
+from tests.lab.lab import Lab
+from tests.lab.root import LabError
+from tests.lab.scripts import Phone
+from tests.lab.stage import Stage, stage, until
+from tests.lab.traffic import flood
+
+__all__ = ["Outcome", "measure", "punish"]
+
+RINGS, ANSWERED = "5145550105", "5145550106"
+MARGIN = timedelta(milliseconds=250)
+"""Around a kill, what Asterisk wrote may not have reached the service."""
+
+
+@dataclass
+class Outcome:
+    """What came of it."""
+
+    kills: int = 0
+    missed: int = 0
+    """Unanswered calls placed."""
+    answered: int = 0
+    texted: int = 0
+    """Different callers with a text accepted by the network."""
+    doubled: list[str] = field(default_factory=list)
+    answered_texted: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    """Calls that Asterisk reported while the service was connected, and that are not in the store."""
+    stuck: list[str] = field(default_factory=list)
+    """Texts still queued or sending at the end."""
+    unknown: int = 0
+    """Texts shown as unknown."""
+    unknown_unsent: int = 0
+    """… of which no Ctrl-Z arrived: the kill fell between the commit of the attempt and the PDU."""
+    sent_unshown: list[str] = field(default_factory=list)
+    """Texts whose Ctrl-Z arrived and whose row says that they did not go."""
+    silent_while_down: int = 0
+    """Calls that began and ended while the service was not connected: not its to list on live events."""
+
+
+async def measure(say: Callable[[str], None]) -> list[Row]:
+    """200 kills."""
+    lab = await Lab.up("22", "bench-kills", progress=say)
+    try:
+        with tempfile.TemporaryDirectory(prefix="textback-kills-") as folder:
+            outcome = await punish(lab, Path(folder), kills=200, say=say)
+    finally:
+        await lab.down()
+    return rows(outcome)
+
+
+def rows(outcome: Outcome) -> list[Row]:
+    """As a table."""
+    return [
+        Row(figure="kills", unit="kill -9", ours=outcome.kills),
+        Row(figure="calls_unanswered", unit="calls", ours=outcome.missed),
+        Row(figure="calls_answered", unit="calls", ours=outcome.answered),
+        Row(figure="texted", unit="callers", ours=outcome.texted),
+        Row(figure="doubled", unit="texts", ours=len(outcome.doubled), limit=0),
+        Row(figure="answered_texted", unit="callers", ours=len(outcome.answered_texted), limit=0),
+        Row(figure="unlisted", unit="calls", ours=len(outcome.unlisted), limit=0),
+        Row(figure="lost", unit="texts", ours=len(outcome.stuck), limit=0),
+        Row(figure="sent_unshown", unit="texts", ours=len(outcome.sent_unshown), limit=0),
+        Row(figure="unknown", unit="texts", ours=outcome.unknown),
+        Row(figure="unknown_spurious", unit="texts", ours=outcome.unknown_unsent),
+        Row(figure="while_down", unit="calls", ours=outcome.silent_while_down),
+    ]
+
+
+async def punish(lab: Lab, folder: Path, *, kills: int, say: Callable[[str], None], seed: int | None = None) -> Outcome:
+    """Kill the service ``kills`` times under a steady stream of calls, then settle and count. Raises LabError where it cannot."""
+    seed = random.randrange(1 << 30) if seed is None else seed  # noqa: S311 (moments, not secrets)
+    say(f"seed {seed}")
+    moments = random.Random(seed)  # noqa: S311
+    changes = {"reply": {"delay": "1s", "min_ring": "500ms", "burst": 100000, "daily_limit": 100000}}
+    phones = {"101": Phone("ring"), "102": Phone("answer", after=0.5)}
+    events = len(lab.listener.heard)
+    outcome = Outcome()
+    async with stage(lab, folder, changes) as staged, lab.phones(phones):
+        killed: list[datetime] = []
+        streaming = asyncio.create_task(_stream(lab, outcome, lambda: outcome.kills >= kills))
+        try:
+            while outcome.kills < kills:
+                await asyncio.sleep(moments.uniform(0.2, 1.5))
+                starts = staged.supervisor.starts
+                staged.supervisor.kill()
+                outcome.kills += 1
+                killed.append(_now())
+                await staged.supervisor.restarted(starts, within=60)
+                if outcome.kills % 10 == 0:
+                    say(f"{outcome.kills} kills, {outcome.missed + outcome.answered} calls")
+        finally:
+            await streaming
+        await staged.ready(60)
+        await until("an empty queue", lambda: _idle(staged), patience=120, pause=0.3)
+        spans = _connected_spans(staged.log, killed)
+        _count(outcome, staged, lab.listener.heard[events:], spans)
+    return outcome
+
+
+async def _stream(lab: Lab, outcome: Outcome, enough: Callable[[], bool]) -> None:
+    """Waves of callers, each caller once: most nobody takes, some a phone answers."""
+    serial = 0
+    while not enough():
+        lost = [f"43820{serial + index:05d}" for index in range(9)]
+        served = [f"45020{serial + index:05d}" for index in range(3)]
+        serial += 9
+        outcome.missed += len(lost)
+        outcome.answered += len(served)
+        await asyncio.gather(
+            flood(lab, RINGS, lost, rate=6, give_up=1.2),
+            flood(lab, ANSWERED, served, rate=2, give_up=8, talk=1.0),
+        )
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def _connected_spans(log: Path, kills: list[datetime]) -> list[tuple[datetime, datetime]]:
+    """From each "pbx_connected" of the log to the kill that ended it (or the end)."""
+    spans = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        if '"pbx_connected"' in line:
+            begin = datetime.fromisoformat(json.loads(line)["timestamp"])
+            end = min((kill for kill in kills if kill > begin), default=_now())
+            spans.append((begin, end))
+    if not spans:
+        raise LabError(f"the service never said that it was connected: {log}")
+    return spans
+
+
+async def _idle(staged: Stage) -> bool:
+    return not _rows(staged.store, "SELECT id FROM message WHERE state IN ('queued', 'sending')")
+
+
+def _rows(path: Path, sql: str) -> list[dict[str, Any]]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    connection.row_factory = sqlite3.Row
+    try:
+        return [dict(row) for row in connection.execute(sql)]
+    finally:
+        connection.close()
+
+
+def _count(outcome: Outcome, staged: Stage, heard: list[dict[str, Any]], spans: list[tuple[datetime, datetime]]) -> None:
+    journal = [json.loads(line) for line in staged.lab.modem_journal.read_text(encoding="utf-8").splitlines()]
+    left: dict[str, int] = {}
+    for entry in journal:
+        if entry["event"] == "ctrl_z":
+            left[entry["number"]] = left.get(entry["number"], 0) + 1
+    outcome.texted = len(left)
+    outcome.doubled = sorted(number for number, count in left.items() if count > 1)
+    outcome.answered_texted = sorted(number for number in left if number.startswith("+1450"))
+    messages = _rows(
+        staged.store, "SELECT m.id, m.state, t.number FROM message m JOIN thread t ON t.id = m.thread WHERE m.direction = 'out'"
+    )
+    outcome.stuck = sorted(row["number"] for row in messages if row["state"] in {"queued", "sending"})
+    outcome.unknown = sum(row["state"] == "unknown" for row in messages)
+    outcome.unknown_unsent = sum(row["state"] == "unknown" and row["number"] not in left for row in messages)
+    went = {row["number"] for row in messages if row["state"] in {"sent", "delivered", "unknown"}}
+    outcome.sent_unshown = sorted(set(left) - went)
+
+    listed = {row["id"] for row in _rows(staged.store, "SELECT id FROM call")}
+    born: dict[str, datetime] = {}
+    over: dict[str, datetime] = {}
+    for event in heard:
+        channel = event.get("channel") or {}
+        if event["type"] == "ChannelCreated" and channel["state"] == "Ring" and channel["dialplan"]["context"].startswith("from-trunk"):
+            born[channel["id"]] = datetime.fromisoformat(event["timestamp"])
+        elif event["type"] == "ChannelDestroyed":
+            over[channel["id"]] = datetime.fromisoformat(event["timestamp"])
+    for ident, begun in born.items():
+        ended = over.get(ident)
+        if ended is None:
+            raise LabError(f"the call {ident} was not over at the end")
+        if ident in listed:
+            continue
+        if any(start < moment < end - MARGIN for start, end in spans for moment in (begun, ended)):
+            outcome.unlisted.append(ident)
+        else:
+            outcome.silent_while_down += 1
