@@ -1,0 +1,136 @@
+"""The documentation knows everything there is: every setting, command, option, reason, dependency and shipped file."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from ari_app.cli import main
+from ari_app.model import REPLIES, SILENCES, MessageState, Reason
+from tests.test_config import KEYS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    """From a heading of the second level to the next."""
+    match = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    assert match is not None, f"there is no section {heading!r}"
+    return match[1]
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if ".text." not in key])
+def test_every_setting_is_documented(key: str) -> None:
+    assert f"`{key}`" in read("settings.md")
+
+
+def test_no_setting_is_documented_that_there_is_not() -> None:
+    for row in re.findall(r"^\| (`[a-z].*?) \|", read("settings.md"), flags=re.MULTILINE):
+        for key in re.findall(r"`([a-z_.]+)`", row):
+            assert key in KEYS, key
+
+
+COMMANDS = sorted(main.commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_documented(name: str) -> None:
+    text = read("commands.md")
+    own = section(text, f"textback {name}")
+    common = text.partition("\n## ")[0]
+    for parameter in main.commands[name].params:
+        if isinstance(parameter, click.Option):
+            for spelling in parameter.opts:
+                assert f"`{spelling}" in own or f"`{spelling}" in common, f"textback {name}: {spelling}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    assert main.commands[name].help
+    assert name in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_no_command_is_documented_that_there_is_not() -> None:
+    assert sorted(re.findall(r"^## textback (\w+)$", read("commands.md"), flags=re.MULTILINE)) == COMMANDS
+
+
+def test_every_reason_is_documented_in_its_order_of_precedence() -> None:
+    text = read("reasons.md")
+    silent, texting = (re.findall(r"^\| `(\w+)` \|", part, flags=re.MULTILINE) for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:])
+    assert tuple(silent) == tuple(reason.value for reason in SILENCES)
+    assert tuple(texting) == tuple(reason.value for reason in REPLIES)
+    assert len(silent) + len(texting) == len(Reason)
+
+
+@pytest.mark.parametrize("state", list(MessageState))
+def test_every_message_state_is_documented(state: MessageState) -> None:
+    assert f"`{state.value}`" in read("reasons.md")
+
+
+def named(requirements: list[str]) -> list[str]:
+    return [re.split(r"[<>=!~ \[]", requirement)[0] for requirement in requirements]
+
+
+@pytest.mark.parametrize(("table", "group"), [(0, None), (1, "dev")])
+def test_every_dependency_has_its_reason(table: int, group: str | None) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = named(project["optional-dependencies"][group] if group else project["dependencies"])
+    parts = read("dependencies.md").split("| package | what for |")
+    rows = dict(re.findall(r"^\| ([\w-]+) \| (.+) \|$", parts[table + 1], flags=re.MULTILINE))
+    assert sorted(rows) == sorted(wanted)
+    assert all(len(reason) > 5 for reason in rows.values())
+
+
+def test_every_dependency_is_used() -> None:
+    modules = {"opening-hours-py": "opening_hours", "pyserial": "serial", "python-gsmmodem-new": "gsmmodem", "sqlite-utils": "sqlite_utils"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    imported: set[str] = set()
+    for room in ("agi", "ari_app", "modem"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    imported.add(node.module.partition(".")[0])
+    assert [name for name in named(project["dependencies"]) if modules.get(name, name) not in imported] == []
+
+
+@pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "README.md"]), ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "README.md"]), ids=lambda path: path.name)
+def test_every_file_that_is_named_is_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:agi|ari_app|config|docs|modem|scripts|tests)/[\w./-]*)`", text):
+        assert (ROOT / name).exists() or list((ROOT / "ari_app").glob(name)), name
+
+
+def test_every_shipped_file_is_in_the_documentation() -> None:
+    everything = "".join(path.read_text(encoding="utf-8") for path in [*DOCS.glob("*.md"), ROOT / "README.md"])
+    shipped = [path for path in (ROOT / "config").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}]
+    assert [path.name for path in shipped if path.name not in everything] == []
+
+
+def test_the_readme_shows_the_two_commands_and_they_are_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in ("scripts/demo", "scripts/test"):
+        assert command in text
+        assert (ROOT / command).stat().st_mode & 0o111, command
+
+
+def test_the_changelog_has_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert f"## [{version}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
