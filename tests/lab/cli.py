@@ -119,8 +119,7 @@ def play_(scenarios: tuple[str, ...], at_once: int, into: Path | None, name: str
             told = await play_all(lab, chosen, at_once=at_once, told=lambda which, wrong: click.echo(f"{wrong or 'played'}: {which}"))
             if into is not None:
                 for scenario in chosen:
-                    if told[scenario.name] is None:
-                        record(lab, scenario, into / lab.record.line / f"{scenario.name}.jsonl")
+                    record(lab, scenario, into / lab.record.line / f"{scenario.name}.jsonl")
         finally:
             await lab.detach()
         return sum(wrong is not None for wrong in told.values())

@@ -21,7 +21,8 @@ def values() -> dict[str, str]:
         mailboxes += [fields["a"], fields["b"]]
         if scenario.queue:
             queues.append(f"[q{fields['queue']}](lab)\n" + "".join(f"member = {each.format(**fields)}\n" for each in scenario.queue))
-        lots.append(f"[{fields['lot']}]\nparkpos = {fields['slot']}-{fields['slot']}\ncontext = parkedcalls\nparkingtime = 60\ncomebacktoorigin = no\n")
+        park = f"parkpos = {fields['slot']}-{fields['slot']}"
+        lots.append(f"[{fields['lot']}]\n{park}\ncontext = parkedcalls\nparkingtime = 60\ncomebacktoorigin = no\ncomebackcontext = park-return\n")
         lines = [f"exten => {numbers.did},1,NoOp({scenario.name})", *(f" same => n,{line}" for line in scenario.plan)]
         dids.append("\n".join(lines).format(**fields) + "\n")
         if scenario.more:

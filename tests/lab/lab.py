@@ -140,6 +140,7 @@ class Lab:
                 while True:
                     try:
                         self.ami = await Ami.connect(record.ports.ami, "lab", record.ami_secret)
+                        self._stack.push_async_callback(self.ami.close)
                         break
                     except (OSError, LabError):
                         if not self.asterisk_up or (starter is not None and starter.poll() is not None):
@@ -147,12 +148,11 @@ class Lab:
                         await asyncio.sleep(0.05)
                 await self.ami.booted()
                 self.listener = await Listener.connect(record.ports.ari, "textback", record.ari_password)
+                self._stack.push_async_callback(self.listener.close)
         except TimeoutError:
             raise LabError(f"Asterisk was not ready after 30 s: {asterisk.last_words(record)}") from None
         except aiohttp.ClientError as error:
             raise LabError(f"Asterisk's ARI does not answer: {error}") from error
-        self._stack.push_async_callback(self.ami.close)
-        self._stack.push_async_callback(self.listener.close)
 
     async def restart_asterisk(self, *, kill: bool = False) -> None:
         """Stop Asterisk (``kill``: SIGKILL) and start it again with the same configuration."""

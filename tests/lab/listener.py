@@ -6,6 +6,7 @@ Choreography waits for what Asterisk says, never for time to pass; what it heard
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,8 @@ class Listener:
     @classmethod
     async def connect(cls, port: int, username: str, password: str) -> Self:
         """Raises aiohttp.ClientError or OSError when Asterisk is not there."""
-        session = aiohttp.ClientSession(f"http://127.0.0.1:{port}", auth=aiohttp.BasicAuth(username, password))
+        token = base64.b64encode(f"{username}:{password}".encode()).decode()
+        session = aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers={"Authorization": f"Basic {token}"})
         try:
             socket = await session.ws_connect("/ari/events", params={"app": "lab", "subscribeAll": "true"}, max_msg_size=0)
             body = {"disallowed": [{"type": "ChannelVarset"}, {"type": "ChannelConnectedLine"}]}

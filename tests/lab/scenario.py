@@ -114,7 +114,15 @@ class Stage:
         return (await self._seen(letter, what, **fits))["name"]
 
     async def _seen(
-        self, letter: str, what: str, *, event: str | None = None, state: str | None = None, app: str | None = None, after: int | None = None
+        self,
+        letter: str,
+        what: str,
+        *,
+        event: str | None = None,
+        state: str | None = None,
+        app: str | None = None,
+        exten: str | None = None,
+        after: int | None = None,
     ) -> dict[str, str]:
         found: list[dict[str, Any]] = []
 
@@ -125,6 +133,7 @@ class Stage:
                 if (
                     self.is_of(letter, channel)
                     and state in (None, channel["state"])
+                    and exten in (None, channel["dialplan"]["exten"])
                     and (app is None or channel["dialplan"].get("app_name", "").lower() == app.lower())
                 ):
                     found.append(channel)
@@ -169,6 +178,10 @@ class Stage:
     async def in_app(self, app: str, letter: str = "caller", after: int | None = None) -> str:
         """Wait until the caller (or a phone) is in a dialplan application; the channel."""
         return await self.channel(letter, f"{letter} in {app}", app=app, after=after)
+
+    async def in_exten(self, exten: str, after: int | None = None) -> str:
+        """Wait until the caller is at a dialplan extension; the channel."""
+        return await self.channel("caller", f"caller at {exten}", exten=exten, after=after)
 
     async def gone(self, letter: str, after: int | None = None) -> str:
         """Wait until a phone's (or the caller's) channel has ended."""

@@ -178,8 +178,8 @@ def _phone_request(method: str, cseq: int, body: str = "Content-Length: 0") -> s
         {body}"""
 
 
-def phone_script(phone: Phone) -> str:
-    """A phone that takes any number of calls, each in the same way."""
+def phone_script(phone: Phone, *, deaf: str = "") -> str:
+    """A phone that takes any number of calls, each in the same way; one whose INVITE fits the pattern ``deaf`` it lets ring."""
     if phone.kind == "silent":
         return _document("silent phone", _INVITE + f'<recv request="CANCEL" timeout="{_ms(None)}" ontimeout="end"/>\n<label id="end"/>\n<nop/>\n')
     if phone.kind in {"busy", "decline"}:
@@ -187,6 +187,10 @@ def phone_script(phone: Phone) -> str:
         return _document(phone.kind, _INVITE + _send(_answer_to(status, to_tag=True), retrans=True) + '<recv request="ACK"/>\n')
     body = _INVITE + _send(_answer_to("180 Ringing", to_tag=True, contact=True))
     wait = _ms(phone.after if phone.kind == "answer" else None)
+    if deaf:
+        match = f'<ereg regexp="{deaf}" search_in="msg" assign_to="deaf"/>\n</action></recv>\n<Reference variables="deaf"/>\n'
+        body = body.replace("</action></recv>\n", match, 1)
+        body += '<nop next="deaf" test="deaf"/>\n'
     body += f'<recv request="CANCEL" timeout="{wait}" ontimeout="answer" next="cancel"/>\n<label id="answer"/>\n'
     ok = f"""SIP/2.0 200 OK
         Via: [$via]
@@ -214,10 +218,12 @@ def phone_script(phone: Phone) -> str:
             cseq += 1
     body += f'<recv request="BYE" next="over" timeout="{_ms(phone.talk)}" ontimeout="bye"/>\n<label id="bye"/>\n'
     body += _send(_phone_request("BYE", cseq), retrans=True) + '<recv request="BYE" optional="true" next="over"/>\n<recv response="200" next="end"/>\n'
-    body += '<label id="over"/>\n' + _send(_answer_to("200 OK"), after=' next="end"') + _cancelled()
+    body += '<label id="over"/>\n' + _send(_answer_to("200 OK"), after=' next="end"')
+    body += '<label id="deaf"/>\n<recv request="CANCEL"/>\n' if deaf else ""
+    body += _cancelled()
     return _document("phone", body + '<label id="end"/>\n<nop/>\n')
 
 
 def carrier_script() -> str:
-    """The trunk's far end. The number's last digit says what becomes of a call: 2 rings, 3 is busy, 4 answers and hangs up, else answers."""
-    return phone_script(Phone("answer", after=1.0))
+    """The trunk's far end: a number that ends in 2 rings until the PBX gives up, any other answers after a second."""
+    return phone_script(Phone("answer", after=1.0), deaf="INVITE sip:[+0-9]*2@")

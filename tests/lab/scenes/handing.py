@@ -96,7 +96,13 @@ def _names(event: dict[str, object], channel: str) -> bool:
     return isinstance(leg, dict) and leg["name"] == channel
 
 
-_PARK = "[scenario-internal]\nexten => {park},1,Park({lot})\n same => n,Hangup()\n"
+_PARK = """
+[scenario-internal]
+exten => {park},1,Park({lot})
+ same => n,Hangup()
+exten => {slot},1,ParkedCall({lot},{slot})
+ same => n,Hangup()
+"""
 _DESK = ("Dial(PJSIP/{a},10,t)", "Hangup()")
 
 HANDING = (

@@ -83,7 +83,7 @@ async def _nobody(stage: Stage) -> None:
 async def _pick_up(stage: Stage) -> None:
     async with stage.phone("a", _RING), stage.call() as caller:
         await stage.ringing("a")
-        async with stage.desk_call("b", f"*8{stage.numbers.phone('a')}"):
+        async with stage.desk_call("b", f"**{stage.numbers.phone('a')}"):
             await stage.joined("caller")
             await caller.hang_up()
 
@@ -180,7 +180,7 @@ RINGING = (
     ),
     Scenario(
         name="dial_of_local_lands_in_voicemail",
-        plan=("Set(__RINGTIME=2)", "Dial(Local/{a}@from-internal/n,30)", "Hangup()"),
+        plan=("Set(__EXTRING=2)", "Dial(Local/{a}@from-internal/n,30)", "Hangup()"),
         play=_local_to_voicemail,
         rows=(missed(Reached.VOICEMAIL, hung_up=True, rang=(1.9, 6)),),
     ),
