@@ -111,8 +111,8 @@ def _costly(line: Line, trigger: Trigger, language: str) -> Problem | None:
     if cost.forced_by is not None:
         char, name = cost.forced_by, line.settings.clinic.name
         where = "clinic.name" if char in name and char not in template else shown
-        what = f'"{char}" (U+{ord(char):04X}) is not in the GSM alphabet, so texts hold 70 characters instead of 160'
-        return Problem(where, f"{what}; {shown} takes {cost.parts} SMS" if where == shown else what, "write it without, if you can")
+        what = f'"{char}" (U+{ord(char):04X}) is not in the GSM alphabet, so an SMS holds 70 characters instead of 160'
+        return Problem(where, f"{what}; this text takes {cost.parts}" if where == shown else what, "write it without, if you can")
     if cost.parts > 1:
         return Problem(shown, f"takes {cost.parts} SMS ({cost.units} characters; one holds 160)", "shorten it, or accept the cost")
     return None

@@ -1,0 +1,189 @@
+"""What a caller's text comes to: opting out and in, notices, automatic replies."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_app.model import Inbound, Reaction
+from ari_app.policy.react import HELP_PAUSE, ROBOT_TEXTS
+from modem.alphabet import segments
+from tests.policy.kit import CALLER, inbound, policy
+
+OPEN = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # Tuesday, 10 h
+LUNCH = datetime(2026, 11, 24, 17, 30, tzinfo=UTC)
+NIGHT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)  # 22 h, closed since 17 h
+CLOSED_AT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+SWITCH = "Custom:DAYNIGHT1"
+
+
+def reaction(
+    text: str, now: datetime = OPEN, switches: dict[str, str] | None = None, parts: dict[str, Any] | None = None, **changes: Any
+) -> Reaction:
+    return policy(**(parts or {})).react(inbound(text, **changes), now, switches or {})
+
+
+def test_stop_is_confirmed_once_and_never_after() -> None:
+    first = reaction("Arrêt svp")
+    assert (first.opt, first.notice_name, first.language, first.reopens) == (True, "stop", "fr", False)
+    assert first.notice == (
+        "Clinique Rosemont: c'est noté, vous ne recevrez plus nos textos. Pour les recevoir à nouveau: REPRENDRE. Tél.: 514 555-0100"
+    )
+    again = reaction("ARRET", opted_out=True)
+    assert (again.opt, again.notice, again.notice_name) == (True, None, None)
+
+
+def test_start_is_confirmed_to_who_had_stopped_only() -> None:
+    back = reaction("Reprendre", opted_out=True)
+    assert (back.opt, back.notice_name, back.language, back.reopens) == (False, "start", "fr", False)
+    stranger = reaction("start")
+    assert stranger == Reaction()
+
+
+def test_help_is_answered_and_shown_to_staff() -> None:
+    helped = reaction("AIDE")
+    assert (helped.opt, helped.notice_name, helped.reopens) == (None, "help", True)
+    assert helped.notice is not None
+    assert "514 555-0100" in helped.notice
+    assert "911" in helped.notice
+    assert reaction("help", opted_out=True).notice_name == "help"
+    assert reaction("help", notices={"help": OPEN - HELP_PAUSE + SECOND}).notice is None
+    assert reaction("help", notices={"help": OPEN - HELP_PAUSE}).notice is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "contact", "parts", "language"),
+    [
+        ("stop", None, {}, "fr"),
+        ("stop", "en", {}, "en"),
+        ("unsubscribe", "fr", {}, "en"),
+        ("arrêt", "en", {}, "fr"),
+        ("stop", None, {"clinic": {"languages": ["en"]}}, "en"),
+        ("stop", None, {"line": [{"did": ["1"], "name": "main2", "language": "en"}]}, "fr"),
+    ],
+)
+def test_language_of_a_notice(text: str, contact: str | None, parts: dict[str, Any], language: str) -> None:
+    assert reaction(text, parts=parts, language=contact).language == language
+
+
+@pytest.mark.parametrize("text", ["cancel", "fin", "arrêter", "End.", "Cessez"])
+def test_a_doubtful_word_in_a_conversation_is_an_answer_to_staff(text: str) -> None:
+    assert reaction(text).opt is True
+    talking = reaction(text, last_staff=OPEN - 12 * HOUR + SECOND)
+    assert talking == Reaction()
+    assert reaction(text, last_staff=OPEN - 12 * HOUR).opt is True
+
+
+def test_stop_in_a_conversation_stops_and_is_shown() -> None:
+    said = reaction("STOP", last_staff=OPEN - HOUR)
+    assert (said.opt, said.notice_name, said.reopens) == (True, "stop", True)
+
+
+def test_words_in_opening_hours_are_for_staff_alone() -> None:
+    assert reaction("Bonjour, je voudrais un rendez-vous") == Reaction()
+
+
+def test_the_first_text_while_closed_is_told_when_it_opens() -> None:
+    told = reaction("Bonjour, mal de dents", NIGHT)
+    assert (told.notice_name, told.opt, told.reopens, told.language) == ("received", None, True, "fr")
+    assert told.notice == "Clinique Rosemont (514 555-0100): texto arrivé. Nous rouvrons mercredi à 8 h et le lirons. Urgence: 911"
+    assert "We reopen at 1:00 pm" in (reaction("hello", LUNCH, language="en").notice or "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"notices": {"received": CLOSED_AT}}, False),
+        ({"notices": {"received": CLOSED_AT - SECOND}}, True),
+        ({"notices": {"help": NIGHT}}, True),
+        ({"last_staff": CLOSED_AT}, False),
+        ({"last_staff": CLOSED_AT - SECOND}, True),
+        ({"opted_out": True}, False),
+        ({"auto_recent": ROBOT_TEXTS - 1}, True),
+        ({"auto_recent": ROBOT_TEXTS}, False),
+    ],
+)
+def test_received_once_a_closure(changes: dict[str, Any], told: bool) -> None:
+    assert (reaction("Bonjour", NIGHT, **changes).notice is not None) is told
+
+
+def test_received_names_the_line_s_own_number_on_call_and_words() -> None:
+    line = {"did": ["5145550111"], "name": "west", "number": "+15145550111", "on_call": "+15145550119", "language": "en"}
+    notice = reaction("hi", NIGHT, parts={"line": [line]}, line="west").notice
+    assert notice == (
+        "Clinique Rosemont (514 555-0111): text received. We reopen Wednesday at 8:00 am and will read it then. Emergency: 514 555-0119"
+    )
+    own = {**line, "text": {"en": {"received": "Back {opens}"}}}
+    assert reaction("hi", NIGHT, parts={"line": [own]}, line="west").notice == "Back Wednesday at 8:00 am"
+    assert reaction("hi", NIGHT, parts={"line": [{**line, "reply": False}]}, line="west").notice is None
+    assert reaction("stop", NIGHT, parts={"line": [{**line, "reply": False}]}, line="west").notice is not None
+
+
+def test_a_night_switch_closes_texts_too() -> None:
+    parts = {"hours": {"follow": SWITCH}}
+    snow = reaction("Bonjour", OPEN, {SWITCH: "INUSE"}, parts)
+    assert snow.notice_name == "received"
+    assert "dès que possible" in (snow.notice or "")
+    assert reaction("Bonjour", OPEN, {SWITCH: "INUSE"}, parts, notices={"received": OPEN - 11 * HOUR}).notice is None
+    assert reaction("Bonjour", NIGHT, {SWITCH: "NOT_INUSE"}, parts).notice is None
+
+
+@pytest.mark.parametrize("mode", ["watch", "off"])
+def test_nothing_is_sent_in_other_modes_but_stop_is_kept(mode: str) -> None:
+    stop = reaction("STOP", parts={"reply": {"mode": mode}})
+    assert (stop.opt, stop.notice) == (True, None)
+    assert reaction("Bonjour", NIGHT, parts={"reply": {"mode": mode}}).notice is None
+
+
+@pytest.mark.parametrize("sender", ["12345", "BELL", "Info-Sante", "", "611", "VotreClinique"])
+@pytest.mark.parametrize("text", ["STOP", "AIDE", "Bonjour", "Réponse automatique: absent"])
+def test_short_codes_and_names_are_never_answered(sender: str, text: str) -> None:
+    assert reaction(text, NIGHT, number=sender) == Reaction()
+
+
+@pytest.mark.parametrize("number", ["+18765550123", "+18005551234", "+19005551234", "+15145550100", "+15145550155"])
+def test_numbers_that_get_no_text_get_no_notice(number: str) -> None:
+    parts = {"modem": [{"name": "m1", "number": "+15145550155"}]}
+    assert reaction("Bonjour", NIGHT, parts=parts, number=number).notice is None
+    stop = reaction("STOP", NIGHT, parts=parts, number=number)
+    assert (stop.opt, stop.notice) == (True, None)
+
+
+def test_automatic_replies_are_not_answered_and_leave_the_thread_as_it_is() -> None:
+    robot = reaction("Réponse automatique: je suis absent jusqu'à lundi", NIGHT)
+    assert robot == Reaction(looping=True, reopens=False)
+
+
+NUMBERS = st.one_of(st.text(max_size=12), st.just(CALLER), st.from_regex(r"\+[0-9]{0,15}", fullmatch=True))
+TEXTS = st.one_of(st.text(max_size=200), st.sampled_from(["stop", "arrêter", "start", "aide", "Bonjour", "Auto-reply: away"]))
+AROUND = st.integers(-20, 20).map(lambda hours: NIGHT + hours * HOUR)
+MESSAGES = st.builds(
+    Inbound,
+    number=NUMBERS,
+    text=TEXTS,
+    received=AROUND,
+    line=st.sampled_from(["main", "gone", ""]),
+    language=st.sampled_from([None, "fr", "en", "es"]),
+    opted_out=st.booleans(),
+    notices=st.dictionaries(st.sampled_from(["stop", "start", "help", "received"]), AROUND),
+    last_staff=st.one_of(st.none(), AROUND),
+    auto_recent=st.integers(0, 9),
+)
+HOUSE = policy()
+
+
+@given(message=MESSAGES, now=AROUND)
+def test_any_text_from_anybody(message: Inbound, now: datetime) -> None:
+    found = HOUSE.react(message, now, {})
+    assert (found.notice is None) is (found.notice_name is None)
+    assert (found.notice is None) is (found.language is None)
+    if found.notice is not None:
+        assert message.number.startswith("+1")
+        assert message.auto_recent < ROBOT_TEXTS
+        assert segments(found.notice).parts == 1
+        assert not found.looping

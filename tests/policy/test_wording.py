@@ -1,0 +1,206 @@
+"""The words of automatic texts: what fills them, what they cost, and what is refused at start-up."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ari_app.errors import SettingsError
+from ari_app.model import Trigger
+from ari_app.policy import check_settings
+from ari_app.policy.lines import lines_of
+from ari_app.policy.wording import DEFAULTS, NOTICES, PLACEHOLDERS, Facts, check, opens_text, render
+from modem.alphabet import segments
+from tests.policy.kit import call, known, policy, settings
+
+MONTREAL = ZoneInfo("America/Toronto")
+NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # Tuesday, 10 h
+LONGEST_NAME = "Clinique dentaire Saint-Laurent"[:30]
+WORDINGS = [
+    *((language, trigger.value, text) for language, texts in DEFAULTS.items() for trigger, text in texts.items()),
+    *((language, name, text) for language, texts in NOTICES.items() for name, text in texts.items()),
+]
+
+
+def facts(**changes: Any) -> Facts:
+    base: dict[str, Any] = {
+        "clinic": LONGEST_NAME,
+        "number": "514 555-0100",
+        "opens": None,
+        "emergency": "911",
+        "now": NOW,
+        "zone": MONTREAL,
+    }
+    return Facts(**{**base, **changes})
+
+
+def test_every_trigger_and_notice_has_words_in_both_languages() -> None:
+    assert {language: set(texts) for language, texts in DEFAULTS.items()} == {"fr": set(Trigger), "en": set(Trigger)}
+    assert {language: set(texts) for language, texts in NOTICES.items()} == {key: {"stop", "start", "help"} for key in ("fr", "en")}
+
+
+@pytest.mark.parametrize(("language", "name", "template"), WORDINGS)
+def test_built_in_words_are_one_gsm_segment_with_a_name_of_30(language: str, name: str, template: str) -> None:
+    week = [NOW + timedelta(days=day, minutes=30) for day in range(7)]
+    far = [NOW + timedelta(days=day, minutes=30) for day in range(7, 372)]
+    for opens, emergency in itertools.product([None, *week, *far], ["911", "514 555-0199"]):
+        text = render(template, facts(opens=opens, emergency=emergency), language)
+        cost = segments(text)
+        assert (cost.alphabet, cost.forced_by, cost.parts) == ("gsm7", None, 1), (name, text, cost.units)
+
+
+@pytest.mark.parametrize(("language", "name", "template"), WORDINGS)
+def test_built_in_words_name_the_clinic_and_its_number(language: str, name: str, template: str) -> None:
+    text = render(template, facts(), language)
+    assert text.startswith(LONGEST_NAME), name
+    assert "514 555-0100" in text
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("trigger", [trigger for trigger in Trigger if trigger is not Trigger.RECEIVED])
+def test_texts_after_a_call_ask_what_is_needed_and_say_how_to_stop(language: str, trigger: Trigger) -> None:
+    text = DEFAULTS[language][trigger]
+    assert "?" in text
+    assert {"fr": "Répondez à ce texto", "en": "Reply to this text"}[language] in text
+    assert text.endswith({"fr": "Pour cesser: ARRET", "en": "To opt out: STOP"}[language])
+
+
+@pytest.mark.parametrize(
+    ("opens", "french", "english"),
+    [
+        (datetime(2026, 11, 24, 18, 0, tzinfo=UTC), "à 13 h", "at 1:00 pm"),
+        (datetime(2026, 11, 25, 13, 0, tzinfo=UTC), "mercredi à 8 h", "Wednesday at 8:00 am"),
+        (datetime(2026, 11, 25, 13, 30, tzinfo=UTC), "mercredi à 8 h 30", "Wednesday at 8:30 am"),
+        (datetime(2026, 11, 26, 13, 5, tzinfo=UTC), "jeudi à 8 h 05", "Thursday at 8:05 am"),
+        (datetime(2026, 11, 30, 17, 0, tzinfo=UTC), "lundi à 12 h", "Monday at 12:00 pm"),
+        (datetime(2026, 11, 25, 5, 0, tzinfo=UTC), "mercredi à 0 h", "Wednesday at 12:00 am"),
+        (datetime(2026, 12, 1, 13, 0, tzinfo=UTC), "mardi 1er décembre à 8 h", "Tuesday, December 1 at 8:00 am"),
+        (datetime(2027, 8, 16, 12, 0, tzinfo=UTC), "lundi 16 aout à 8 h", "Monday, August 16 at 8:00 am"),
+        (None, "dès que possible", "as soon as possible"),
+    ],
+)
+def test_when_it_opens_in_the_clinics_zone(opens: datetime | None, french: str, english: str) -> None:
+    assert opens_text(opens, NOW, MONTREAL, "fr") == french
+    assert opens_text(opens, NOW, MONTREAL, "en") == english
+
+
+def test_today_is_the_clinics_day_not_utc_s() -> None:
+    evening = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)  # Tuesday, 22 h
+    assert opens_text(datetime(2026, 11, 25, 13, 0, tzinfo=UTC), evening, MONTREAL, "fr") == "mercredi à 8 h"
+
+
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        ("", "is empty"),
+        ("   ", "is empty"),
+        ("Bonjour {nom}", '"{nom}" is no placeholder'),
+        ("Bonjour {}", '"{}" is no placeholder'),
+        ("Bonjour {0}", '"{0}" is no placeholder'),
+        ("{clinic.__class__}", '"{clinic.__class__}" is no placeholder'),
+        ("{clinic[0]}", '"{clinic[0]}" is no placeholder'),
+        ("{clinic!r}", '"{clinic}" is no placeholder'),
+        ("{clinic:>99}", '"{clinic}" is no placeholder'),
+        ("{clinic", "has a brace too many or too few"),
+        ("clinic}", "has a brace too many or too few"),
+        ("{ clinic }", '"{ clinic }" is no placeholder'),
+        ("{Clinic}", '"{Clinic}" is no placeholder'),
+    ],
+)
+def test_templates_that_cannot_be_used_are_refused_at_the_start(template: str, what: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        policy(reply={"text": {"fr": {"missed": template}}})
+    assert caught.value.what.startswith(f"reply.text.fr.missed: {what}")
+    assert "{clinic} {number} {opens} {emergency}" in caught.value.fix or "built-in" in caught.value.fix
+
+
+def test_every_bad_template_is_named_at_once() -> None:
+    line = {"did": ["5145550111"], "text": {"en": {"closed": "{when}"}}}
+    bad = check_settings(settings(reply={"text": {"fr": {"missed": "{nom}"}, "en": {"asked": "}"}}}, line=[line]))
+    assert [problem.key for problem in bad] == ["reply.text.fr.missed", "reply.text.en.asked", "line.0.text.en.closed"]
+    assert all(problem.state == "bad" and problem.fix for problem in bad)
+
+
+def test_a_brace_can_be_written() -> None:
+    text = policy(reply={"text": {"fr": {"missed": "{{clinic}} {clinic}"}}}).decide(call(), known(), NOW).text
+    assert text == "{clinic} Clinique Rosemont"
+
+
+@given(st.text(alphabet="{}clinicnumberopens! :.", max_size=40))
+def test_what_passes_the_check_can_be_rendered(template: str) -> None:
+    try:
+        check(template, "reply.text.fr.missed")
+    except SettingsError:
+        return
+    assert isinstance(render(template, facts(), "fr"), str)
+
+
+def test_placeholders_are_all_filled() -> None:
+    template = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    check(template, "reply.text.fr.missed")
+    assert render(template, facts(clinic="A{b}"), "en") == "A{b} 514 555-0100 as soon as possible 911"
+
+
+def test_ucs2_is_pointed_out_with_its_character() -> None:
+    (problem,) = policy(reply={"text": {"fr": {"missed": "{clinic} ({number}): nous vous rappelons bientôt, sans faute"}}}).problems()
+    assert problem.key == "reply.text.fr.missed"
+    assert problem.state == "warn"
+    assert '"ô" (U+00F4) is not in the GSM alphabet' in problem.what
+    assert problem.what.endswith("this text takes 2")
+
+
+def test_a_name_outside_the_alphabet_is_one_problem_not_ten() -> None:
+    problems = policy(clinic={"name": "Clinique Bélanger-Lacoçte"}).problems()
+    assert [(problem.key, problem.state) for problem in problems] == [("clinic.name", "warn")]
+    assert '"ç"' in problems[0].what
+
+
+def test_a_text_of_two_sms_is_pointed_out_with_the_longest_day() -> None:
+    long = "{clinic} {opens} " + "x" * (160 - len("Clinique Rosemont ") - len("mercredi à 15 h 30 ") - 1)
+    assert not policy(reply={"text": {"fr": {"closed": long}}}).problems()
+    (problem,) = policy(reply={"text": {"fr": {"closed": long + "xxxx"}}}).problems()
+    assert (problem.key, problem.what[:11]) == ("reply.text.fr.closed", "takes 2 SMS")
+
+
+def test_words_of_a_language_nobody_uses_cost_nothing() -> None:
+    assert not policy(clinic={"languages": ["fr"]}, reply={"text": {"en": {"missed": "x" * 200}}}).problems()
+
+
+def test_opens_in_the_missed_text_is_pointed_out() -> None:
+    (problem,) = policy(reply={"text": {"fr": {"missed": "{clinic} {number} {opens}"}}}).problems()
+    assert "only known while the line is closed" in problem.what
+
+
+def test_delay_must_be_shorter_than_the_age_limit() -> None:
+    with pytest.raises(SettingsError, match=r"reply\.max_age: is not longer than reply\.delay"):
+        policy(reply={"delay": "2h", "max_age": "2h"})
+    (problem,) = policy(reply={"daily_limit": 0}).problems()
+    assert problem.key == "reply.daily_limit"
+
+
+def test_a_plain_house_has_no_problem() -> None:
+    assert policy().problems() == ()
+
+
+def test_the_line_s_words_before_the_clinic_s_before_the_built_in_ones() -> None:
+    line = {"did": ["5145550111"], "name": "west", "text": {"fr": {"missed": "west"}}, "number": "+15145550111", "on_call": "+15145550112"}
+    lines = lines_of(settings(reply={"text": {"fr": {"missed": "all", "closed": "all closed"}}}, line=[line]))
+    west, main = lines["west"], lines["main"]
+    assert west.template(Trigger.MISSED, "fr") == ("west", "line.0.text.fr.missed")
+    assert west.template(Trigger.CLOSED, "fr") == ("all closed", "reply.text.fr.closed")
+    assert main.template(Trigger.MISSED, "fr") == ("all", "reply.text.fr.missed")
+    assert main.template(Trigger.MISSED, "en") == (DEFAULTS["en"][Trigger.MISSED], "")
+    assert (west.facts(None, NOW).number, west.facts(None, NOW).emergency) == ("514 555-0111", "514 555-0112")
+    assert (main.facts(None, NOW).number, main.facts(None, NOW).emergency) == ("514 555-0100", "911")
+
+
+def test_elsewhere_the_emergency_number_is_112() -> None:
+    paris = {"country": "FR", "number": "+33142685300", "timezone": "Europe/Paris", "languages": ["fr"]}
+    assert lines_of(settings(clinic=paris))["main"].facts(None, NOW).emergency == "112"
+    assert lines_of(settings(clinic=paris))["main"].facts(None, NOW).number == "01 42 68 53 00"
