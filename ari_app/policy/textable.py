@@ -20,11 +20,10 @@ from ari_app.settings import Settings
 __all__ = ["House", "refusal"]
 
 _MAY_TAKE_TEXTS = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
-_KINDS = {
+_COSTLY = {
     PhoneNumberType.TOLL_FREE: "toll_free",
     PhoneNumberType.PREMIUM_RATE: "premium",
     PhoneNumberType.SHARED_COST: "premium",
-    PhoneNumberType.FIXED_LINE: "landline",
 }
 _NANP_976 = re.compile(r"\+1\d{3}976\d{4}")  # the premium exchange of every North American area code
 _DID_DIGITS = 7
@@ -34,8 +33,8 @@ _DID_DIGITS = 7
 def refusal(number: str | None, countries: Collection[str]) -> dict[str, str] | None:
     """Why no automatic text may go to ``number`` (E.164): {"rule": …, …}; None when one may.
 
-    Rules: "impossible" (no number of any plan), "toll_free", "premium", "landline", "kind" (pager, satellite and the like), "country"
-    (with "country", "–" where the plan names none).
+    Rules, in order: "impossible" (no number of any plan, or of none that phonenumbers knows), "toll_free", "premium", "country" (with
+    "country", an ISO 3166 code, "001" for satellite and the like), "landline", "kind" (pager, voice mail and the like).
     """
     try:
         parsed = phonenumbers.parse(number or "")
@@ -44,16 +43,16 @@ def refusal(number: str | None, countries: Collection[str]) -> dict[str, str] | 
     if not phonenumbers.is_possible_number(parsed):
         return {"rule": "impossible"}
     kind = phonenumbers.number_type(parsed)
-    if _NANP_976.fullmatch(number or ""):
-        return {"rule": "premium"}
-    if kind in _KINDS:
-        return {"rule": _KINDS[kind]}
+    if kind in _COSTLY or _NANP_976.fullmatch(number or ""):
+        return {"rule": _COSTLY.get(kind, "premium")}
     country = phonenumbers.region_code_for_number(parsed)
     if country is None:
         return {"rule": "impossible"}
     if country not in countries:
         return {"rule": "country", "country": country}
-    return None if kind in _MAY_TAKE_TEXTS else {"rule": "kind"}
+    if kind in _MAY_TAKE_TEXTS:
+        return None
+    return {"rule": "landline" if kind == PhoneNumberType.FIXED_LINE else "kind"}
 
 
 @dataclass(frozen=True, slots=True)

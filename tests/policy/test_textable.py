@@ -51,7 +51,7 @@ def test_other_countries_of_plan_1_are_foreign(code: str, country: str) -> None:
     [
         ("+33612345678", "country"),
         ("+4915112345678", "country"),
-        ("+33112345678", "landline"),
+        ("+33112345678", "country"),
         ("+16005551234", "kind"),
         ("+15005551234", "kind"),
         ("+881612345678", "country"),
