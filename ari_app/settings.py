@@ -32,6 +32,7 @@ __all__ = [
     "RetentionSettings",
     "Settings",
     "StoreSettings",
+    "chosen_path",
     "load",
 ]
 
@@ -264,6 +265,17 @@ class AgiSettings(_Part):
     listen: str = Field(default="127.0.0.1:4573", pattern=r"^(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$")
 
 
+def _no_twins(key: str, names: list[str], fix: str) -> None:
+    twin = next((name for position, name in enumerate(names) if name in names[:position]), None)
+    if twin is not None:
+        raise ValueError(f'{key}: two are named "{twin}"; {fix}')
+
+
+def _is_e164(key: str, number: str | None, country: str) -> None:
+    if number is not None and e164(number, country) != number:
+        raise ValueError(f'{key}: is not E.164; write it as "+15145550123"')
+
+
 class Settings(_Part):
     """All of textback.toml."""
 
@@ -278,28 +290,29 @@ class Settings(_Part):
     agi: AgiSettings = AgiSettings()
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
-        names = [modem.name for modem in self.modem]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f'modem: two are named "{name}"; give each a name of its own')
-        lines = [self.line_name(line) for line in self.line]
-        for name in lines:
-            if lines.count(name) > 1 or name == MAIN_LINE:
-                raise ValueError(f'line: two are named "{name}"; give each a name of its own ("{MAIN_LINE}" is the clinic\'s)')
+    def _modems(self) -> Self:
+        _no_twins("modem", [modem.name for modem in self.modem], "give each a name of its own")
+        for position, modem in enumerate(self.modem):
+            _is_e164(f"modem.{position}.number", modem.number, self.clinic.country)
+        return self
+
+    @model_validator(mode="after")
+    def _lines(self) -> Self:
+        modems = {modem.name for modem in self.modem}
+        names = [MAIN_LINE, *(self.line_name(line) for line in self.line)]
+        _no_twins("line", names, f'give each a name of its own ("{MAIN_LINE}" is the clinic\'s)')
         for position, line in enumerate(self.line):
-            if line.modem is not None and line.modem not in names:
+            if line.modem is not None and line.modem not in modems:
                 raise ValueError(f'line.{position}.modem: there is no [[modem]] named "{line.modem}"')
-            for key in ("number", "on_call"):
-                value = getattr(line, key)
-                if value is not None and e164(value, self.clinic.country) != value:
-                    raise ValueError(f'line.{position}.{key}: is not E.164; write it as "+15145550123"')
+            _is_e164(f"line.{position}.number", line.number, self.clinic.country)
+            _is_e164(f"line.{position}.on_call", line.on_call, self.clinic.country)
+        return self
+
+    @model_validator(mode="after")
+    def _excluded(self) -> Self:
         for position, number in enumerate(self.reply.exclude):
             if e164(number, self.clinic.country) is None:
-                raise ValueError(f'reply.exclude.{position}: "{number}" is no phone number')
-        for position, modem in enumerate(self.modem):
-            if modem.number is not None and e164(modem.number, self.clinic.country) != modem.number:
-                raise ValueError(f'modem.{position}.number: is not E.164; write it as "+15145550123"')
+                raise ValueError(f'reply.exclude.{position}: "{number}" is no phone number; write it as "+15145550123"')
         return self
 
     @staticmethod
@@ -320,9 +333,14 @@ class Settings(_Part):
         return next((line for line in self.line if self.line_name(line) == name), None)
 
 
+def chosen_path(path: Path | None = None) -> Path:
+    """Which file is read: ``path``, else $TEXTBACK_CONFIG, else /etc/textback/textback.toml."""
+    return path or Path(os.environ.get("TEXTBACK_CONFIG") or DEFAULT_PATH)
+
+
 def load(path: Path | None = None) -> Settings:
     """Read textback.toml: ``path``, else $TEXTBACK_CONFIG, else /etc/textback/textback.toml. Raises SettingsError."""
-    chosen = path or Path(os.environ.get("TEXTBACK_CONFIG") or DEFAULT_PATH)
+    chosen = chosen_path(path)
     try:
         document = tomllib.loads(chosen.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

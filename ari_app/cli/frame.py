@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,7 +18,7 @@ import structlog
 
 from ari_app import logs
 from ari_app.cli.render import Screen
-from ari_app.errors import TextbackError
+from ari_app.errors import SettingsError, TextbackError
 from ari_app.settings import Settings, load
 
 __all__ = ["Env", "Failed", "Program", "command"]
@@ -53,10 +54,17 @@ class Env:
         if self.as_json:
             _write(_as_json(document))
             return
-        clinic = self.settings.clinic
-        screen = Screen(clinic.zone, clinic.country)
+        screen = self.screen()
         human(screen)
         _write(screen.text())
+
+    def screen(self) -> Screen:
+        """For the clinic's zone and country; for none where the settings cannot be read and only doctor speaks."""
+        try:
+            clinic = self.settings.clinic
+        except SettingsError:
+            return Screen(UTC, "CA")
+        return Screen(clinic.zone, clinic.country)
 
 
 def _as_json(document: object) -> str:

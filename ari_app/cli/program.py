@@ -26,5 +26,5 @@ def main(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-for work in (running.run, lists.calls, why, lists.threads, lists.thread, send):
+for work in (running.run, lists.calls, why, lists.threads, lists.thread, send, running.doctor):
     command(main)(work)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
 from ari_app import logs
+from ari_app.cli.access import as_owner
 from ari_app.cli.frame import Env
+from ari_app.cli.render import Screen, clean
+from ari_app.clock import SystemClock
+from ari_app.errors import SettingsError
+from ari_app.settings import chosen_path
+from ari_app.threads import Store
 
-__all__ = ["run"]
+__all__ = ["doctor", "run"]
+
+if TYPE_CHECKING:
+    from ari_app.doctor import Examination
+
+_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 
 @click.option("--verbose", is_flag=True, help="Log what is of use to developers too.")
@@ -25,3 +39,32 @@ def run(env: Env, verbose: bool) -> None:
     logs.set_up(level=logging.DEBUG if verbose else logging.INFO, secrets=logs.secrets_of(settings))
     asyncio.run(serve(settings))
     env.answer({"stopped": True}, lambda _: None)
+
+
+def doctor(env: Env) -> None:
+    """Check everything textback needs, one by one: what is wrong, and the fix.
+
+    Settings, store, service, Asterisk, contexts, modems, clock, queue. Exit 1 when an item is bad. Works with the service up or down.
+    """
+    from ari_app.doctor import examine, without_settings  # noqa: PLC0415 - loads the HTTP client, which listing calls does not need
+
+    try:
+        settings = env.settings
+    except SettingsError as error:
+        found = without_settings(error)
+    else:
+        store = Store(settings.store.path, SystemClock(), read_only=True, country=settings.clinic.country)
+        with as_owner(settings.store.path):
+            found = asyncio.run(examine(settings, store, origin=chosen_path(env.config)))
+    env.answer(found.document(), lambda screen: _draw(screen, found))
+    if found.bad:
+        sys.exit(1)
+
+
+def _draw(screen: Screen, found: Examination) -> None:
+    rows = []
+    for item in found.items:
+        fix = f"\n→ {item.fix}" if item.fix else ""
+        rows.append((Text(item.state, style=_STYLES[item.state]), item.part, clean(f"{item.what}{fix}")))
+    screen.table(("", "part", "what"), rows, flowing=("what",))
+    screen.say("Ready." if found.ready else "Not ready.", style="bold")

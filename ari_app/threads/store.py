@@ -22,6 +22,9 @@ __all__ = ["Store"]
 
 _T = TypeVar("_T")
 
+LATELY = timedelta(days=7)
+"""How long a text that went wrong is news."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -226,8 +229,9 @@ class Store:
         return await self._look(lambda reader: views.contact(reader, number))
 
     async def counts(self) -> dict[str, Any]:
-        """Numbers for doctor."""
-        return await self._look(views.counts)
+        """Numbers for doctor; ``…_lately``: within ``LATELY``."""
+        lately = self._clock.now() - LATELY
+        return await self._look(lambda reader: views.counts(reader, lately))
 
     async def search(self, text: str, *, limit: int = 50) -> list[dict[str, Any]]:
         """Messages with these words, and those of contacts so named."""

@@ -233,14 +233,17 @@ def _facts(reader: Reader, row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def counts(reader: Reader) -> dict[str, Any]:
-    """For ``doctor``: how many texts stand in which state, the oldest due one, and how many threads wait."""
+def counts(reader: Reader, lately: datetime) -> dict[str, Any]:
+    """For ``doctor``: how many texts stand in which state (and went wrong since ``lately``), the oldest due one, how many threads wait."""
     states = {row[0]: row[1] for row in reader.all("SELECT state, count(*) FROM message WHERE direction = 'out' GROUP BY state")}
+    recent = "SELECT count(*) FROM message WHERE direction = 'out' AND state = ? AND at >= ?"
     return {
         "queued": states.get("queued", 0),
         "sending": states.get("sending", 0),
         "unknown": states.get("unknown", 0),
         "failed": states.get("failed", 0),
+        "unknown_lately": reader.value(recent, ("unknown", stamp(lately))),
+        "failed_lately": reader.value(recent, ("failed", stamp(lately))),
         "oldest_due": reader.value("SELECT min(due) FROM message WHERE state = 'queued'"),
         "partial": reader.value("SELECT count(*) FROM message WHERE state = 'partial'"),
         "parts_waiting": reader.value("SELECT count(*) FROM inbound WHERE message IS NULL AND whole IS NOT NULL"),

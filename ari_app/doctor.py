@@ -1,0 +1,272 @@
+"""``doctor``: everything textback needs, looked at one by one. Each item: what was checked, what is wrong, the fix."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ari_app import probes
+from ari_app.control import NotRunningError, ServiceStatus, service_status
+from ari_app.errors import SettingsError, TextbackError
+from ari_app.policy.checks import check_settings
+from ari_app.probes import Finding
+from ari_app.settings import Settings
+from ari_app.threads import Store
+
+__all__ = ["Examination", "Item", "examine", "judge_clock", "judge_outbox", "judge_service"]
+
+_LAG_MS = 20.0
+"""Design rule 9: nothing holds the event loop longer."""
+_CLOCKS_APART = 5_000.0
+_WAITS_LONG = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing checked. ``state``: "ok", "warn" or "bad"; ``code`` is stable."""
+
+    part: str
+    state: str
+    code: str
+    what: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """``ready``: subscribed to the PBX, and every modem registered."""
+
+    ready: bool
+    items: tuple[Item, ...]
+
+    @property
+    def bad(self) -> bool:
+        """Something keeps textback from working."""
+        return any(item.state == "bad" for item in self.items)
+
+    def document(self) -> dict[str, Any]:
+        """``doctor --json``."""
+        return {"ready": self.ready, "items": [asdict(item) for item in self.items]}
+
+
+def _item(part: str, finding: Finding) -> Item:
+    return Item(part, finding.state, finding.code, finding.what, finding.fix)
+
+
+async def examine(settings: Settings, store: Store, *, origin: Path | None = None) -> Examination:
+    """Look at everything. ``store``: opened for reading here; ``origin``: the settings file, to see who may read its passwords."""
+    items = _settings(settings, origin)
+    store_items, facts = await _store(settings.store.path, store)
+    items += store_items
+    try:
+        status: ServiceStatus | None = await service_status(settings.store.path)
+    except NotRunningError as error:
+        status = None
+        items.append(Item("service", "bad", error.code, error.what, error.fix))
+    except TextbackError as error:
+        status = None
+        items.append(Item("service", "bad", error.code, error.what, error.fix))
+        # it may well run: its port is its own
+        items += await _pbx(settings, None)
+        return Examination(False, tuple(items))
+    items += await _pbx(settings, status)
+    if status is None:
+        found = await asyncio.gather(*(probes.port(modem) for modem in settings.modem))
+        items += [_item(f"modem {modem.name}", finding) for modem, finding in zip(settings.modem, found, strict=True)]
+    else:
+        items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=bool(facts and facts["calls"]))
+    if not settings.modem:
+        needed = settings.reply.mode == "send"
+        items.append(
+            Item("modem", "bad" if needed else "warn", "no_modem", "there is no [[modem]] in the settings", 'add one: name = "gsm1"')
+        )
+    now = datetime.now(UTC)
+    items.append(judge_clock(now, facts["newest"] if facts else None, status))
+    if facts is not None:
+        items.append(judge_outbox(now, facts))
+    ready = (
+        status is not None
+        and status.pbx.connected
+        and all(modem.registered for modem in status.modems)
+        and (bool(status.modems) or settings.reply.mode != "send")
+    )
+    return Examination(ready, tuple(items))
+
+
+def without_settings(error: SettingsError) -> Examination:
+    """When textback.toml cannot be used, nothing else can be looked at."""
+    return Examination(False, (Item("settings", "bad", error.code, error.what, error.fix),))
+
+
+def _settings(settings: Settings, origin: Path | None) -> list[Item]:
+    """Looked at as the service's user: what root may read is no proof."""
+    try:
+        problems = check_settings(settings)
+        settings.pbx.read_password()
+        for modem in settings.modem:
+            modem.read_pin()
+    except SettingsError as error:
+        return [Item("settings", "bad", error.code, error.what, error.fix)]
+    items = [Item("settings", each.state, "settings_problem", f"{each.key}: {each.what}", each.fix) for each in problems]
+    if origin is not None:
+        items += _origin(settings, origin)
+    if settings.reply.mode != "send":
+        mode = settings.reply.mode
+        items.append(Item("settings", "warn", "no_texts", f'reply.mode is "{mode}": no automatic text goes', 'write mode = "send"'))
+    return items or [Item("settings", "ok", "settings", f"{origin or 'textback.toml'} is in order")]
+
+
+def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
+    inline = settings.pbx.password is not None or any(modem.pin is not None for modem in settings.modem)
+    if inline and origin.stat().st_mode & 0o004:
+        yield Item("settings", "warn", "settings_mode", f"{origin} holds a password and everybody may read it", f"chmod 640 {origin}")
+    if not os.access(origin, os.R_OK, effective_ids=True):
+        yield Item(
+            "settings",
+            "bad",
+            "settings_unreadable",
+            f"the store's owner cannot read {origin}",
+            f"let that user's group read it: chmod 640 {origin}",
+        )
+
+
+async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] | None]:
+    try:
+        await store.open()
+    except TextbackError as error:
+        return [Item("store", "bad", error.code, error.what, error.fix)], None
+    try:
+        facts = await store.counts()
+        newest = await store.calls(limit=1)
+    except TextbackError as error:
+        return [Item("store", "bad", error.code, error.what, error.fix)], None
+    finally:
+        await store.close()
+    findings = [await probes.intact(path), *probes.files(path)]
+    items = [_item("store", finding) for finding in findings]
+    items.append(_item("disk", probes.disk(path)))
+    return items, {**facts, "calls": newest, "newest": newest[0]["ended"] if newest else None}
+
+
+async def _pbx(settings: Settings, status: ServiceStatus | None) -> list[Item]:
+    try:
+        found = await probes.ari(settings.pbx, settings.pbx.read_password())
+    except SettingsError:
+        return []  # said under settings
+    if status is not None and found.state == "ok":
+        return []  # the service says more
+    return [_item("pbx", found)]
+
+
+def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: bool) -> list[Item]:
+    """What the running service says of itself. ``calls``: did any call ever come in."""
+    items = [Item("service", "ok", "running", f"version {status.version} runs as process {status.pid} since {_time(status.started)}")]
+    pbx = status.pbx
+    if pbx.connected:
+        about = f"Asterisk {pbx.asterisk}" if pbx.asterisk else "Asterisk"
+        items.append(Item("pbx", "ok", "pbx_connected", f"{about}, watched since {_time(pbx.since)}, {pbx.live_calls} calls up"))
+    else:
+        items.append(
+            Item(
+                "pbx",
+                "bad",
+                "pbx_lost",
+                f"not connected since {_time(pbx.since)}: {pbx.reason}",
+                "see that Asterisk runs; it is tried again",
+            )
+        )
+    if pbx.channelvars is False:
+        items.append(
+            Item(
+                "pbx",
+                "warn",
+                "channelvars",
+                "Asterisk's events do not say who hides the number, nor that a voicemail was left",
+                "write channelvars = CALLERID(num-pres),VMSTATUS under [general] in ari.conf, then asterisk -rx 'module reload res_ari.so'",
+            )
+        )
+    if pbx.overflows or pbx.unreadable:
+        items.append(
+            Item(
+                "pbx",
+                "warn",
+                "pbx_events",
+                f"{pbx.overflows} times events came too fast, {pbx.unreadable} could not be read, since the service started",
+                "see its log",
+            )
+        )
+    items.append(_contexts(pbx.strange_contexts, inbound, calls))
+    items += [Item(f"modem {modem.name}", modem.state, modem.code, _modem(modem.what, modem.signal), modem.fix) for modem in status.modems]
+    slow = status.loop_lag_ms_p99 > _LAG_MS
+    items.append(
+        Item(
+            "loop",
+            "warn" if slow else "ok",
+            "loop_lag_ms_p99",
+            f"loop_lag_ms_p99 = {status.loop_lag_ms_p99:g}",
+            "see what else keeps this machine busy: its disk, its processor" if slow else "",
+        )
+    )
+    return items
+
+
+def _modem(what: str, signal: int | None) -> str:
+    return what if signal is None else f"{what} (signal {signal} of 31)"
+
+
+def _contexts(strange: tuple[str, ...], inbound: tuple[str, ...], calls: bool) -> Item:
+    listed = ", ".join(inbound)
+    if strange:
+        names = ", ".join(strange)
+        return Item(
+            "contexts",
+            "warn",
+            "strange_contexts",
+            f"calls from outside came in on {names}, which pbx.inbound_contexts does not have ({listed}): they are not listed",
+            f"add {names} to pbx.inbound_contexts if your trunks use {'them' if len(strange) > 1 else 'it'}",
+        )
+    if not calls:
+        return Item(
+            "contexts", "warn", "no_calls", f"no call has come in yet on {listed}", "call the clinic once from outside and look again"
+        )
+    return Item("contexts", "ok", "contexts", f"calls come in on {listed}")
+
+
+def judge_clock(now: datetime, newest: str | None, status: ServiceStatus | None) -> Item:
+    """Is the clock right, as far as can be told: not before what is already stored, and with Asterisk's."""
+    if newest is not None and datetime.fromisoformat(newest) > now + timedelta(minutes=5):
+        return Item(
+            "clock", "bad", "clock_back", f"it is {_time(now)} here, but the last call ended at {_time(newest)}", "set the clock (NTP)"
+        )
+    lag = status.pbx.lag_ms if status is not None else None
+    if lag is not None and abs(lag) > _CLOCKS_APART:
+        return Item(
+            "clock", "warn", "clocks_apart", f"this clock and Asterisk's are {abs(lag) / 1000:.1f} s apart", "keep both right by NTP"
+        )
+    return Item("clock", "ok", "clock", f"it is {_time(now)}")
+
+
+def judge_outbox(now: datetime, facts: dict[str, Any]) -> Item:
+    """What waits, and what went wrong lately. ``facts``: ``Store.counts``."""
+    oldest = facts["oldest_due"]
+    waits = now - datetime.fromisoformat(oldest) if oldest else timedelta(0)
+    lately = f"{facts['unknown_lately']} unknown and {facts['failed_lately']} failed in the last week"
+    said = f"{facts['queued']} queued, {facts['sending']} on their way, {lately}"
+    if waits > _WAITS_LONG:
+        return Item("outbox", "bad", "outbox_stuck", f"{said}; the oldest is due since {_time(oldest)}", "see the items pbx and modem")
+    if facts["unknown_lately"] or facts["failed_lately"]:
+        return Item(
+            "outbox", "warn", "outbox_failed", said, "see `textback threads --state to_answer`, and call those whose text did not go"
+        )
+    return Item("outbox", "ok", "outbox", said)
+
+
+def _time(at: datetime | str | None) -> str:
+    if at is None:
+        return "the start"
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
