@@ -28,6 +28,8 @@ from tests.lab.traffic import flood
 __all__ = ["Outcome", "measure", "punish"]
 
 RINGS, ANSWERED = "5145550105", "5145550106"
+NETWORK_MS = 100
+"""So long that a kill often falls between a PDU and its result."""
 MARGIN = timedelta(milliseconds=250)
 """Around a kill, what Asterisk wrote may not have reached the service."""
 
@@ -98,10 +100,11 @@ async def punish(lab: Lab, folder: Path, *, kills: int, say: Callable[[str], Non
     outcome = Outcome()
     async with stage(lab, folder, changes) as staged, lab.phones(phones):
         killed: list[datetime] = []
-        streaming = asyncio.create_task(_stream(lab, outcome, lambda: outcome.kills >= kills))
+        await staged.modem("latency", ms=NETWORK_MS)
+        streaming = asyncio.create_task(_stream(staged, outcome, lambda: outcome.kills >= kills))
         try:
             while outcome.kills < kills:
-                await asyncio.sleep(moments.uniform(0.2, 1.5))
+                await asyncio.sleep(moments.uniform(0.3, 5.0))
                 starts = staged.supervisor.starts
                 staged.supervisor.kill()
                 outcome.kills += 1
@@ -109,6 +112,8 @@ async def punish(lab: Lab, folder: Path, *, kills: int, say: Callable[[str], Non
                 await staged.supervisor.restarted(starts, within=60)
                 if outcome.kills % 10 == 0:
                     say(f"{outcome.kills} kills, {outcome.missed + outcome.answered} calls")
+                if streaming.done():
+                    await streaming  # it failed
         finally:
             await streaming
         await staged.ready(60)
@@ -118,19 +123,20 @@ async def punish(lab: Lab, folder: Path, *, kills: int, say: Callable[[str], Non
     return outcome
 
 
-async def _stream(lab: Lab, outcome: Outcome, enough: Callable[[], bool]) -> None:
-    """Waves of callers, each caller once: most nobody takes, some a phone answers."""
+async def _stream(staged: Stage, outcome: Outcome, enough: Callable[[], bool]) -> None:
+    """Waves of 50 callers at once, each caller once: most nobody takes, some a phone answers. The next comes when the texts are out."""
     serial = 0
     while not enough():
-        lost = [f"43820{serial + index:05d}" for index in range(9)]
-        served = [f"45020{serial + index:05d}" for index in range(3)]
-        serial += 9
+        lost = [f"43820{serial + index:05d}" for index in range(44)]
+        served = [f"45020{serial + index:05d}" for index in range(6)]
+        serial += 44
         outcome.missed += len(lost)
         outcome.answered += len(served)
         await asyncio.gather(
-            flood(lab, RINGS, lost, rate=6, give_up=1.2),
-            flood(lab, ANSWERED, served, rate=2, give_up=8, talk=1.0),
+            flood(staged.lab, RINGS, lost, rate=100, give_up=1.5),
+            flood(staged.lab, ANSWERED, served, rate=20, give_up=8, talk=1.0),
         )
+        await until("an empty queue", lambda: _idle(staged), patience=120, pause=0.3)
 
 
 def _now() -> datetime:
