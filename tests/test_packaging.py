@@ -1,0 +1,218 @@
+"""The wheel alone: built from a clean copy, installed into a fresh environment outside the checkout, and made to do the job there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.supervise import Supervisor
+
+ROOT = Path(__file__).parents[1]
+LEFT_OUT = shutil.ignore_patterns(".git", ".*_cache", ".venv", ".hypothesis", "__pycache__", "build", "dist", "*.egg-info")
+TEXT = "Bonjour, votre ordonnance est prête. À bientôt!"
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def call(*command: str | Path, folder: Path, environ: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def away(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that has nothing to do with the checkout."""
+    return tmp_path_factory.mktemp("away")
+
+
+@pytest.fixture(scope="module")
+def wheel(away: Path) -> Path:
+    shutil.copytree(ROOT, away / "source", ignore=LEFT_OUT)
+    call(sys.executable, "-m", "build", "--wheel", "--outdir", away, away / "source", folder=away)
+    shutil.rmtree(away / "source")
+    (built,) = away.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(away: Path, wheel: Path) -> Path:
+    """The environment's bin folder."""
+    call(sys.executable, "-m", "venv", away / "venv", folder=away)
+    environ = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    call(away / "venv/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, folder=away, environ=environ)
+    return away / "venv/bin"
+
+
+@pytest.fixture(scope="module")
+def clean(installed: Path, away: Path) -> dict[str, str]:
+    """An environment as a service has it: nothing of the checkout, nothing of this test run."""
+    return {"PATH": f"{installed}:/usr/bin:/bin", "HOME": str(away), "LANG": "C.UTF-8"}
+
+
+def test_the_wheel_holds_the_rooms_and_what_ships_beside_them_and_nothing_else(wheel: Path) -> None:
+    names = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
+    assert {name.partition("/")[0] for name in names} == {"agi", "ari_app", "modem"}
+    code = {str(path.relative_to(ROOT)) for room in ("agi", "ari_app", "modem") for path in (ROOT / room).rglob("*.py")}
+    shipped = {
+        f"ari_app/config/{path.relative_to(ROOT / 'config')}"
+        for path in (ROOT / "config").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert set(names) == code | shipped | {"ari_app/py.typed"}
+
+
+def test_the_wheel_says_what_it_is(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (archive.read(name).decode() for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
+    assert "Name: asterisk-textback" in metadata
+    assert "License-Expression: Apache-2.0" in metadata
+    assert "# asterisk-textback" in metadata
+
+
+IMPORT_ALL = """
+import importlib, json, pkgutil
+names = []
+for room in ("agi", "ari_app", "modem"):
+    names.append(room)
+    names += [found.name for found in pkgutil.walk_packages(importlib.import_module(room).__path__, room + ".")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+try:
+    importlib.import_module("config")
+except ModuleNotFoundError:
+    names.append("no top-level config")
+print(json.dumps(names))
+"""
+
+
+def test_every_module_works_without_the_development_packages(installed: Path, clean: dict[str, str], away: Path) -> None:
+    names = json.loads(call(installed / "python", "-W", "ignore", "-c", IMPORT_ALL, folder=away, environ=clean))
+    assert {"agi.server", "ari_app.service", "modem.simulator", "no top-level config"} <= set(names)
+
+
+READ_CONFIG = """
+import importlib.resources, json
+def walk(folder, path=""):
+    for item in folder.iterdir():
+        if item.is_dir():
+            if item.name != "__pycache__":
+                yield from walk(item, path + item.name + "/")
+        elif not item.name.endswith((".py", ".pyc")):
+            yield path + item.name, item.read_text(encoding="utf-8")
+print(json.dumps(dict(walk(importlib.resources.files("ari_app.config")))))
+"""
+
+
+def test_its_config_files_are_read_from_the_package(installed: Path, clean: dict[str, str], away: Path) -> None:
+    read = json.loads(call(installed / "python", "-c", READ_CONFIG, folder=away, environ=clean))
+    files = [path for path in (ROOT / "config").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}]
+    assert read == {str(path.relative_to(ROOT / "config")): path.read_text(encoding="utf-8") for path in files}
+
+
+def test_the_command_is_there_and_names_the_shipped_example_when_it_has_no_settings(
+    installed: Path, clean: dict[str, str], away: Path
+) -> None:
+    assert call(installed / "textback", "--version", folder=away, environ=clean).startswith("textback 0.")
+    done = subprocess.run(
+        [installed / "textback", "--config", "nowhere.toml", "calls"], cwd=away, env=clean, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "ari_app/config/textback.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@asynccontextmanager
+async def simulated_modem(installed: Path, clean: dict[str, str], away: Path) -> AsyncIterator[Path]:
+    """The simulated modem of the wheel; yields its control socket."""
+    control = away / "modem.sock"
+    process = await asyncio.create_subprocess_exec(
+        installed / "python", "-m", "modem.simulator", "--link", away / "modem", "--control", control, cwd=away, env=clean
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(20):
+            while not control.exists():
+                assert process.returncode is None
+                await asyncio.sleep(0.05)
+        yield control
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def tell(control: Path, **command: Any) -> Any:
+    reader, writer = await asyncio.open_unix_connection(str(control))
+    writer.write(json.dumps(command).encode() + b"\n")
+    answer = json.loads(await reader.readline())
+    writer.close()
+    await writer.wait_closed()
+    assert answer.pop("ok"), answer
+    return answer.get("result", answer)
+
+
+def settings(away: Path) -> Path:
+    """A clinic whose PBX is not there yet: nobody listens where ARI should be."""
+    with socket.socket() as free, socket.socket() as agi:
+        free.bind(("127.0.0.1", 0))
+        agi.bind(("127.0.0.1", 0))
+        ports = free.getsockname()[1], agi.getsockname()[1]
+    path = away / "textback.toml"
+    path.write_text(
+        f"""
+[clinic]
+name = "Clinique du Parc"
+number = "+15145550100"
+[pbx]
+ari = "http://127.0.0.1:{ports[0]}"
+username = "textback"
+password = "secret-of-the-pbx"
+[[modem]]
+name = "gsm1"
+port = "{away / "modem"}"
+[store]
+path = "{away / "store" / "textback.db"}"
+[agi]
+listen = "127.0.0.1:{ports[1]}"
+""",
+        encoding="utf-8",
+    )
+    (away / "store").mkdir()
+    return path
+
+
+async def test_the_service_runs_from_the_wheel_and_a_text_reaches_a_handset(installed: Path, clean: dict[str, str], away: Path) -> None:
+    chosen = {**clean, "TEXTBACK_CONFIG": str(settings(away))}
+    log = away / "log"
+    modem = simulated_modem(installed, clean, away)
+    service_of_wheel = Supervisor([str(installed / "textback"), "run"], log=log, environ=chosen, folder=away)
+    async with modem as control, service_of_wheel as service:
+        await service.ready()
+        sending = await asyncio.create_subprocess_exec(
+            installed / "textback", "send", "+14385550123", TEXT, "--wait", "60", "--json",
+            cwd=away, env=chosen, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await sending.communicate()
+        assert sending.returncode == 0, out.decode() + err.decode() + service.log_end()
+        assert json.loads(out)["state"] in {"sent", "delivered"}
+        received = await tell(control, do="wait", number="+14385550123", count=1, timeout=20)
+        assert [text["text"] for text in received] == [TEXT]
+        assert service.starts == 1  # a PBX that is not there is waited for, not died of
+        assert await service.stop() == 0
+    said = log.read_text(encoding="utf-8")
+    assert "pbx_disconnected" in said
+    for secret in (TEXT, TEXT[:8], "secret-of-the-pbx", "+14385550123"):
+        assert secret not in said
