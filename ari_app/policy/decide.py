@@ -82,7 +82,9 @@ def _anonymous(case: Case) -> Facts | None:
     if call.caller is None and not _DIALABLE.fullmatch(call.presented.strip()):
         return {"rule": "no_number"}  # "", "anonymous", "Restricted", "000"
     # a hidden number can be shown all the same: what could not be read is in doubt
-    return _when(call.presentation is Presentation.UNKNOWN, rule="presentation_unread")
+    # of a call nobody watched to its end it is no wonder, and UNSEEN says more
+    unread = call.presentation is Presentation.UNKNOWN and call.outcome is not Outcome.UNSEEN
+    return _when(unread, rule="presentation_unread")
 
 
 def _not_textable(case: Case) -> Facts | None:

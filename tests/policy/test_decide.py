@@ -131,6 +131,7 @@ def test_who_did_something_meant_to_call(first: Reason, second: Reason) -> None:
         ({"call.presented": "anonymous", "call.caller": None}, Reason.ANONYMOUS),
         ({"call.presented": "Unavailable", "call.caller": None, "call.presentation": Presentation.UNKNOWN}, Reason.ANONYMOUS),
         ({"call.presentation": Presentation.UNKNOWN}, Reason.ANONYMOUS),
+        ({"call.presentation": Presentation.UNKNOWN, "call.outcome": Outcome.UNSEEN}, Reason.UNSEEN),
         # numbers
         ({"call.caller": "+15551234567"}, Reason.NOT_TEXTABLE),
         ({"call.caller": "+18005551234"}, Reason.NOT_TEXTABLE),
