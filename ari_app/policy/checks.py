@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ __all__ = ["Problem", "check_settings"]
 
 _SAMPLE = datetime(2026, 9, 7, 12, tzinfo=UTC)
 """A Monday: the week after it has every name of a weekday in it."""
+
+_MARKS = {"’": "'", "‘": "'", "“": '"', "”": '"', "«": '"', "»": '"', "–": "-", "—": "-", "œ": "oe", "Œ": "OE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +115,18 @@ def _costly(line: Line, trigger: Trigger, language: str) -> Problem | None:
         char, name = cost.forced_by, line.settings.clinic.name
         where = "clinic.name" if char in name and char not in template else shown
         what = f'"{char}" (U+{ord(char):04X}) is not in the GSM alphabet, so an SMS holds 70 characters instead of 160'
-        return Problem(where, f"{what}; this text takes {cost.parts}" if where == shown else what, "write it without, if you can")
+        plainer = _plainer(char)
+        fix = f'write "{plainer}" if you can' if plainer else "leave it out if you can"
+        return Problem(where, f"{what}; this text takes {cost.parts}" if where == shown else what, fix)
     if cost.parts > 1:
         return Problem(shown, f"takes {cost.parts} SMS ({cost.units} characters; one holds 160)", "shorten it, or accept the cost")
     return None
+
+
+def _plainer(char: str) -> str:
+    """What to write for a character that GSM-7 lacks: its letter without accent, its plain mark, or nothing."""
+    bare = "".join(part for part in unicodedata.normalize("NFKD", _MARKS.get(char, char)) if not unicodedata.combining(part))
+    return bare if segments(bare).forced_by is None else ""
 
 
 def _doubtful_rules(settings: Settings) -> Iterator[Problem]:

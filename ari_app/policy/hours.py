@@ -18,6 +18,7 @@ The expression's language: https://wiki.openstreetmap.org/wiki/Key:opening_hours
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -38,6 +39,7 @@ _BEFORE = timedelta(days=21)
 """How far back the beginning of the present state is looked for: longer than a holiday closure."""
 _NEAR, _AHEAD = timedelta(days=14), timedelta(days=400)
 """How far ahead the next change is looked for: first where it usually is, then longer than any season."""
+_SPAN = r"\d{1,2}:\d{2}\s*-\s*\d{1,2}:\d{2}"
 _NIGHT, _DAYTIME = "INUSE", "NOT_INUSE"  # FreePBX day/night mode: Custom:DAYNIGHTx is INUSE in night mode
 
 
@@ -107,7 +109,10 @@ class Hours:
         self._expression = readable(expression, key)
         self._zone = zone
         self._calendar = None if self._expression == ALWAYS else calendar
-        self._exceptions = {item.date: item for item in exceptions}
+        self._exceptions: dict[date, HoursException] = {}
+        for item in exceptions:
+            if self._exceptions.setdefault(item.date, item) is not item:
+                raise SettingsError(f"hours.exception: two are for {item.date}", "join them into one")
         self._follow = follow
         self._schedules: dict[int, _Schedule] = {}
         self._day: tuple[datetime, timedelta, tuple[tuple[datetime, bool], ...]] | None = None
@@ -116,7 +121,7 @@ class Hours:
             raise SettingsError(f"{key}: names public holidays (PH), but hours.holidays = false", fix)
         for day, item in self._exceptions.items():
             if item.open is not None:
-                parsed(f"{osm_date(day)} {item.open}", f"hours.exception ({day}).open", item.open)
+                _check_times(item.open, f"hours.exception ({day}).open")
 
     def opening(self, at: datetime, switches: Mapping[str, str] | None = None) -> Opening:
         """Open or closed at an aware instant; ``switches`` are device states by name."""
@@ -187,6 +192,12 @@ class Hours:
         for ends in night_ends(self._expression):
             if begins < ends:
                 yield f"{osm_date(day + _DAY)} {begins}-{ends} off"
+
+
+def _check_times(text: str, key: str) -> None:
+    if re.fullmatch(rf"{_SPAN}(\s*,\s*{_SPAN})*", text.strip()) is None:
+        raise SettingsError(f'{key}: "{text}" is no list of times', 'write it as "09:00-12:00" or "09:00-12:00,13:00-15:00"')
+    parsed(text.strip(), key)
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:

@@ -135,7 +135,8 @@ _COURTESY = re.compile(
     r"\b(?:s il (?:vous|te) plait|s v p|svp|stp|merci(?: (?:beaucoup|bien|d avance))?|please|pls|plz|"
     r"(?:thank you|thanks|thx|ty)(?: very much| a lot)?|"
     r"bonjour|bonsoir|bonne journee|allo|salut|hello|hi|hey|sorry|desole|ok|okay|"
-    r"right now|now|immediately|maintenant|immediatement|tout de suite|madame|monsieur)\b"
+    r"right now|now|immediately|maintenant|immediatement|tout de suite|madame|monsieur|"
+    r"sent from my \w+|envoye (?:de|depuis) mon \w+)\b"
 )
 
 

@@ -75,6 +75,8 @@ class House:
             if modem.number:
                 named[modem.number] = f"modem.{position}.number"
         for position, line in enumerate(settings.line):
+            if line.on_call:
+                named[line.on_call] = f"line.{position}.on_call"
             if line.number:
                 named[line.number] = f"line.{position}.number"
             telephones = (did for did in line.did if sum(char.isdigit() for char in did) >= _DID_DIGITS)

@@ -29,8 +29,15 @@ def settings(**parts: Any) -> Settings:
     return parse(document)
 
 
+_BUILT: dict[str, Policy] = {}
+
+
 def policy(**parts: Any) -> Policy:
-    return Policy(settings(**parts))
+    """The policy of such a clinic. It has no state, so one serves every test that asks for the same."""
+    key = repr(sorted(parts.items()))
+    if key not in _BUILT:
+        _BUILT[key] = Policy(settings(**parts))
+    return _BUILT[key]
 
 
 def call(**changes: Any) -> Call:

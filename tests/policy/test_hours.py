@@ -326,6 +326,20 @@ def test_every_wrong_hour_is_named_at_once() -> None:
         policy(hours={"exception": [{"date": date(2026, 12, 24), "open": "9 to 5"}]})
 
 
+@pytest.mark.parametrize(
+    "times", ["9 to 5", "off", "", "Mo 09:00-12:00", "09:00-12:00; Mo-Su 00:00-24:00", "09:00", "25:00-26:00", "09:75-10:00"]
+)
+def test_an_exception_holds_times_and_nothing_else(times: str) -> None:
+    with pytest.raises(SettingsError, match=r"hours\.exception \(2026-12-24\)\.open: "):
+        hours(exceptions=[HoursException(date=date(2026, 12, 24), open=times)])
+
+
+def test_two_exceptions_of_one_date_are_refused() -> None:
+    twice = [{"date": date(2026, 12, 24), "closed": True}, {"date": date(2026, 12, 24), "open": "09:00-12:00"}]
+    with pytest.raises(SettingsError, match=r"hours\.exception: two are for 2026-12-24"):
+        policy(hours={"exception": twice})
+
+
 def test_holidays_nobody_knows_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"clinic\.subdivision: CA has no") as caught:
         policy(clinic={"subdivision": "QU"})

@@ -21,6 +21,7 @@ No more texts please | remove me | stop sending me messages | I want to unsubscr
 Désabonnement | désabonnez-moi | Désabonnez-moi svp | me désabonner | je veux me désabonner | DESABONNEMENT.
 désinscription | Je ne veux plus de textos | je ne veux plus recevoir de messages merci | plus de textos svp
 ne m'écrivez plus | ne me textez plus | fin
+STOP -- Sent from my iPhone | Arrêt. Envoyé de mon iPhone
 """
 
 START = """

@@ -155,6 +155,15 @@ def test_ucs2_is_pointed_out_with_its_character() -> None:
     assert problem.what.endswith("this text takes 2")
 
 
+@pytest.mark.parametrize(
+    ("char", "instead"),
+    [("ê", "e"), ("ç", "c"), ("’", "'"), ("«", '"'), ("–", "-"), ("…", "..."), ("œ", "oe"), ("\u00a0", " "), ("🦷", "")],
+)
+def test_what_to_write_instead(char: str, instead: str) -> None:
+    (problem,) = policy(reply={"text": {"fr": {"missed": f"{{clinic}} {char}"}}}).problems()
+    assert problem.fix == (f'write "{instead}" if you can' if instead else "leave it out if you can")
+
+
 def test_a_name_outside_the_alphabet_is_one_problem_not_ten() -> None:
     problems = policy(clinic={"name": "Clinique Bélanger-Lacoçte"}).problems()
     assert [(problem.key, problem.state) for problem in problems] == [("clinic.name", "warn")]
