@@ -345,7 +345,7 @@ def test_holidays_nobody_knows_are_refused() -> None:
         policy(clinic={"subdivision": "QU"})
     assert "QC" in caught.value.fix
     with pytest.raises(SettingsError, match=r"clinic\.country: no public holidays are known") as caught:
-        policy(clinic={"country": "XX", "number": "+15145550100"})
+        policy(clinic={"country": "AC", "number": "+24740123"})
     assert "hours.holidays = false" in caught.value.fix
     with pytest.raises(SettingsError, match=r"hours\.open: names public holidays \(PH\), but hours\.holidays = false"):
         policy(hours={"open": "Mo-Fr 08:00-17:00; PH off", "holidays": False})
