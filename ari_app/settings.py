@@ -8,13 +8,14 @@ import re
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ari_app.errors import SettingsError
 from ari_app.numbers import e164
+from ari_app.setting_types import AgiAddress, AnyFile, Country, Duration, Imei, Name, Pin, Url, Whole, Word, YesNo, say
 
 __all__ = [
     "DEFAULT_PATH",
@@ -40,20 +41,6 @@ DEFAULT_PATH = Path("/etc/textback/textback.toml")
 MAIN_LINE = "main"
 """Name of the line of every DID that no [[line]] claims."""
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    match = re.fullmatch(r"(\d+)(ms|s|m|h|d)", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('is no duration; write a whole number and a unit, such as "30s", "2h" or "7d"')
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,7 +51,7 @@ class ClinicSettings(_Part):
 
     name: str = Field(min_length=1)
     number: str
-    country: str = Field(default="CA", pattern=r"^[A-Z]{2}$")
+    country: Country = "CA"
     subdivision: str | None = "QC"
     timezone: str = "America/Toronto"
     languages: tuple[Literal["fr", "en"], ...] = Field(default=("fr", "en"), min_length=1)
@@ -91,7 +78,7 @@ class HoursException(_Part):
     """[[hours.exception]]: one date that differs: ``closed = true`` or ``open = "09:00-12:00"``."""
 
     date: date
-    closed: bool = False
+    closed: YesNo = False
     open: str | None = None
 
     @model_validator(mode="after")
@@ -105,7 +92,7 @@ class HoursSettings(_Part):
     """[hours]: OSM opening_hours, holidays, exceptions, night switch."""
 
     open: str = "24/7"
-    holidays: bool = True
+    holidays: YesNo = True
     follow: str | None = None
     """Device state of a night switch ("Custom:DAYNIGHT1"): it wins over the timetable."""
     exception: tuple[HoursException, ...] = ()
@@ -115,13 +102,13 @@ class LineSettings(_Part):
     """[[line]]: DIDs that differ from the clinic's main line."""
 
     did: tuple[str, ...] = Field(min_length=1)
-    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    name: Name | None = None
     number: str | None = None
     hours: str | None = None
     text: dict[Literal["fr", "en"], dict[Literal["missed", "closed", "voicemail", "asked", "received"], str]] = Field(default_factory=dict)
     modem: str | None = None
     language: Literal["fr", "en"] | None = None
-    reply: bool = True
+    reply: YesNo = True
     on_call: str | None = None
 
     def claims(self, did: str) -> bool:
@@ -133,42 +120,47 @@ def _secret(inline: str | None, file: Path | None, key: str) -> str | None:
     if file is None:
         return inline
     try:
-        return file.read_text(encoding="utf-8").strip()
+        found = file.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(
-            f"{key}: cannot read {file} ({error.strerror})", f"create it, readable by the service's user, or set {key}"
+            f"{key}_file: cannot read {file} ({error.strerror})", f"create it, readable by the service's user, or set {key}"
         ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{key}_file: {file} is not UTF-8", "write it again as plain text") from error
+    if not found:
+        raise SettingsError(f"{key}_file: {file} is empty", "write the secret into it, on one line")
+    return found
 
 
 class AmiSettings(_Part):
     """[pbx.ami]: optional; push, voicemail, blacklist."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=5038, ge=1, le=65535)
+    port: Whole = Field(default=5038, ge=1, le=65535)
     username: str
     secret: str | None = Field(default=None, repr=False)
-    secret_file: Path | None = None
+    secret_file: AnyFile | None = None
 
 
 class CdrSettings(_Part):
     """[pbx.cdr]: optional; where calls missed while away are read."""
 
-    csv: Path | None = None
+    csv: AnyFile | None = None
     url: str | None = Field(default=None, repr=False)
 
 
 class PbxSettings(_Part):
     """[pbx]: the Asterisk watched."""
 
-    ari: str = Field(default="http://127.0.0.1:8088", pattern=r"^https?://[^/?#@]+/?$")
+    ari: Url = "http://127.0.0.1:8088"
     username: str = Field(min_length=1)
     password: str | None = Field(default=None, repr=False)
-    password_file: Path | None = None
-    app: str = Field(default="textback", pattern=r"^[A-Za-z0-9_.-]+$")
+    password_file: AnyFile | None = None
+    app: Word = "textback"
     inbound_contexts: tuple[str, ...] = Field(
         default=("from-trunk*", "from-pstn*", "from-analog*", "from-zaptel*", "from-digital*"), min_length=1
     )
-    internal_length: tuple[int, int] = (2, 6)
+    internal_length: tuple[Whole, Whole] = (2, 6)
     machines: tuple[str, ...] = ()
     """Channel names ("PJSIP/fax*") of devices that are no person."""
     outside: Literal["list", "trust"] = "list"
@@ -198,10 +190,10 @@ class ReplySettings(_Part):
     min_ring: Duration = timedelta(seconds=3)
     max_age: Duration = timedelta(hours=2)
     conversation: Duration = timedelta(hours=12)
-    per_number_limit: int = Field(default=3, ge=1)
-    daily_limit: int = Field(default=200, ge=0)
-    burst: int = Field(default=15, ge=1)
-    countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ("CA", "US")
+    per_number_limit: Whole = Field(default=3, ge=1)
+    daily_limit: Whole = Field(default=200, ge=0)
+    burst: Whole = Field(default=15, ge=1)
+    countries: tuple[Country, ...] = ("CA", "US")
     exclude: tuple[str, ...] = ()
     text: dict[Literal["fr", "en"], dict[Literal["missed", "closed", "voicemail", "asked", "received"], str]] = Field(default_factory=dict)
 
@@ -209,15 +201,22 @@ class ReplySettings(_Part):
 class ModemSettings(_Part):
     """[[modem]]: one radio."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    name: Name
     kind: Literal["serial"] = "serial"
     port: str = "auto"
     """Device path, "auto" (found by USB identity), or a pyserial URL."""
-    imei: str | None = Field(default=None, pattern=r"^\d{14,16}$")
-    pin: str | None = Field(default=None, repr=False, pattern=r"^\d{4,8}$")
-    pin_file: Path | None = None
+    imei: Imei | None = None
+    pin: Pin | None = Field(default=None, repr=False)
+    pin_file: AnyFile | None = None
     number: str | None = None
-    daily_budget: int | None = Field(default=None, ge=0)
+    """The SIM's own number, E.164."""
+    daily_budget: Whole | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _one_pin(self) -> Self:
+        if self.pin is not None and self.pin_file is not None:
+            raise ValueError("pin: set either pin or pin_file")
+        return self
 
     def read_pin(self) -> str | None:
         """The SIM's PIN, None when it has none; raises SettingsError when its file cannot be read or holds none."""
@@ -239,7 +238,7 @@ class RetentionSettings(_Part):
 class StoreSettings(_Part):
     """[store]: the SQLite file."""
 
-    path: Path = Path("/var/lib/textback/textback.db")
+    path: AnyFile = Path("/var/lib/textback/textback.db")
     retention: RetentionSettings = RetentionSettings()
 
 
@@ -254,15 +253,15 @@ class PortalSettings(_Part):
 
     listen: str = "127.0.0.1:8790"
     base_url: str | None = None
-    certificate: Path | None = None
-    key: Path | None = None
+    certificate: AnyFile | None = None
+    key: AnyFile | None = None
     phones: PhonesSettings = PhonesSettings()
 
 
 class AgiSettings(_Part):
     """[agi]: the FastAGI server."""
 
-    listen: str = Field(default="127.0.0.1:4573", pattern=r"^(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$")
+    listen: AgiAddress = "127.0.0.1:4573"
 
 
 def _no_twins(key: str, names: list[str], fix: str) -> None:
@@ -362,16 +361,12 @@ def parse(document: dict[str, Any], origin: str = "textback.toml") -> Settings:
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
-        raise SettingsError(f"{origin}: " + "; ".join(_say(item) for item in error.errors()), "mend these keys and start again") from error
+        wrong = error.errors()
+        # pydantic counts the items that are left: a list whose items are wrong is not also empty
+        told = [item for item in wrong if item["type"] != "too_short" or not any(_within(other, item) for other in wrong)]
+        raise SettingsError(f"{origin}: " + "; ".join(say(item) for item in told), "mend these keys and start again") from error
 
 
-def _say(item: Any) -> str:
-    path = ".".join(str(step) for step in item["loc"])
-    kind, said = item["type"], str(item["msg"]).removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        return f"{path}: there is no such key"
-    if kind == "missing":
-        return f"{path}: is missing"
-    if kind == "value_error":
-        return f"{path}{'.' if path and re.match(r'[a-z_.0-9]+: ', said) else ': ' if path else ''}{said}"
-    return f"{path}: {said[0].lower()}{said[1:]}"
+def _within(inner: Any, outer: Any) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]

@@ -12,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from ari_app.errors import TextbackError
 from ari_app.numbers import e164
-from ari_app.settings import Duration, Settings
+from ari_app.setting_types import Duration
+from ari_app.settings import Settings
 
 __all__ = ["filters", "limit_option", "number_option", "since_option", "text_from"]
 

@@ -1,0 +1,124 @@
+"""The kinds of values textback.toml holds, and what is said of a wrong one: what it is, and what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import phonenumbers
+from pydantic import AfterValidator, BeforeValidator, Field
+
+__all__ = ["AgiAddress", "AnyFile", "Country", "Duration", "Imei", "Name", "Pin", "Url", "Whole", "Word", "YesNo", "say"]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = timedelta(days=36500)
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"([0-9]+)(ms|s|m|h|d)", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('is no duration; write a whole number and a unit, such as "30s", "2h" or "7d"')
+    try:
+        found = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    except (OverflowError, ValueError):  # int() refuses thousands of digits
+        found = timedelta.max
+    if found > _LONGEST:
+        raise ValueError(f'is too long; "{_LONGEST.days}d" is the most')
+    return found
+
+
+def _like(pattern: str, fix: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value, re.ASCII) is None:
+            raise ValueError(f"cannot be used; write {fix}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _country(value: str) -> str:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError('is no country; write its two capital letters (ISO 3166), such as "CA"')
+    return value
+
+
+def _absolute(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError(f'is no full path; write it from the root, such as "/etc/textback/{value.name or "name"}"')
+    return value
+
+
+def _agi(value: str) -> str:
+    match = re.fullmatch(r"(127(?:\.[0-9]{1,3}){3}|localhost|\[::1\]):([0-9]{1,5})", value)
+    if match is None or not 0 < int(match[2]) < 65536 or any(int(octet) > 255 for octet in re.findall(r"\d+", match[1])):
+        raise ValueError('is no address of this machine alone; write loopback and a port, such as "127.0.0.1:4573"')
+    return value
+
+
+def _url(value: str) -> str:
+    match = re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::([0-9]{1,5}))?/?", value)
+    if match is None or not 0 < int(match[1] or 80) < 65536:
+        raise ValueError('cannot be used; write scheme, host and port and nothing else, such as "http://127.0.0.1:8088"')
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+"""``^\\d+(ms|s|m|h|d)$``."""
+Whole = Annotated[int, Field(strict=True)]
+YesNo = Annotated[bool, Field(strict=True)]
+AnyFile = Annotated[Path, AfterValidator(_absolute)]
+"""A full path: a service and a command started elsewhere must mean the same file."""
+Country = Annotated[str, AfterValidator(_country)]
+"""ISO 3166-1 alpha-2."""
+Name = Annotated[str, _like(r"[A-Za-z0-9_-]{1,32}", "up to 32 letters, digits, - and _")]
+Word = Annotated[str, _like(r"[A-Za-z0-9_.-]+", "letters, digits, dots, - and _")]
+Url = Annotated[str, AfterValidator(_url)]
+"""Scheme, host and port of an HTTP server."""
+Imei = Annotated[str, _like(r"[0-9]{14,16}", "its 15 digits, as AT+CGSN or the label says")]
+Pin = Annotated[str, _like(r"[0-9]{4,8}", "4 to 8 digits in quotes")]
+AgiAddress = Annotated[str, AfterValidator(_agi)]
+
+_KINDS: Mapping[str, str] = {
+    "bool_type": "is neither true nor false",
+    "date_from_datetime_parsing": "is no date; write it as 2026-12-24",
+    "date_parsing": "is no date; write it as 2026-12-24",
+    "date_type": "is no date; write it as 2026-12-24",
+    "date_from_datetime_inexact": "is no date; write it as 2026-12-24, without a time",
+    "dict_type": "is no table",
+    "extra_forbidden": "there is no such key",
+    "int_type": "is no whole number; write it without quotes and point",
+    "missing": "is missing",
+    "model_type": "is no table",
+    "path_type": "is no path; write it in quotes",
+    "string_too_short": "is empty",
+    "string_type": "is no text; write it in quotes",
+    "tuple_type": "is no list; write it in [ ]",
+}
+_BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "greater_than_equal": lambda facts: f"is too small; {facts['ge']} is the least",
+    "less_than_equal": lambda facts: f"is too large; {facts['le']} is the most",
+    "literal_error": lambda facts: f"is not known; write {facts['expected'].replace(chr(39), chr(34))}",
+    "too_short": lambda _: "is empty; write one at least",
+}
+
+
+def say(item: Any) -> str:
+    """One of pydantic's errors as "key.path: what is wrong; what to write". Never the value: it may be a password."""
+    steps = [str(step) for step in item["loc"]]
+    kind, facts = item["type"], item.get("ctx", {})
+    if steps and steps[-1] == "[key]":
+        return f"{'.'.join(steps[:-1])}: there is no such key; known are {facts.get('expected', '').replace(chr(39), '')}"
+    path = ".".join(steps)
+    if kind == "value_error":
+        said = str(item["msg"]).removeprefix("Value error, ")
+        named = re.match(r"[a-z_.0-9]+: ", said) is not None
+        return f"{path}.{said}" if path and named else f"{path}: {said}" if path else said
+    if kind == "tuple_type" and isinstance(item["input"], dict):
+        return f"{path}: is one table; write it with double brackets, [[{path}]]"
+    said = _KINDS.get(kind) or (_BOUNDS[kind](facts) if kind in _BOUNDS else str(item["msg"]))
+    return f"{path}: {said}"
