@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_read() -> None:
     assert "let the user" in caught.value.fix
 
 
-@pytest.mark.parametrize(("content", "said"), [(b"[clinic]\nname = ", "is not TOML: .*line 2"), (b'name = "\xff"', "is not UTF-8")])
+@pytest.mark.parametrize(("content", "said"), [(b"[clinic]\nname = x\n", "is not TOML: .*line 2"), (b'name = "\xff"', "is not UTF-8")])
 def test_not_toml(tmp_path: Path, content: bytes, said: str) -> None:
     file = tmp_path / "textback.toml"
     file.write_bytes(content)
