@@ -278,7 +278,7 @@ def _power(modem: Modem, call: Call) -> list[str] | None:
         if level == 1:
             modem.search()
         else:
-            modem.registration_changed()
+            modem.network.later(0, modem.registration_changed)
     return []
 
 

@@ -26,6 +26,7 @@ Each entry has ``t`` (seconds), ``event`` and the event's own fields:
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import time
 from collections import deque
@@ -62,8 +63,8 @@ class Journal:
 
     def since(self, count: int = 0, events: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Entries made after the first ``count``, only of ``events`` when any are named."""
-        first = self.count - len(self._entries)
-        return [entry for place, entry in enumerate(self._entries, first) if place >= count and (not events or entry["event"] in events)]
+        fresh = list(itertools.islice(reversed(self._entries), max(self.count - count, 0)))
+        return [entry for entry in reversed(fresh) if not events or entry["event"] in events]
 
     def close(self) -> None:
         if self._file is not None:

@@ -208,10 +208,9 @@ class Network:
         return out
 
     def deliver(self, incoming: Incoming) -> None:
-        """Bring a PDU to the modem, or keep it until ``flush``."""
-        self.waiting.append(incoming)
-        self.flush()
-        if any(waiting is incoming for waiting in self.waiting):
+        """Bring a PDU to the modem, or keep it, behind others of its kind, until ``flush``."""
+        if any(waiting.kind == incoming.kind for waiting in self.waiting) or not self._to_modem(incoming):
+            self.waiting.append(incoming)
             self._journal.add("waiting", kind=incoming.kind)
 
     def flush(self) -> None:

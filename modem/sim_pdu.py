@@ -21,6 +21,7 @@ __all__ = [
     "encode_deliver",
     "encode_report",
     "joined",
+    "tpdu_length",
 ]
 
 _BASIC = (
@@ -391,4 +392,4 @@ def decode_report(pdu: str) -> Report:
 
 def tpdu_length(pdu: str) -> int:
     """Octets without the SMSC: the ``<length>`` of ``+CMGL``, ``+CMGR``, ``+CMT`` and ``+CDS`` (3GPP TS 27.005)."""
-    return len(pdu) // 2 - 1 - int(pdu[:2], 16)
+    return len(pdu) // 2 - 1 - int(pdu[:2] or "0", 16)

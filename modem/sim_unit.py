@@ -35,6 +35,8 @@ class Unit:
         self.registration = "home"
         self.registration_ms = 0
         """How long it searches after a start."""
+        self.attach_ms = 300
+        """From registration until the network brings what waited: time to ask for indications again after a restart."""
         self.boot_ms = 0
         self.up = False
         self.listening = False
@@ -90,7 +92,7 @@ class Unit:
             self.after(self.registration_ms, self._found)
         if self.profile.chatter:
             self._chatter(0)
-        self.network.flush()
+        self._reachable()
 
     def _chatter(self, turn: int) -> None:
         def say() -> None:
@@ -148,7 +150,7 @@ class Unit:
         if self._searching:
             self.after(self.registration_ms, self._found)
         else:
-            self.registration_changed()
+            self.network.later(0, self.registration_changed)  # after the answer of the command that led here
 
     def _found(self) -> None:
         self._searching = False
@@ -159,7 +161,11 @@ class Unit:
         for name, mode in self.settings.creg.items():
             if mode:
                 self.urc(f"{name}: {self.creg}")
-        self.network.flush()
+        self._reachable()
+
+    def _reachable(self) -> None:
+        if self.registered:
+            self.after(self.attach_ms, self.network.flush)
 
     # what it says unasked
 

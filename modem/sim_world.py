@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -31,7 +30,8 @@ class Simulator:
 
     ``link`` becomes a symbolic link to the pty; ``number`` is the SIM's; ``pin`` None asks for none. Times are milliseconds:
     ``latency_ms`` from Ctrl-Z to the network's answer (0: at once), ``report_ms`` from then to the status report, ``registration_ms``
-    spent searching after each start, ``boot_ms`` before it answers at all. ``stores`` changes sizes, as in ``{"SM": 5}``.
+    spent searching after each start, ``attach_ms`` from then until the network brings what waited, ``boot_ms`` before it answers at all.
+    ``stores`` changes sizes, as in ``{"SM": 5}``.
     Raises ValueError for a profile or store that does not exist.
     """
 
@@ -50,6 +50,7 @@ class Simulator:
         report_ms: float = 50,
         registration_ms: int = 0,
         boot_ms: int = 0,
+        attach_ms: int = 300,
         imei: str | None = None,
     ) -> None:
         if profile not in PROFILES:
@@ -62,7 +63,7 @@ class Simulator:
         self._journal_path = Path(journal) if journal is not None else None
         self._profile, self._sim, self._stores = PROFILES[profile], Sim(pin), Stores(sizes | (stores or {}))
         self._number, self._smsc = number, smsc
-        self._start = (latency_ms, report_ms, registration_ms, boot_ms, imei)
+        self._start = (latency_ms, report_ms, registration_ms, boot_ms, attach_ms, imei)
         self._line: Line | None = None
         self._back: asyncio.TimerHandle | None = None
         self._journal: Journal
@@ -72,7 +73,7 @@ class Simulator:
         """Plug the modem in. Raises OSError where the link, journal or control socket cannot be made."""
         self._journal = Journal(self._journal_path)
         modem = self._modem = Modem(self._profile, self._sim, self._stores, self._journal, number=self._number, smsc=self._smsc)
-        latency_ms, report_ms, modem.registration_ms, modem.boot_ms, imei = self._start
+        latency_ms, report_ms, modem.registration_ms, modem.boot_ms, modem.attach_ms, imei = self._start
         modem.network.latency, modem.network.report_delay = latency_ms / 1000, report_ms / 1000
         modem.imei = imei or modem.imei
         modem.run_line = lambda line: run_line(modem, line)
@@ -275,12 +276,17 @@ class Simulator:
     ) -> list[dict[str, Any]]:
         """The journal's entries of one event (whose fields are as in ``match``), once there are ``count``. Raises TimeoutError."""
 
-        def found() -> list[dict[str, Any]]:
-            wanted = (match or {}).items()
-            return [entry for entry in self._journal.since(since, (event,)) if wanted <= entry.items()]
+        found: list[dict[str, Any]] = []
+        seen = since
 
-        await self._until(lambda: len(found()) >= count, timeout, f"no {count} entries {event!r}")
-        return found()
+        def enough() -> bool:
+            nonlocal seen
+            fresh, seen = self._journal.since(seen, (event,)), self._journal.count
+            found.extend(entry for entry in fresh if all(entry.get(name) == value for name, value in (match or {}).items()))
+            return len(found) >= count
+
+        await self._until(enough, timeout, f"no {count} entries {event!r}")
+        return found
 
     def state(self) -> dict[str, Any]:
         """How the modem is: power, SIM, settings, stores with what lies in them, network, waiting faults."""
@@ -305,13 +311,12 @@ class Simulator:
         }
 
     async def _until(self, true: Callable[[], bool], seconds: float, what: str) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            grown = self._journal.grown
-            try:
-                await asyncio.wait_for(grown.wait(), deadline - time.monotonic())
-            except TimeoutError:
-                raise TimeoutError(f"{what} after {seconds:g} s") from None
+        try:
+            async with asyncio.timeout(seconds):  # not wait_for: on Python 3.11 that swallows a cancellation that meets a result
+                while not true():
+                    await self._journal.grown.wait()
+        except TimeoutError:
+            raise TimeoutError(f"{what} after {seconds:g} s") from None
 
 
 def _not_negative(name: str, value: float) -> float:

@@ -50,6 +50,7 @@ _EPILOG = "\b\nNumbers that fail on demand (any number ending so):\n" + "".join(
 @click.option("--latency-ms", type=click.FloatRange(min=0), default=0, show_default=True, help="Network time of each part.")
 @click.option("--report-ms", type=click.FloatRange(min=0), default=50, show_default=True, help="From then to its status report.")
 @click.option("--registration-ms", type=click.IntRange(min=0), default=0, show_default=True, help="Searching after each start.")
+@click.option("--attach-ms", type=click.IntRange(min=0), default=300, show_default=True, help="From then to what waited in the network.")
 @click.option("--boot-ms", type=click.IntRange(min=0), default=0, show_default=True, help="Silence after each start.")
 @click.option("--imei", help="Fifteen digits, to tell several simulators apart.")
 @click.pass_context
