@@ -132,6 +132,8 @@ class Dialogue:
         self._waiter: asyncio.Future[None] | None = None
         self._header: tuple[UrcKind, str, int] | None = None
         self._stale = True
+        self.resyncs = 0
+        """How often the modem was out of sight: what it said of its stores before may hold no longer."""
         self._lost: asyncio.Future[LinkLostError] = asyncio.get_running_loop().create_future()
 
     @property
@@ -172,15 +174,19 @@ class Dialogue:
         ``timeout`` seconds, LinkLostError when the port is gone. An error result is a Reply that is not ``ok``.
         """
         async with self.turn():
-            listener = self.listen(text, *expect, body=body)
-            self._stale = True
-            await self.write(text.encode("ascii") + b"\r")
-            try:
-                await self.until(lambda: listener.final is not None, timeout)
-            except TimeoutError:
-                raise NoAnswerError(f"no answer to {text.partition('=')[0]} in {timeout:g} s") from None
-            self._stale = False
-            return Reply(tuple(listener.lines), listener.final or "")
+            return await self.ask(text, *expect, timeout=timeout, body=body)
+
+    async def ask(self, text: str, *expect: str, timeout: float, body: bool = False) -> Reply:  # noqa: ASYNC109 - a time-out per command
+        """As ``command``, for the holder of the turn: nothing comes between two of these."""
+        listener = self.listen(text, *expect, body=body)
+        self._stale = True
+        await self.write(text.encode("ascii") + b"\r")
+        try:
+            await self.until(lambda: listener.final is not None, timeout)
+        except TimeoutError:
+            raise NoAnswerError(f"no answer to {text.partition('=')[0]} in {timeout:g} s") from None
+        self._stale = False
+        return Reply(tuple(listener.lines), listener.final or "")
 
     async def resync(self) -> None:
         """Bring the dialogue back in step: leave a PDU prompt (ESC), hear AT answered, drop what comes late.
@@ -200,6 +206,7 @@ class Dialogue:
             if not self.alive:
                 raise self._lost.result()
             self._stale = False
+            self.resyncs += 1
             return
         self._listener = None
         error = LinkLostError("the modem does not answer AT")

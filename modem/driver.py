@@ -154,8 +154,7 @@ class SerialModem:
                     )
                 )
             except Exception as error:  # noqa: BLE001 - nothing may end the reader; where it happened is logged, its data is not
-                place = traceback.extract_tb(error.__traceback__)[-1]
-                self._log.error("modem.unexpected", error=type(error).__name__, file=place.filename.rpartition("/")[2], line=place.lineno)
+                self._unexpected("modem.unexpected", error)
                 self._failed(ModemError("failed", f"the driver failed ({type(error).__name__})", "report this with the log"))
             pause = self._timing.retry_first if self._was_ready else min(pause * 2, self._timing.retry_most)
             if self._trouble.code in _FOR_A_PERSON:
@@ -166,6 +165,11 @@ class SerialModem:
         if self._trouble.code != error.code or self._was_ready:
             self._log.warning("modem.down", code=error.code, what=error.what)
         self._trouble = error
+
+    def _unexpected(self, event: str, error: Exception) -> None:
+        """Log where a bug struck, without the values that a traceback may show."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        self._log.error(event, error=type(error).__name__, file=place.filename.rpartition("/")[2], line=place.lineno)
 
     async def _find(self) -> str:
         """The port to open: the one configured, or wherever the modem is now."""
@@ -219,7 +223,10 @@ class SerialModem:
         if ready and not self._was_ready:
             self._log.info("modem.ready", signal=self._radio.signal if self._radio else None)
             self._was_ready = True
-            self._on_ready()
+            try:
+                self._on_ready()
+            except Exception as error:  # noqa: BLE001 - the caller's fault is not the modem's
+                self._unexpected("modem.on_ready_failed", error)
         elif self._was_ready and not ready:
             self._log.warning("modem.not_ready", code=self.health().code)
             self._was_ready = False

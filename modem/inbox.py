@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -32,10 +32,6 @@ class Stores:
 
     readable: tuple[str, ...] = ()
     """Those that are read: SM (SIM), ME (modem), SR (status reports)."""
-    selected: str = ""
-    """The one mem1 points at."""
-    sizes: dict[str, int] = field(default_factory=dict)
-    """Messages each can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,6 @@ class Inbox:
 
     async def run(self, dialogue: Dialogue) -> None:
         """Read everything, then whatever is announced, and everything again from time to time, until cancelled or the port is gone."""
-        self.stores.selected = ""
         self._wanted.update(self.stores.readable)
         while True:
             self._called.clear()
@@ -133,19 +128,15 @@ class Inbox:
                 self._direct.popleft()
 
     async def _drain(self, dialogue: Dialogue, store: str) -> None:
-        if self.stores.selected != store:
-            reply = await dialogue.command(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
-            if not reply.ok:
-                self._soon = True
-                self._log.warning("modem.store_unreadable", store=store, result=reply.final)
+        async with dialogue.turn():
+            size = await self._select(dialogue, store)
+            if size is None:
                 return
-            self.stores.selected = store
-            self.stores.sizes[store] = _size(reply.value("+CPMS:"))
-        reply = await dialogue.command("AT+CMGL=4", "+CMGL:", timeout=self._timing.slow, body=True)
+            reply = await dialogue.ask("AT+CMGL=4", "+CMGL:", timeout=self._timing.slow, body=True)
+            listed_at = dialogue.resyncs
         if not reply.ok:
             self._soon = True
             self._log.warning("modem.list_failed", store=store, result=reply.final)
-            self.stores.selected = ""
             return
         entries = _entries(reply.lines)
         listed = {(store, entry.index, entry.pdu) for entry in entries}
@@ -153,12 +144,20 @@ class Inbox:
         self._doubtful = {key for key in self._doubtful if key[0] != store or key in listed}
         freed = 0
         for entry in entries:
-            freed += await self._settle(dialogue, store, entry)
+            freed += await self._settle(dialogue, store, entry, listed_at)
             await self._keep_direct()
-        size = self.stores.sizes.get(store, 0)
         self.full = tuple(name for name in self.full if name != store) + ((store,) if 0 < size <= len(entries) - freed else ())
 
-    async def _settle(self, dialogue: Dialogue, store: str, entry: _Entry) -> bool:
+    async def _select(self, dialogue: Dialogue, store: str) -> int | None:
+        """Point mem1 at ``store``, in the turn of what follows: a modem that restarted points elsewhere. Its size, 0 when not told."""
+        reply = await dialogue.ask(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
+        if reply.ok:
+            return _size(reply.value("+CPMS:"))
+        self._soon = True
+        self._log.warning("modem.store_unreadable", store=store, result=reply.final)
+        return None
+
+    async def _settle(self, dialogue: Dialogue, store: str, entry: _Entry, listed_at: int) -> bool:
         """Keep and delete one message; True when its slot is free."""
         if entry.status in {2, 3}:
             return False  # written by somebody to be sent: not ours
@@ -169,7 +168,11 @@ class Inbox:
             if not await self._keep(self._raw(entry.pdu, entry.length)):
                 return False
             self._kept.add(key)
-        reply = await dialogue.command(f"AT+CMGD={entry.index}", timeout=self._timing.slow)
+        async with dialogue.turn():
+            if dialogue.resyncs != listed_at or await self._select(dialogue, store) is None:
+                self._soon = True  # the place may hold another message by now: list anew
+                return False
+            reply = await dialogue.ask(f"AT+CMGD={entry.index}", timeout=self._timing.slow)
         if not reply.ok:
             self._soon = True
             self._log.warning("modem.delete_failed", store=store, result=reply.final)

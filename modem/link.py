@@ -65,10 +65,10 @@ class Link:
         self._closed = True
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
-        with contextlib.suppress(OSError, termios.error):
-            self._port.reset_output_buffer()
-        with contextlib.suppress(OSError, termios.error):
-            self._port.close()
+        if "://" in self.name:
+            self._loop.run_in_executor(None, _close, self._port)  # pyserial sleeps as it closes a socket
+        else:
+            _close(self._port)
 
     async def write(self, data: bytes) -> None:
         """Hand all of ``data`` to the kernel. Raises LinkLostError, which says how much of it the kernel took."""
@@ -147,9 +147,16 @@ def _port_error(name: str, error: Exception) -> ModemError:
     return ModemError("port_failed", f"{name} cannot be opened ({error})", 'set port to a device path, "auto" or a pyserial URL')
 
 
+def _close(port: serial.Serial) -> None:
+    with contextlib.suppress(OSError, termios.error):
+        port.reset_output_buffer()
+    with contextlib.suppress(OSError, termios.error):
+        port.close()
+
+
 def _close_late(opening: asyncio.Future[serial.Serial]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+        _close(opening.result())
 
 
 def _reason(error: OSError) -> str:

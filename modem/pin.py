@@ -109,6 +109,10 @@ def _locked(state: str) -> ModemError:
         )
     if state == "SIM PIN":
         return ModemError("pin_needed", "the SIM still asks for its PIN", "try the SIM in a phone")
+    if state.startswith("PH-"):
+        return ModemError(
+            "sim_failure", f"the modem is locked to another SIM or carrier ({state})", "use a SIM of that carrier, or a modem without lock"
+        )
     return ModemError("sim_failure", f"the SIM is not ready ({state.lower()})", "try the SIM in a phone")
 
 

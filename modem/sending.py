@@ -40,7 +40,7 @@ async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: fl
                 if listener.final is not None:
                     return NotSent("the modem left its prompt")
                 prompt_open = False
-                return await _hand_over(dialogue, part, result)
+                return await _hand_over(dialogue, part, result, prompt)
             finally:
                 if prompt_open:
                     with suppress(LinkLostError):
@@ -65,8 +65,8 @@ async def _prompted(dialogue: Dialogue, listener: Listener, seconds: float) -> N
         listener.final = None  # OK answers something else
 
 
-async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float) -> SendResult:
-    """PDU and Ctrl-Z in one write; from its last octet on, silence means Unknown."""
+async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: float) -> SendResult:
+    """PDU and Ctrl-Z in one write; from its last octet on, silence means Unknown. ``after``: seconds for OK after the reference."""
     data = part.pdu.encode("ascii") + b"\x1a"
     listener = dialogue.listen(part.pdu, "+CMGS:")
     try:
@@ -75,7 +75,8 @@ async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float) -> SendRe
         return Unknown(error.what) if error.written == len(data) else NotSent(error.what)
     why = ""
     try:
-        await dialogue.until(lambda: listener.final is not None, seconds)
+        await dialogue.until(lambda: listener.final is not None or bool(listener.lines), seconds)
+        await dialogue.until(lambda: listener.final is not None, after)
     except TimeoutError:
         why = f"the modem gave no result in {seconds:g} s"
     except LinkLostError as error:

@@ -94,7 +94,7 @@ class Session:
         await self._pin.unlock(self._dialogue, self.radio.imei)
         if not (await self._insist("AT+CMGF=0")).ok:
             raise ModemError("no_pdu_mode", "the modem refuses PDU mode (AT+CMGF=0)", "use a modem that sends SMS in PDU mode")
-        await self._optional("AT+CSMS=0")  # no acknowledgement of direct PDUs wanted
+        await self._optional("AT+CSMS=0")
         await self._optional("AT+CREG=0")
         await self._stores()
         await self._announcements()
@@ -138,7 +138,10 @@ class Session:
         self._log.info("modem.stores", readable=self._inbox.stores.readable)
 
     async def _announcements(self) -> None:
-        for setting in _CNMI:
+        service = (await self._ask("AT+CSMS?", "+CSMS:")).value("+CSMS:") or "0"
+        # where direct reports want an acknowledgement (+CNMA), and stop without it, have them stored
+        settings = sorted(_CNMI, key=lambda setting: service.startswith("1") and setting.endswith((",1", ",1,0")))
+        for setting in settings:
             if (await self._ask(f"AT+CNMI={setting}")).ok:
                 self._inbox.deaf = setting in _DEAF
                 break

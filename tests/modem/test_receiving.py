@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from modem import sim_pdu
+from modem.pdu import Deliver
 from modem.simulator import Simulator
 from modem.types import RawPdu, Sent
 from tests.modem.conftest import MakeRig, Rig
@@ -231,3 +232,26 @@ async def test_a_report_within_a_listing_goes_to_neither_too_many_nor_none(make_
     rig = await make_rig(before=waiting_in("SM", deliver("un"), deliver("deux")))
     rig.sim.fault("inside", command="AT+CMGL", line=f"+CDS: {sim_pdu.tpdu_length(report)}\r\n{report}")
     await rig.until(lambda: rig.keeper.texts == ["un", "deux"] and [one.reference for one in rig.keeper.reports] == [7], "all are kept")
+
+
+@pytest.mark.parametrize(("between", "cut"), [("", 0), ("", 20), ("^RSSI:17", 20), ('+CMTI: "ME",9', 0)])
+async def test_a_report_whose_two_lines_come_apart(make_rig: MakeRig, between: str, cut: int) -> None:
+    """Defect 7: header and PDU in two USB packets."""
+    report = sim_pdu.encode_report(7, SENDER, SENT, SENT, 0)
+    rig = await make_rig()
+    await rig.ready()
+    rig.sim.fault("garbage", hex=f"\r\n+CDS: {sim_pdu.tpdu_length(report)}\r\n{between}\r\n{report[:cut]}".encode().hex())
+    await asyncio.sleep(0.02)
+    rig.sim.fault("garbage", hex=f"{report[cut:]}\r\n".encode().hex())
+    await rig.until(lambda: 7 in [one.reference for one in rig.keeper.reports], "the report is kept")
+
+
+async def test_a_flash_text_is_kept(make_rig: MakeRig) -> None:
+    """Class 0 comes directly (+CMT) on most modems, whatever CNMI says."""
+    rig = await make_rig()
+    await rig.ready()
+    rig.sim.text(SENDER, "éclair", flash=True)
+    await rig.until(lambda: rig.keeper.texts == ["éclair"], "it is kept")
+    (found,) = rig.keeper.decoded
+    assert isinstance(found, Deliver)
+    assert found.flash

@@ -418,17 +418,30 @@ async def test_commands_a_modem_does_not_know(make_rig: MakeRig, command: str) -
     await rig.until(lambda: rig.keeper.texts == ["bonjour"], "it is kept")
 
 
-async def test_an_exception_of_on_ready_does_not_end_it(make_rig: MakeRig) -> None:
-    calls: list[int] = []
-
+async def test_an_exception_of_on_ready_changes_nothing(make_rig: MakeRig) -> None:
     def on_ready() -> None:
-        calls.append(1)
-        if len(calls) == 1:
-            raise RuntimeError("a bug of the caller")
+        raise RuntimeError("a bug of the caller")
 
     rig = await make_rig(driver={"on_ready": on_ready})
-    await rig.until(lambda: len(calls) == 2, "it is called again")
-    assert isinstance(await rig.send_when_ready(), Sent)
+    await rig.ready()
+    assert isinstance(await rig.send(), Sent)
+    assert rig.driver.ready
+
+
+async def test_a_modem_that_keeps_its_echo(make_rig: MakeRig) -> None:
+    rig = await make_rig(before=lambda sim: sim.fault("error", command="ATE0", code=4, count=99))
+    await rig.ready()
+    rig.sim.text(NUMBER, "bonjour")
+    assert isinstance(await rig.send(), Sent)
+    await rig.until(lambda: rig.keeper.texts == ["bonjour"] and len(rig.keeper.reports) == 1, "text and report are kept")
+
+
+async def test_a_modem_that_wants_reports_acknowledged_stores_them(make_rig: MakeRig) -> None:
+    rig = await make_rig(before=lambda sim: sim.fault("error", command="AT+CSMS?", line="+CSMS: 1,1,1,1\r\n\r\nOK"))
+    await rig.ready()
+    assert rig.sim.state()["cnmi"][3] == 2
+    assert isinstance(await rig.send(), Sent)
+    await rig.until(lambda: len(rig.keeper.reports) == 1, "the report is kept")
 
 
 async def test_logs_hold_no_text_no_pin_and_no_number(make_rig: MakeRig) -> None:
