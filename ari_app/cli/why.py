@@ -13,6 +13,7 @@ from ari_app.cli.access import reading
 from ari_app.cli.frame import Env
 from ari_app.cli.render import Screen
 from ari_app.cli.sentences import Facts, explain, setting_behind
+from ari_app.errors import NotFoundError
 from ari_app.numbers import e164
 from ari_app.settings import Settings
 
@@ -35,11 +36,18 @@ _RESULTS = {"sent": "the network took it", "refused": "refused", "not_sent": "it
 def why(env: Env, call_or_number: str, limit: int) -> None:
     """Explain why a call got a text, or none. CALL_OR_NUMBER is a call's id, or a number: its latest calls."""
     settings = env.settings
-    subject = e164(call_or_number, settings.clinic.country) or call_or_number.strip()
+    given = call_or_number.strip()
+    number = e164(given, settings.clinic.country)
 
     async def look() -> list[dict[str, Any]]:
         async with reading(settings) as store:
-            return await store.why(subject)
+            try:
+                return await store.why(given)
+            except NotFoundError:
+                # an id first: one such as "1795320638.0" could be read as a number too
+                if number in (None, given):
+                    raise
+                return await store.why(str(number))
 
     rows = asyncio.run(look())
     rows = rows[:limit] if limit else rows
