@@ -105,8 +105,8 @@ async def _tour(show: Show, staged: Stage) -> None:
 
     show.step("The front desk replies")
     sent = await staged.ask("send", CALLER, ANSWER, "--wait", "20")
-    if sent["message"]["state"] not in {"sent", "delivered"}:
-        raise LabError(f"the reply is {sent['message']['state']}, not sent")
+    if sent["state"] not in {"sent", "delivered"}:
+        raise LabError(f"the reply is {sent['state']}, not sent")
     show.say(f"$ textback send {CALLER} {shlex.quote(ANSWER)}")
     texts = await staged.handset(CALLER, 2)
     if texts[-1]["text"] != ANSWER:
