@@ -120,8 +120,13 @@ class Outbox:
 
     async def _claim(self, due: Due, bearer: Bearer) -> Claimed | None:
         live = due.kind is MessageKind.AUTO and due.number in self._live()
+        claiming = asyncio.ensure_future(self._store.claim(due.id, self._decide, bearer.split, live=live))
         try:
-            return await self._store.claim(due.id, self._decide, bearer.split, live=live)
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            if (claimed := await claiming) is not None:
+                await self._store.release(claimed.id, NotSent("the service stops", called_off=True))
+            raise
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001  (one bad row must not stop the others)

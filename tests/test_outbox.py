@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -332,6 +333,27 @@ async def test_stopping_calls_off_what_is_not_leaving_yet(build: Build) -> None:
     task.cancel()
     await until(lambda: house.outbox._stopping)
     carrier.go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (carrier.left, await house.state(message)) == ([], "queued")
+
+
+async def test_stopping_in_the_middle_of_a_claim_leaves_the_text_queued(build: Build) -> None:
+    carrier = Carrier()
+    house = build(carrier)
+    deciding, go = threading.Event(), threading.Event()
+
+    def slowly(call: Call, known: Known, now: datetime) -> Decision:
+        deciding.set()
+        assert go.wait(20)
+        return house.clerk(call, known, now)
+
+    message = await house.call(ALICE)
+    house.decide = slowly
+    task = asyncio.create_task(house.outbox.run())
+    await asyncio.to_thread(deciding.wait, 20)
+    task.cancel()
+    go.set()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (carrier.left, await house.state(message)) == ([], "queued")

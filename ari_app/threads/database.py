@@ -127,7 +127,10 @@ class Database:
         return await future
 
     async def read(self, work: Callable[[Reader], _T]) -> _T:
-        """Run ``work`` over a read-only connection: one consistent view of the file, beside the writer."""
+        """Run ``work`` over a read-only connection: one consistent view of the file, beside the writer.
+
+        Raises StoreClosedError after ``close``, StoreError when the file cannot be read.
+        """
         if self._readers is None or self._closing is not None:
             raise StoreClosedError("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_one, work)
@@ -174,11 +177,14 @@ class Database:
         if connection is None:
             connection = self._local.connection = self._reading()
             self._connections.append(connection)
-        connection.execute("BEGIN")
         try:
-            return work(Reader(connection))
-        finally:
-            connection.execute("ROLLBACK")
+            connection.execute("BEGIN")
+            try:
+                return work(Reader(connection))
+            finally:
+                connection.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"cannot read the store ({error})", f"see that the disk of {self.path} is sound") from error
 
     def _write_all(self, opened: ThreadFuture[None]) -> None:
         try:

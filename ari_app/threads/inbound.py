@@ -29,7 +29,7 @@ __all__ = ["PARTIAL_AFTER", "Home", "keep", "settle_partials"]
 PARTIAL_AFTER = timedelta(minutes=10)
 """A long text whose parts do not come for this long is shown as far as it is there."""
 _UNDATED = timedelta(minutes=10)
-"""A PDU without a date, byte for byte the same, is the same text when it comes again within this time."""
+"""A text without a date, byte for byte the same, is the same text when it comes again within this time."""
 
 React = Callable[[Inbound], Reaction]
 
@@ -84,13 +84,14 @@ def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: 
         text.port,
         raw.pdu if text.sent_at is None else "",
     )
-    if _seen(tx, digest, raw, dated=text.sent_at is not None):
+    if _seen(tx, digest, raw, within=_UNDATED if text.sent_at is None else None):
         return
     row = tx.insert(
         "inbound",
         {
             "modem": raw.modem,
             "received": stamp(raw.received),
+            "seen": stamp(raw.received),
             "pdu": raw.pdu,
             "digest": digest,
             "sender": sender,
@@ -112,9 +113,13 @@ def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: 
         _file(tx, whole, home, react)
 
 
-def _seen(tx: Transaction, digest: str, raw: RawPdu, *, dated: bool) -> bool:
-    since = "" if dated else stamp(raw.received - _UNDATED)
-    return tx.one("SELECT 1 FROM inbound WHERE digest = ? AND received >= ?", (digest, since)) is not None
+def _seen(tx: Transaction, digest: str, raw: RawPdu, *, within: timedelta | None = None) -> bool:
+    """Was this kept before. ``within``: only if it was last seen so lately; a modem that cannot delete shows it again and again."""
+    since = "" if within is None else stamp(raw.received - within)
+    row = tx.one("SELECT id FROM inbound WHERE digest = ? AND seen >= ? ORDER BY seen DESC LIMIT 1", (digest, since))
+    if row is not None and within is not None:
+        tx.run("UPDATE inbound SET seen = max(seen, ?) WHERE id = ?", (stamp(raw.received), row["id"]))
+    return row is not None
 
 
 def _set_of(tx: Transaction, row: int, text: Deliver, raw: RawPdu) -> int | None:
@@ -306,13 +311,14 @@ def _keep_unread(tx: Transaction, raw: RawPdu, unread: Undecodable, home: Home) 
     """A PDU nobody can read still came from somebody: staff see that it did."""
     sender = e164(unread.sender, home.country) or unread.sender
     digest = _digest("unread", raw.pdu)
-    if _seen(tx, digest, raw, dated=unread.sent_at is not None):
+    if _seen(tx, digest, raw):
         return
     row = tx.insert(
         "inbound",
         {
             "modem": raw.modem,
             "received": stamp(raw.received),
+            "seen": stamp(raw.received),
             "pdu": raw.pdu,
             "digest": digest,
             "sender": sender,

@@ -192,6 +192,7 @@ _M001 = (
         modem TEXT NOT NULL,
         received TEXT NOT NULL,
         pdu TEXT NOT NULL,
+        seen TEXT NOT NULL,
         digest TEXT NOT NULL,
         sender TEXT NOT NULL,
         sent_at TEXT,
@@ -202,7 +203,7 @@ _M001 = (
         whole INTEGER REFERENCES inbound(id),
         message INTEGER REFERENCES message(id)
     ) STRICT""",
-    "CREATE INDEX inbound_by_digest ON inbound (digest, received)",
+    "CREATE INDEX inbound_by_digest ON inbound (digest, seen)",
     "CREATE INDEX inbound_by_key ON inbound (sender, reference, parts, wide, received)",
     "CREATE INDEX inbound_by_whole ON inbound (whole)",
     "CREATE INDEX inbound_waiting ON inbound (received) WHERE message IS NULL",

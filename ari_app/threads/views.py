@@ -52,6 +52,7 @@ def _message(row: sqlite3.Row) -> dict[str, Any]:
         "note": row["note"],
         "state": row["state"],
         "at": row["at"],
+        "sent_at": row["sent_at"],
         "parts": row["parts"],
         "author": row["author"],
         "what": row["what"],
@@ -112,12 +113,19 @@ _THREADS = """SELECT t.*, c.name, c.language, c.opted_out, c.not_textable,
     FROM thread t LEFT JOIN contact c ON c.number = t.number"""
 
 
+def _who(number: str | None, name: str | None) -> dict[str, Any]:
+    """E.164 or null; a short code or a sender's name stands where a contact's name would."""
+    dialable = number is not None and number.startswith("+")
+    return {"number": number if dialable else None, "contact": name or (None if dialable else number)}
+
+
 def _head(row: sqlite3.Row) -> dict[str, Any]:
+    who = _who(row["number"], row["name"])
     return {
         "id": row["id"],
-        "number": row["number"],
+        "number": who["number"],
         "line": row["line"],
-        "contact": row["name"],
+        "contact": who["contact"],
         "language": row["language"],
         "state": row["state"],
     }
@@ -263,4 +271,4 @@ def search(reader: Reader, text: str, *, limit: int = 50) -> list[dict[str, Any]
             ORDER BY m.at DESC, m.id DESC LIMIT :limit""",
         {"words": words, "limit": _limit(limit)},
     )
-    return [{**_message(row), "thread": row["thread"], "number": row["who"], "contact": row["name"]} for row in rows]
+    return [{**_message(row), "thread": row["thread"], **_who(row["who"], row["name"])} for row in rows]

@@ -226,6 +226,37 @@ async def test_a_known_persons_text_is_no_burst(store: Store) -> None:
     assert (await known(store, BOB)).known_contact
 
 
+async def test_a_known_persons_text_that_went_is_no_burst_either(store: Store) -> None:
+    clerk = Clerk(delay=timedelta(0))
+    await store.keep(raw(inbound(BOB, "hello")), nothing)
+    for number in (ALICE, BOB):
+        message = await record(store, clerk, a_call(number))
+        assert message
+        await send(store, clerk, message)
+    facts = await known(store)
+    assert (facts.burst, facts.all_today) == (1, 2)
+
+
+async def test_calls_left_open_by_a_stop_are_told(store: Store, clock: HandClock) -> None:
+    def unseen(number: str) -> Call:
+        return a_call(number, outcome=Outcome.UNSEEN)
+
+    lost, talked, filed = unseen(ALICE), unseen(BOB), unseen("+15145550103")
+    for call in (lost, talked, filed, lost):
+        await store.note_started(call)
+    await store.note_reached(talked.id, BOB, talked.started + timedelta(seconds=4))
+    await store.record_call(filed, silence(Reason.PAUSED), line="main")
+    await store.note_started(filed)
+    await store.close()
+    again = Store(store.path, clock)
+    await again.open()
+    assert [(call.id, call.outcome, call.rang) for call in await again.open_calls()] == [
+        (lost.id, Outcome.UNSEEN, 20.0),
+        (talked.id, Outcome.ANSWERED, 4.0),
+    ]
+    await again.close()
+
+
 async def test_who_wrote_when(store: Store, clock: HandClock) -> None:
     await store.record_call(a_call(), silence(Reason.COOLDOWN), line="dental")
     await store.keep(raw(inbound(ALICE, "hello"), START), nothing)

@@ -48,6 +48,8 @@ async def test_short_codes_and_names_are_kept_as_they_are(store: Store) -> None:
     for sender in ("12345", "BANQUE"):
         await store.keep(raw(inbound(sender, "your code is 42")), nothing)
         assert await texts(store, sender) == [("received", "your code is 42")]
+        thread = await store.thread(sender)
+        assert (thread["number"], thread["contact"]) == (None, sender)
 
 
 async def test_read_twice_is_filed_once(store: Store, heard: list[Notice]) -> None:
@@ -149,6 +151,19 @@ async def test_what_nobody_can_read_is_shown_not_raised(store: Store, pdu: str) 
     assert message["state"] == "partial"
     assert message["note"].startswith("unreadable: ")
     assert (await store.counts())["partial"] == 1
+
+
+async def test_what_cannot_be_deleted_is_shown_once(store: Store, clock: HandClock) -> None:
+    no_date = inbound(ALICE, "ok").replace("62302051", "00000000")
+    for pdu in ("079151", no_date):
+        for _ in range(40):
+            clock.move(minutes=5)
+            await store.keep(raw(pdu, clock.at), nothing)
+    assert await texts(store) == [("received", "ok")]
+    assert (await store.counts())["partial"] == 1
+    clock.move(minutes=11)
+    await store.keep(raw(no_date, clock.at), nothing)
+    assert await texts(store) == [("received", "ok")] * 2, "said again"
 
 
 async def test_any_octets_are_kept(store: Store) -> None:
@@ -324,6 +339,14 @@ async def test_an_unknown_part_is_not_settled_by_another_texts_report(store: Sto
     clock.move(hours=1)
     await report(store, clock, 77)
     assert await state(store, second) == "unknown", "too far from its time"
+
+
+async def test_a_report_on_something_earlier_settles_no_later_part(store: Store, clock: HandClock) -> None:
+    early = encode_report(7, ALICE, clock.at, clock.at, 0)
+    clock.move(minutes=20)
+    lost = await sent(store, clock, "lost", Unknown("no answer"))
+    await store.keep(raw(early, clock.at), nothing)
+    assert await state(store, lost) == "unknown"
 
 
 async def test_a_report_before_the_modems_answer_waits_for_it(store: Store, clock: HandClock) -> None:
