@@ -22,7 +22,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ari_app.desk import Desk
-from ari_app.errors import NotFoundError, RefusedError, StoreClosedError, StoreError, StoreLockedError, TextbackError
+from ari_app.errors import StoreError, StoreLockedError, TextbackError
 
 __all__ = ["ControlServer", "ModemStatus", "NotRunningError", "PbxStatus", "ServiceStatus", "ask", "service_status", "socket_path"]
 
@@ -156,9 +156,9 @@ class ControlServer:
             raise
         log.info("control_listening", path=str(self._path))
         try:
-            async with server:
-                await server.serve_forever()
+            await asyncio.get_running_loop().create_future()  # serve_forever would wait for clients that are still connected
         finally:
+            server.close()
             self._remove()
             for task in self._open:
                 task.cancel()
@@ -280,11 +280,6 @@ async def _marked(verb: Callable[..., Awaitable[Any]], args: _Mark) -> dict[str,
     return asdict(await verb(args.named, line=args.line))
 
 
-_CLASSES: dict[str, type[TextbackError]] = {
-    each.code: each for each in (NotFoundError, RefusedError, StoreError, StoreLockedError, StoreClosedError)
-}
-
-
 async def ask(path: Path, op: str, args: dict[str, Any] | None = None, *, patience: float = 35.0) -> dict[str, Any]:
     """Ask the service listening at ``path``. Seconds of ``patience`` for all of it.
 
@@ -307,7 +302,7 @@ async def ask(path: Path, op: str, args: dict[str, Any] | None = None, *, patien
         raise TextbackError("the service did not answer", "see its log, and whether it was done", code="no_answer") from error
     if "error" in answer:
         said = answer["error"]
-        raise _CLASSES.get(said["code"], TextbackError)(said["what"], said["fix"], code=said["code"])
+        raise TextbackError(said["what"], said["fix"], code=said["code"])
     result: dict[str, Any] = answer["result"]
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,5 +52,5 @@ def leaks(
 def _traces(text: str) -> set[str]:
     words = text.split()
     runs = {" ".join(words[start : start + _WORDS]) for start in range(max(1, len(words) - _WORDS + 1))}
-    spelt = {run.encode("unicode_escape").decode("ascii").replace("\\xe", "\\u00e") for run in runs}
+    spelt = {escaped for run in runs for escaped in (json.dumps(run)[1:-1], ascii(run)[1:-1])}
     return {each for each in {*runs, *spelt, text.encode("utf-16-be").hex(), text.encode().hex()} if each}
