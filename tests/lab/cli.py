@@ -116,7 +116,7 @@ def play_(scenarios: tuple[str, ...], at_once: int, into: Path | None, name: str
     async def run() -> int:
         lab = await Lab.attach(name)
         try:
-            told = await play_all(lab, chosen, at_once=at_once, told=lambda which, wrong: click.echo(f"{wrong or 'played'}: {which}"))
+            told = await play_all(lab, chosen, at_once=at_once, told=_tell)
             if into is not None:
                 for scenario in chosen:
                     record(lab, scenario, into / lab.record.line / f"{scenario.name}.jsonl")
@@ -125,6 +125,10 @@ def play_(scenarios: tuple[str, ...], at_once: int, into: Path | None, name: str
         return sum(wrong is not None for wrong in told.values())
 
     sys.exit(1 if asyncio.run(run()) else 0)
+
+
+def _tell(which: str, wrong: str | None, seconds: float) -> None:
+    click.echo(f"{seconds:5.1f} s  {which}" + (f": {wrong}" if wrong else ""))
 
 
 def _created(event: dict[str, object], did: str) -> bool:

@@ -236,6 +236,7 @@ languages = ["fr", "en"]
 ari = "{self.ari_url}"
 username = "textback"
 password = "{record.ari_password}"
+machines = ["PJSIP/fax*"]
 
 [pbx.ami]
 host = "127.0.0.1"

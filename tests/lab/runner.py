@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ AT_ONCE = 12
 
 
 async def play_all(
-    lab: Lab, scenarios: Iterable[Scenario], *, at_once: int = AT_ONCE, told: Callable[[str, str | None], None] | None = None
+    lab: Lab, scenarios: Iterable[Scenario], *, at_once: int = AT_ONCE, told: Callable[[str, str | None, float], None] | None = None
 ) -> dict[str, str | None]:
     """Play all, ``at_once`` side by side. Name -> what went wrong with the playing, None where it was played to the end."""
     room = asyncio.Semaphore(at_once)
@@ -29,13 +30,14 @@ async def play_all(
 
     async def one(scenario: Scenario) -> None:
         async with room:
+            start = time.monotonic()
             try:
                 await play(lab, scenario, numbers_of(scenario))
                 results[scenario.name] = None
             except (LabError, TimeoutError) as error:
                 results[scenario.name] = str(error) or f"not over after {scenario.seconds + 60:.0f} s"
             if told is not None:
-                told(scenario.name, results[scenario.name])
+                told(scenario.name, results[scenario.name], time.monotonic() - start)
 
     async with asyncio.TaskGroup() as group:
         for scenario in scenarios:
