@@ -136,6 +136,7 @@ class ControlServer:
         self._patience = patience
         self._open: set[asyncio.Task[None]] = set()
         self._inode: int | None = None
+        self._stopping = False
         self._ops: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "status": self._tell,
             "send": lambda args: _sent(desk, _Send.model_validate(args)),
@@ -158,6 +159,7 @@ class ControlServer:
         try:
             await asyncio.get_running_loop().create_future()  # serve_forever would wait for clients that are still connected
         finally:
+            self._stopping = True
             server.close()
             self._remove()
             for task in self._open:
@@ -205,6 +207,9 @@ class ControlServer:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        if self._stopping:  # accepted just before the stop: not in the list of those to end
+            writer.close()
+            return
         if task is not None:
             self._open.add(task)
             task.add_done_callback(self._open.discard)
