@@ -85,7 +85,7 @@ class ControlServer:
                     answer: dict[str, Any] = {"ok": False, "error": f"not JSON: {error}"}
                 else:
                     answer = await obey(self._simulator, command)
-                writer.write(json.dumps(answer, ensure_ascii=False).encode() + b"\n")
+                writer.write(json.dumps(answer, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
                 await writer.drain()
         except (ConnectionError, asyncio.LimitOverrunError, ValueError):
             return  # the client is gone, or sent a line no command can be

@@ -30,7 +30,8 @@ KINDS = {
 
 POINTS = ("now", "command", "prompt", "ctrl_z", "accepted", "answered", "report")
 """Where silence, reboot and unplug strike: at once; when ``command`` is received; the prompt was given; Ctrl-Z came and the network saw
-nothing; the network took the part and +CMGS was not written; +CMGS was written; a status report is due."""
+nothing; the network took the part and +CMGS was not written; +CMGS was written (an unplugged client may not have read it); a status
+report is due."""
 
 _STRIKES = {"silence", "reboot", "unplug"}
 _SENDING = {"refuse", "no_answer", "late_answer", "lost", "no_report", "late_report", "twice_report"}

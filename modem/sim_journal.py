@@ -48,7 +48,7 @@ class Journal:
         """Set (and replaced) at every entry."""
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8", buffering=1)
+            self._file = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
 
     def add(self, event: str, *, at: float | None = None, **fields: Any) -> None:
         """Note an event. ``at``: when it happened, if not now. Fields that are None are left out."""

@@ -35,6 +35,7 @@ class Modem(Unit):
         self._line = bytearray()
         self._busy = False
         self._announced: int | None = None
+        self._store_only = False
         self._last_command = ""
 
     def deaf(self) -> None:
@@ -46,6 +47,8 @@ class Modem(Unit):
 
     def answer(self, blocks: list[list[str]], final: str) -> None:
         """Write a command's reply, through whatever faults wait for it."""
+        if not self.listening:
+            return
         command = self._last_command
         out = b"".join(block(lines) for lines in blocks)
         if (fault := self.play("garbage", command=command)) is not None:
@@ -91,8 +94,10 @@ class Modem(Unit):
                 if ended == b"\x1b":
                     self.journal.add("escape")
                     self.answer([], "OK")
+                elif self._store_only:
+                    self._keep(line, length)
                 else:
-                    self._submit(line, length)
+                    self.submit(line, length)
             elif ended == b"\r":
                 self._command(line)
 
@@ -121,11 +126,12 @@ class Modem(Unit):
 
     # sending
 
-    def open_prompt(self, length: int) -> None:
-        """``AT+CMGS=length`` was understood: ask for the PDU."""
+    def open_prompt(self, length: int, *, store_only: bool = False) -> None:
+        """``AT+CMGS=length``, or ``AT+CMGW=length`` (``store_only``), was understood: ask for the PDU."""
         if (fault := self.play("refuse_prompt")) is not None:
             raise cms(fault.code or 302)
         self._announced = length
+        self._store_only = store_only
         if self.play("no_prompt") is not None:
             return
         late = self.play("late_prompt")
@@ -139,7 +145,24 @@ class Modem(Unit):
         if (fault := self.faults.strike("prompt")) is not None:
             self.strike(fault)
 
-    def _submit(self, pdu: str, length: int) -> None:
+    def _keep(self, pdu: str, length: int) -> None:
+        """Store a PDU to be sent later (``AT+CMGW``)."""
+        store = self.settings.memories[1]
+        try:
+            decode_submit(pdu, length)
+            index = self.stores.put(store, pdu, 2)
+            if index is None:
+                raise cms(322)
+        except PduError:
+            self.answer([], cms(304).line(self.settings.cmee))
+        except AtError as error:
+            self.answer([], error.line(self.settings.cmee))
+        else:
+            self.journal.add("stored", store=store, index=index)
+            self.answer([[f"+CMGW: {index}"]], "OK")
+
+    def submit(self, pdu: str, length: int, *, name: str = "+CMGS") -> None:
+        """Give a PDU to the network and answer; ``name`` is the command that asked."""
         try:
             submitted = decode_submit(pdu, length)
         except PduError as error:
@@ -162,7 +185,7 @@ class Modem(Unit):
             self.unplug(_MAGIC_BACK_MS)
         else:
             self._busy = True
-            self.after(round(self.network.latency * 1000), lambda: self._decided(submitted))
+            self.after(round(self.network.latency * 1000), lambda: self._decided(submitted, name))
 
     def _refusal(self, number: str) -> str | None:
         """The result line that says no, if modem or network say no."""
@@ -174,7 +197,7 @@ class Modem(Unit):
         code = {401: 41, 402: 1}.get(magic_code(number) or 0, magic_code(number))
         return cms(code).line(cmee) if code in CMS_ERRORS else None
 
-    def _decided(self, submitted: Submitted) -> None:
+    def _decided(self, submitted: Submitted, name: str) -> None:
         number, magic = submitted.number, magic_code(submitted.number)
         refusal = self._refusal(number)
         if refusal is not None:
@@ -194,7 +217,7 @@ class Modem(Unit):
         else:
             late = self.play("late_answer", number=number)
             wait = _MAGIC_LATE_MS if magic == 409 else (late.ms or 0 if late is not None else 0)
-            self.after(wait, lambda: self._done([[f"+CMGS: {reference}"]], "OK", number=number))
+            self.after(wait, lambda: self._done([[f"{name}: {reference}"]], "OK", number=number))
 
     def _carry(self, submitted: Submitted, reference: int) -> None:
         number = submitted.number

@@ -147,12 +147,25 @@ def _delete(modem: Modem, call: Call) -> list[str]:
     return []
 
 
-@command("+CMGS")
+@command("+CMSS")
+def _send_stored(modem: Modem, call: Call) -> list[str] | None:
+    if call.form == "forms":
+        return []
+    index = call.number(0)
+    stored = modem.stores.held[modem.settings.memories[1]].get(index)
+    if stored is None or stored.status < 2:
+        raise cms(321)
+    stored.status = 3
+    modem.submit(stored.pdu, tpdu_length(stored.pdu), name="+CMSS")
+    return None
+
+
+@command("+CMGS", "+CMGW")
 def _send(modem: Modem, call: Call) -> list[str] | None:
     if call.form == "forms":
         return []
     length = call.number(0)
     if call.form != "set" or not 7 <= length <= 164:
         raise cms(304)
-    modem.open_prompt(length)
+    modem.open_prompt(length, store_only=call.name == "+CMGW")
     return None

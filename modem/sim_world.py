@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,8 @@ _LOADED = sim_texts  # importing it registers its commands
 class Simulator:
     """One simulated modem. ``async with Simulator(link) as modem:`` or ``start``/``stop``; the methods between are the control commands.
 
-    ``link`` becomes a symbolic link to the pty; ``number`` is the SIM's; ``pin`` None asks for none. Times are milliseconds:
+    ``link`` becomes a symbolic link to the pty, each of ``mute`` to one that never answers, as the other ports of a stick; ``number`` is
+    the SIM's; ``pin`` None asks for none. Times are milliseconds:
     ``latency_ms`` from Ctrl-Z to the network's answer (0: at once), ``report_ms`` from then to the status report, ``registration_ms``
     spent searching after each start, ``attach_ms`` from then until the network brings what waited, ``boot_ms`` before it answers at all.
     ``stores`` changes sizes, as in ``{"SM": 5}``.
@@ -41,6 +42,7 @@ class Simulator:
         *,
         control: Path | str | None = None,
         journal: Path | str | None = None,
+        mute: Sequence[Path | str] = (),
         number: str = "+15145550100",
         pin: str | None = None,
         profile: str = "generic",
@@ -65,6 +67,8 @@ class Simulator:
         self._number, self._smsc = number, smsc
         self._start = (latency_ms, report_ms, registration_ms, boot_ms, attach_ms, imei)
         self._line: Line | None = None
+        self._mute = [Path(path) for path in mute]
+        self._mute_lines: list[Line] = []
         self._back: asyncio.TimerHandle | None = None
         self._journal: Journal
         self._modem: Modem
@@ -119,6 +123,7 @@ class Simulator:
             modem = self._modem
             line = self._line = Line(self._link, modem.feed, lambda present: self._journal.add("opened" if present else "closed"))
             modem.write, modem.pause, modem.present = line.write, line.pause, lambda: line.present
+            self._mute_lines = [Line(path, lambda _data, _at: None, lambda _present: None) for path in self._mute]
             self._journal.add("plugged", link=str(self._link), device=line.device)
             modem.power_on()
         return {"link": str(self._link), "device": self._line.device}
@@ -126,8 +131,9 @@ class Simulator:
     def _pull(self, back_ms: int | None) -> None:
         if self._line is not None:
             self._modem.power_off()
-            self._line.close()
-            self._line = None
+            for line in (self._line, *self._mute_lines):
+                line.close()
+            self._line, self._mute_lines = None, []
             self._journal.add("unplugged", link=str(self._link))
         if back_ms is not None:
             if self._back is not None:

@@ -44,6 +44,7 @@ _EPILOG = "\b\nNumbers that fail on demand (any number ending so):\n" + "".join(
 @click.option("--link", type=click.Path(path_type=Path), help="Path the modem's port appears at. Starts a simulator.")
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket to listen on, or of the simulator to talk to.")
 @click.option("--journal", type=click.Path(path_type=Path), help="File that gets a JSON line for all that happens.")
+@click.option("--mute", type=click.Path(path_type=Path), multiple=True, help="A port that never answers; may be given several times.")
 @click.option("--number", default="+15145550100", show_default=True, help="The SIM's own number.")
 @click.option("--pin", help="The SIM asks for this PIN.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="generic", show_default=True)

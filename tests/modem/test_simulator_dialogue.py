@@ -327,6 +327,17 @@ async def test_a_client_that_does_not_read_holds_nothing_up(sim: Simulator, tmp_
             assert (await client.until(FINAL)).startswith(b"\r\n+CLAC: "), place
 
 
+async def test_ports_that_never_answer(tmp_path: Path) -> None:
+    async with Simulator(tmp_path / "modem", mute=[tmp_path / "diag", tmp_path / "nmea"]) as sim:
+        with Client(tmp_path / "diag") as mute, Client(tmp_path / "modem") as client:
+            mute.write(b"AT\r")
+            assert await client.ask("AT") == "AT\r\r\nOK\r\n"
+            assert mute.heard == b""
+            sim.unplug()
+            await mute.gone.wait()
+    assert not (tmp_path / "nmea").is_symlink()
+
+
 async def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "modem").write_text("mine")
     with pytest.raises(FileExistsError, match="no symbolic link"):

@@ -161,6 +161,16 @@ async def test_silence(sim: Simulator, client: Client) -> None:
     sim.text(CALLER, "x")
     await client.until(b'+CMTI: "SM",1\r\n')  # brought when it listens again
     assert b"OK" not in client.heard
+    sim.latency(20)
+    await begin(client)
+    await sim.wait_event("ctrl_z")
+    sim.fault("silence")
+    await sim.wait_event("accepted")
+    sim.clear()
+    heard = await client.ask("AT")
+    assert "OK" in heard
+    assert "+CMGS" not in heard  # nobody heard it
+    sim.latency(0)
     sim.fault("silence", at="command", command="AT+CSQ")
     client.write(b"AT+CSQ\r")
     await sim.wait_event("fault", match={"point": "command"})

@@ -12,7 +12,7 @@ import pytest
 
 from modem.sim_pdu import decode_deliver, decode_report, encode_deliver, joined
 from modem.simulator import Simulator
-from tests.modem.simulator_client import Client, submits
+from tests.modem.simulator_client import FINAL, Client, submits
 
 CALLER = "+15145550199"
 LONG = "Bonjour, je voudrais un rendez-vous pour mon fils 😀 — " * 5
@@ -79,6 +79,24 @@ async def test_another_store_and_room_made_by_size(sim: Simulator, client: Clien
     assert sim.state()["network"]["waiting"] == 1
     sim.resize("ME", 2)
     await client.until(b'+CMTI: "ME",2\r\n')
+
+
+async def test_texts_written_to_the_store_and_sent_from_there(sim: Simulator, client: Client) -> None:
+    await client.ask("AT+CMEE=1")
+    (pdu,) = submits(CALLER, "later", report=False)
+
+    async def write() -> str:
+        client.write(b"AT+CMGW=%d\r" % (len(pdu) // 2 - 1))
+        await client.until(b"> ")
+        client.write(pdu.encode() + b"\x1a")
+        return (await client.until(FINAL)).decode()
+
+    assert [await write() for _ in range(4)] == [*(f"\r\n+CMGW: {place}\r\n\r\nOK\r\n" for place in (1, 2, 3)), "\r\n+CMS ERROR: 322\r\n"]
+    assert sim.inbox(CALLER) == []
+    assert await client.ask("AT+CMSS=2") == "\r\n+CMSS: 1\r\n\r\nOK\r\n"
+    assert [received["text"] for received in sim.inbox(CALLER)] == ["later"]
+    assert [index for index, _ in stored(await client.ask("AT+CMGL=3"))] == [2]
+    assert await client.ask("AT+CMSS=9") == "\r\n+CMS ERROR: 321\r\n"
 
 
 async def test_delete_by_status(sim: Simulator, client: Client) -> None:
