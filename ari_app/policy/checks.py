@@ -10,7 +10,7 @@ from typing import Literal
 
 from ari_app.errors import SettingsError
 from ari_app.model import Trigger
-from ari_app.policy.expression import idle_rules, parsed, readable
+from ari_app.policy.expression import cut_nights, idle_rules, parsed, readable
 from ari_app.policy.lines import Line, hours_of, lines_of
 from ari_app.policy.wording import check
 from ari_app.settings import Settings
@@ -89,8 +89,11 @@ def _doubtful_hours(settings: Settings) -> Iterator[Problem]:
         text = readable(expression, key)
         for warning in parsed(text, key).warnings:
             yield Problem(key, warning, "write it as the language has it, such as Mo-Fr 08:00-17:00")
-        for rule in idle_rules(text, _SAMPLE.replace(tzinfo=None)):
+        now = _SAMPLE.replace(tzinfo=None)
+        for rule in idle_rules(text, now):
             yield Problem(key, f'"{rule}" changes nothing', "a later rule for the same days replaces it: join their times with a comma")
+        for rule in cut_nights(text, now):
+            yield Problem(key, f'"{rule}" ends at midnight before some days', "a later rule replaces those days: join the two with a comma")
 
 
 def _doubtful_texts(settings: Settings) -> Iterator[Problem]:

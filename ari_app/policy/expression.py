@@ -14,7 +14,18 @@ from opening_hours import ParserError as _ParserError  # type: ignore[attr-defin
 
 from ari_app.errors import SettingsError
 
-__all__ = ["ALWAYS", "idle_rules", "names_holidays", "night_ends", "osm_date", "parsed", "readable", "with_holidays"]
+__all__ = [
+    "ALWAYS",
+    "cut_nights",
+    "idle_rules",
+    "names_holidays",
+    "night_ends",
+    "osm_date",
+    "parsed",
+    "readable",
+    "split_at_midnight",
+    "with_holidays",
+]
 
 ALWAYS = "24/7"
 
@@ -26,7 +37,8 @@ _SEPARATOR = re.compile(
     r'\s*(;|\|\||(?:(?<=:\d\d)|(?<=\d\+)|(?<=off)|(?<=closed)|(?<=open)|(?<=unknown)|(?<=")),(?=\s*(?!\d{1,2}:)[A-Za-z\d"]))\s*'
 )
 _QUOTED = re.compile(r'"[^"]*"')
-_SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+_SPAN = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
+_SPECIAL = re.compile(r"\b(PH|off|closed|\d{4})\b")
 _FIX = 'write it as "Mo-Fr 08:00-12:00,13:00-17:00; Sa 09:00-12:00" (OpenStreetMap opening_hours)'
 
 
@@ -91,11 +103,24 @@ def with_holidays(text: str, days: Sequence[date]) -> str:
 
 def night_ends(text: str) -> frozenset[str]:
     """Ends ("06:00") of the spans that run over midnight."""
-    ends = set()
-    for begin_hour, begin_minute, hour, minute in (map(int, found) for found in _SPAN.findall(text)):
-        if hour > 24 or (hour, minute) > (24, 0) or (hour, minute) <= (begin_hour, begin_minute):
-            ends.add(f"{hour % 24:02}:{minute:02}")
-    return frozenset(ends - {"00:00"})
+    return frozenset(morning for _, morning in _spans(text) if morning)
+
+
+def split_at_midnight(times: str) -> tuple[str, str]:
+    """A list of spans as (spans of the date itself, spans of the morning after), either may be empty."""
+    spans = _spans(times)
+    return ",".join(evening for evening, _ in spans), ",".join(f"00:00-{morning}" for _, morning in spans if morning)
+
+
+def _spans(text: str) -> list[tuple[str, str]]:
+    """(span up to midnight, its end on the morning after or "") of every span of times."""
+    spans = []
+    for begins, ends in _SPAN.findall(text):
+        (begin_hour, begin_minute), (hour, minute) = (map(int, each.split(":")) for each in (begins, ends))
+        over = (hour, minute) > (24, 0) or (hour, minute) <= (begin_hour, begin_minute)
+        morning = f"{hour % 24:02}:{minute:02}" if over else ""
+        spans.append((f"{begins}-{'24:00' if over else ends}", "" if morning == "00:00" else morning))
+    return spans
 
 
 def idle_rules(text: str, now: datetime) -> tuple[str, ...]:
@@ -106,12 +131,28 @@ def idle_rules(text: str, now: datetime) -> tuple[str, ...]:
     rules = _rules(text)
     idle = []
     for index, (_, rule) in enumerate(rules):
-        if re.search(r"\b(PH|off|closed|\d{4})\b", rule) or len(rules) == 1:
+        if _SPECIAL.search(rule) or len(rules) == 1:
             continue
         rest = _joined([*rules[:index], *rules[index + 1 :]])
         if _open_spans(text, now) == _open_spans(rest, now):
             idle.append(rule)
     return tuple(idle)
+
+
+def cut_nights(text: str, now: datetime) -> tuple[str, ...]:
+    """Rules over midnight that a later rule for the next day ends at midnight, in the two years after ``now`` (local, naive).
+
+    "Mo-Th 18:00-08:00; Fr 18:00-09:00" closes on Friday at 0 h: after ";" a rule replaces the whole of its days.
+    """
+    rules = [(separator, rule) for separator, rule in _rules(text) if not _SPECIAL.search(rule)]
+    whole = OpeningHours(_joined(rules)) if rules else None
+    cut = []
+    for _, rule in rules:
+        ends = [ends for begins, ends in _open_spans(rule, now) if begins.date() < ends.date() and night_ends(rule)]
+        midnights = [datetime.combine(end, time()) for end in ends if end.time() != time()]
+        if whole and any(whole.is_open(each - timedelta(minutes=1)) and whole.is_closed(each) for each in midnights):
+            cut.append(rule)
+    return tuple(cut)
 
 
 def _open_spans(text: str, now: datetime) -> list[tuple[datetime, datetime]]:

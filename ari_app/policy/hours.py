@@ -29,7 +29,7 @@ import holidays
 from opening_hours import OpeningHours, State
 
 from ari_app.errors import SettingsError
-from ari_app.policy.expression import ALWAYS, names_holidays, night_ends, osm_date, parsed, readable, with_holidays
+from ari_app.policy.expression import ALWAYS, names_holidays, night_ends, osm_date, parsed, readable, split_at_midnight, with_holidays
 from ari_app.settings import ClinicSettings, HoursException
 
 __all__ = ["Calendar", "Hours", "Opening", "public_holidays"]
@@ -174,24 +174,35 @@ class Hours:
         if year not in self._schedules:
             days = {} if self._calendar is None else self._calendar(year)
             own = names_holidays(self._expression)
-            usual = with_holidays(self._expression, sorted(days)) if own else self._expression
-            closed = [] if own else sorted(days)
-            rules = [usual, *(f"{osm_date(day)} off" for day in closed)]
-            rules += [f"{osm_date(day)} {item.open or 'off'}" for day, item in sorted(self._exceptions.items())]
-            night = OpeningHours(usual)
-            rules += [rule for day in sorted({*closed, *self._exceptions}) for rule in self._no_night_shift(day, night)]
-            self._schedules[year] = _Schedule(OpeningHours("; ".join(rules)), days)
+            rules = [with_holidays(self._expression, sorted(days)) if own else self._expression]
+            rules += [] if own else [f"{osm_date(day)} off" for day in sorted(days)]
+            open_then = OpeningHours("; ".join(rules)).is_open
+            special = {*(day for day in days if not open_then(_late(day))), *self._exceptions}
+            rules += [f"{osm_date(day)} {_evening(item) or 'off'}" for day, item in sorted(self._exceptions.items())]
+            usual = OpeningHours(with_holidays(self._expression, []) if own else self._expression)
+            rules += [rule for day in sorted(special) for rule in self._no_night_shift(day, usual)]
+            text = "; ".join(rules)
+            for day, item in sorted(self._exceptions.items()):
+                morning = split_at_midnight(item.open or "")[1]
+                text += f", {osm_date(day + _DAY)} {morning}" if morning else ""
+            self._schedules[year] = _Schedule(OpeningHours(text), days)
         return self._schedules[year]
 
     def _no_night_shift(self, day: date, usual: OpeningHours) -> Iterator[str]:
         """Close what the usual night shift of ``day`` would leave on the morning after: the library closes the date alone."""
-        if day + _DAY in self._exceptions or not usual.is_open(datetime.combine(day, time(23, 59))):
+        if day + _DAY in self._exceptions or not usual.is_open(_late(day)):
             return
-        item = self._exceptions.get(day)
-        begins = max(night_ends(item.open), default="00:00") if item is not None and item.open is not None else "00:00"
         for ends in night_ends(self._expression):
-            if begins < ends:
-                yield f"{osm_date(day + _DAY)} {begins}-{ends} off"
+            yield f"{osm_date(day + _DAY)} 00:00-{ends} off"
+
+
+def _late(day: date) -> datetime:
+    return datetime.combine(day, time(23, 59))
+
+
+def _evening(item: HoursException) -> str:
+    # the library forgets what a dated rule leaves on the morning after: that is written out as a rule of its own
+    return split_at_midnight(item.open or "")[0]
 
 
 def _check_times(text: str, key: str) -> None:

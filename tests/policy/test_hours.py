@@ -141,6 +141,9 @@ def test_holidays_far_ahead_and_behind() -> None:
         ("Sa 10:00-12:00, PH 13:00-15:00", (2027, 12, 25, 14), True),
         ('Mo-Fr 08:00-17:00; PH off "fermé; PH"', (2026, 6, 24, 9), False),
         ("PH 08:00-17:00", (2026, 6, 24, 9), True),
+        ("Jun-Aug PH 09:00-10:00", (2026, 6, 24, 9), True),
+        ("Jun-Aug PH 09:00-10:00", (2026, 12, 25, 9), False),
+        ("We off, PH 10:00-11:00", (2026, 6, 24, 10), True),  # a Wednesday
     ],
 )
 def test_an_expression_that_names_holidays_says_what_they_are(expression: str, parts: tuple[int, ...], opened: bool) -> None:
@@ -177,6 +180,34 @@ def test_an_exception_over_midnight_runs_to_its_end() -> None:
     timetable = hours(NIGHTS, calendar=None, exceptions=[HoursException(date=date(2026, 11, 24), open="20:00-04:00")])
     assert says(timetable, 2026, 11, 24, 21) == (True, "2026-11-25 04:00")
     assert says(timetable, 2026, 11, 25, 5) == (False, "2026-11-25 22:00")
+
+
+def test_night_shifts_of_holidays_the_expression_names() -> None:
+    closed = hours("Mo-Su 18:00-08:00; PH off")
+    assert says(closed, 2026, 6, 23, 19) == (True, "2026-06-24 00:00")
+    assert says(closed, 2026, 6, 24, 19) == (False, "2026-06-25 18:00")
+    assert says(hours("Mo-Su,PH 18:00-08:00"), 2026, 6, 24, 19) == (True, "2026-06-25 08:00")
+    assert says(hours("Mo-Fr 18:00-08:00; Sa,Su,PH 00:00-24:00"), 2026, 6, 24, 12) == (True, "2026-06-25 08:00")
+
+
+def test_exceptions_on_two_nights_running() -> None:
+    closed, early = date(2026, 11, 24), date(2026, 11, 25)
+    timetable = hours(
+        NIGHTS, calendar=None, exceptions=[HoursException(date=closed, closed=True), HoursException(date=early, open="00:00-03:00")]
+    )
+    assert says(timetable, 2026, 11, 24, 12) == (False, "2026-11-25 00:00")
+    assert says(timetable, 2026, 11, 25, 1) == (True, "2026-11-25 03:00")
+    longer = hours(NIGHTS, calendar=None, exceptions=[HoursException(date=closed, open="20:00-08:00")])
+    assert says(longer, 2026, 11, 24, 21) == (True, "2026-11-25 08:00")
+    assert says(longer, 2026, 11, 25, 9) == (False, "2026-11-25 22:00")
+    party = hours(exceptions=[HoursException(date=date(2026, 12, 31), open="08:00-12:00,20:00-02:00")])
+    assert says(party, 2026, 12, 31, 9) == (True, "2026-12-31 12:00")
+    assert says(party, 2026, 12, 31, 21) == (True, "2027-01-01 02:00")
+    assert says(party, 2027, 1, 1, 2) == (False, "2027-01-04 08:00")
+    both = [HoursException(date=closed, open="20:00-26:00"), HoursException(date=early, open="10:00-24:00")]
+    assert says(hours(exceptions=both), 2026, 11, 24, 21) == (True, "2026-11-25 02:00")
+    assert says(hours(exceptions=both), 2026, 11, 25, 3) == (False, "2026-11-25 10:00")
+    assert says(hours(exceptions=both), 2026, 11, 25, 11) == (True, "2026-11-26 00:00")
 
 
 def test_a_holiday_has_no_night_shift_but_its_next_morning_keeps_its_own_hours() -> None:
@@ -357,6 +388,13 @@ def test_slips_are_pointed_out() -> None:
     assert "comma" in found[0].fix
     assert policy(hours={"open": "Mo-Fr 08:00-12:00, Mo-Fr 13:00-17:00; Sa off; 2024 Dec 24 09:00-10:00"}).problems() == ()
     assert [problem.key for problem in policy(hours={"open": "mo-fr 08:00-17:00"}).problems()] == ["hours.open", "hours.open"]
+
+
+def test_a_night_that_a_later_rule_cuts_is_pointed_out() -> None:
+    (problem,) = policy(hours={"open": "Mo-Th 18:00-08:00; Fr 18:00-09:00"}).problems()
+    assert problem.what == '"Mo-Th 18:00-08:00" ends at midnight before some days'
+    for right in ("Mo-Th 18:00-08:00, Fr 18:00-09:00", "Mo-Fr 18:00-08:00; Sa,Su 00:00-24:00", "Mo-Su 18:00-08:00; Dec 25 off; PH off"):
+        assert policy(hours={"open": right}).problems() == ()
 
 
 def test_by_appointment_alone_is_not_open() -> None:
