@@ -260,7 +260,7 @@ class Dialogue:
             return False
         kind, header, length = self._header
         if _HEX.fullmatch(line) is None:
-            if not line.startswith(("+", "^")) and _FINAL.fullmatch(line) is None:
+            if not line.upper().startswith(("+", "^", *_CALLS)) and _FINAL.fullmatch(line) is None:
                 self._header = None
                 self._on_urc(Urc(UrcKind.FULL, header))  # its PDU is lost: look whether a store has it
             return False

@@ -197,11 +197,14 @@ class SerialModem:
             self._dialogue, self._radio = dialogue, session.radio
             self._log.info("modem.set_up", model=session.radio.model, port=port)
             self._tell()
-            await _first_failure(self._inbox.run(dialogue), self._watch(session), _until_lost(dialogue))
+            await _first_failure(
+                _ending(dialogue, self._inbox.run(dialogue)), _ending(dialogue, self._watch(session)), _until_lost(dialogue)
+            )
         finally:
             self._dialogue = self._radio = None
             self._open_port = ""
             link.close()
+            dialogue.lost(LinkLostError("the port was closed"))
 
     async def _watch(self, session: Session) -> None:
         """Look at the modem from time to time, soon again where something is amiss. A look that fails is a disconnect."""
@@ -236,6 +239,15 @@ class SerialModem:
             self._restarted = True
             self._look_now.set()
         self._inbox.announced(urc)
+
+
+async def _ending(dialogue: Dialogue, job: Coroutine[Any, Any, None]) -> None:
+    """Run a job whose failure ends the connection: before anybody who waits for a turn begins a text that would be cut off."""
+    try:
+        await job
+    except Exception:
+        dialogue.lost(LinkLostError("the modem is set up anew"))
+        raise
 
 
 async def _until_lost(dialogue: Dialogue) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from modem import sim_pdu
 from modem.pdu import Deliver
 from modem.simulator import Simulator
 from modem.types import RawPdu, Sent
-from tests.modem.conftest import MakeRig, Rig
+from tests.modem.conftest import QUICK, MakeRig, Rig
 
 SENDER = "+15145550199"
 SENT = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
@@ -234,12 +235,14 @@ async def test_a_report_within_a_listing_goes_to_neither_too_many_nor_none(make_
     await rig.until(lambda: rig.keeper.texts == ["un", "deux"] and [one.reference for one in rig.keeper.reports] == [7], "all are kept")
 
 
-@pytest.mark.parametrize(("between", "cut"), [("", 0), ("", 20), ("^RSSI:17", 20), ('+CMTI: "ME",9', 0)])
+@pytest.mark.parametrize(("between", "cut"), [("", 0), ("", 20), ("^RSSI:17", 20), ('+CMTI: "ME",9', 0), ("RING", 0)])
 async def test_a_report_whose_two_lines_come_apart(make_rig: MakeRig, between: str, cut: int) -> None:
     """Defect 7: header and PDU in two USB packets."""
     report = sim_pdu.encode_report(7, SENDER, SENT, SENT, 0)
-    rig = await make_rig()
+    rig = await make_rig(driver={"timing": replace(QUICK, poll=60, watch=60)})  # nothing else is said meanwhile
     await rig.ready()
+    await rig.until(lambda: rig.lines().count("AT+CMGL=4") == 3, "the stores were read")
+    await asyncio.sleep(0.05)
     rig.sim.fault("garbage", hex=f"\r\n+CDS: {sim_pdu.tpdu_length(report)}\r\n{between}\r\n{report[:cut]}".encode().hex())
     await asyncio.sleep(0.02)
     rig.sim.fault("garbage", hex=f"{report[cut:]}\r\n".encode().hex())

@@ -236,3 +236,14 @@ async def test_a_send_does_not_wait_behind_a_full_store(make_rig: MakeRig) -> No
     order.append("sent")
     await rig.until(lambda: len(rig.keeper.texts) == 40, "all are kept")
     assert order.index("sent") < 10
+
+
+async def test_a_modem_set_up_anew_cuts_no_text_off(make_rig: MakeRig) -> None:
+    """The watch finds that the modem forgot its settings while a text waits for its turn: the text is not begun."""
+    rig = await make_rig()
+    await rig.ready()
+    for place in range(5):
+        rig.sim.reboot()
+        results = await asyncio.gather(*(rig.send(f"texte {place} {number}") for number in range(20)))
+        assert all(isinstance(result, Sent | NotSent) for result in results), results
+        await rig.until(lambda before=place: len(rig.ready_calls) >= before + 2, "ready again")  # type: ignore[misc]
