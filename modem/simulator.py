@@ -11,13 +11,21 @@ puts a modem at ``/tmp/modem``: give that path to ``textback`` as the modem's po
 The control socket takes one JSON object a line and answers each with one line: ``{"ok": true, …}`` or ``{"ok": false, "error": "…"}``.
 ``do`` names a public method of ``Simulator``; its parameters are the other keys. Program and class do the same.
 
-Numbers that fail on demand end in 5559 and three digits, whatever comes before (say +1514 555 9401): see ``modem.sim_network.MAGIC``;
-any other three digits that are a ``+CMS ERROR`` code are refused with that code (…5559038: 38, network out of order; …5559500: 500).
+Numbers that fail on demand end in 5559 and three digits, whatever comes before (say +1 514 555 9401):
+
+    401  refused for now, +CMS ERROR: 41        406  reported as still trying, then as delivered
+    402  refused for good, +CMS ERROR: 1        407  modem unplugged on Ctrl-Z, nothing sent, back after 2 s
+    403  goes, +CMGS never comes                408  modem unplugged after the network took it, before +CMGS
+    404  goes, no status report ever comes      409  goes, +CMGS comes 10 s late
+    405  goes, reported as failed for good      xxx  any other +CMS ERROR code: refused with it (038, 331, 500 …)
+
+Faults on demand (``fault``) are listed by ``--help``, the control commands and their parameters by ``do --help``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import signal
 import socket
@@ -26,6 +34,7 @@ from typing import Any, NoReturn
 
 import click
 
+from modem.sim_control import COMMANDS
 from modem.sim_faults import KINDS
 from modem.sim_network import MAGIC
 from modem.sim_state import PROFILES
@@ -109,7 +118,19 @@ def state(control: Path | None) -> None:
     click.echo(json.dumps(_ask(control, {"do": "state"}), indent=2, ensure_ascii=False))
 
 
-@main.command()
+def _signatures() -> str:
+    """Every control command with its parameters and what it does."""
+    lines = []
+    for name in COMMANDS:
+        method = getattr(Simulator, name)
+        parameters = [
+            str(one).replace("sender", "from").replace("'", "") for one in list(inspect.signature(method).parameters.values())[1:]
+        ]
+        lines.append(f"  {name}: {', '.join(parameters) or 'no parameters'}\n      {(method.__doc__ or '').splitlines()[0]}\n")
+    return "\b\nCommands, their parameters and what they do:\n" + "".join(lines)
+
+
+@main.command(epilog=_signatures())
 @click.argument("command")
 @click.pass_obj
 def do(control: Path | None, command: str) -> None:

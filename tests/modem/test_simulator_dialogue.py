@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -350,3 +351,41 @@ def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
         Simulator(tmp_path / "modem", profile="nokia")
     with pytest.raises(ValueError, match="it has SM, ME, SR"):
         Simulator(tmp_path / "modem", stores={"XX": 3})
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_bytes_upset_it(sim: Simulator, client: Client, seed: int) -> None:
+    """Commands with any arguments, PDUs, control characters and noise in any order: it answers at the end, and nothing was raised."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    names = (await client.ask("AT+CLAC")).split("+CLAC: ")[1].split("\r\n")[0].split(",")
+    raised: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: raised.append(context))
+    (pdu,) = submits(CALLER, "x")
+    pieces = [
+        b"AT",
+        b"\r",
+        b"\n",
+        b"\x1a",
+        b"\x1b",
+        b"=",
+        b"?",
+        b";",
+        b",",
+        b'"',
+        b"1",
+        b"99999999999999999999",
+        b"\x00\xff",
+        pdu.encode(),
+        b"AT+CMGS=%d\r" % (len(pdu) // 2 - 1),
+    ]
+    pieces += [f"AT{name}={chance.randint(0, 30)},{chance.randint(0, 3)}\r".encode() for name in names]
+    for _ in range(1500):
+        client.write(chance.choice(pieces))
+        if not chance.randint(0, 20):
+            sim.text(CALLER, "between")
+            await asyncio.sleep(0)
+    client.write(b"\x1b\r")
+    sim.reboot()
+    client.write(b"\rAT+CGSN;+CREG?\r")
+    await client.until(b"+CREG: 0,1\r\n\r\nOK\r\n")
+    assert raised == []

@@ -244,5 +244,8 @@ def test_help_names_the_numbers_and_the_faults() -> None:
     told = subprocess.run([*PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
     assert "…5559402  refused for good" in told
     assert "no_answer" in told
+    commands = subprocess.run([*PROGRAM, "do", "--help"], capture_output=True, text=True, check=True).stdout
+    assert all(f"  {name}: " in commands for name in COMMANDS)
+    assert "text: from: str, text: str" in commands
     bare = subprocess.run(PROGRAM, capture_output=True, text=True, check=False)
     assert (bare.returncode, "--link PATH" in bare.stderr) == (2, True)
