@@ -277,7 +277,7 @@ class Inbound:
     last_staff: datetime | None = None
     """When staff last wrote to this number."""
     auto_recent: int = 0
-    """Automatic texts of ours to this number in the last hour."""
+    """Automatic texts of ours to this number in the last hour, notices included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,10 +138,11 @@ def _in_conversation(case: Case) -> Facts | None:
 
 
 def _cooldown(case: Case) -> Facts | None:
-    last = case.known.last_auto
-    facts = _within(case, last, case.settings.reply.cooldown)
+    last, span = case.known.last_auto, case.settings.reply.cooldown
+    facts = _within(case, last, span)
     if facts is None and last is not None and last >= case.call.started:
-        facts = {"last": last.isoformat()}  # a text since this call has answered it, however short the cooldown
+        # a text since this call has answered it, however short the cooldown
+        facts = {"last": last.isoformat(), "until": (last + span).isoformat()}
     if facts is not None and case.known.last_auto_call is not None:
         facts["call"] = case.known.last_auto_call
     return facts
