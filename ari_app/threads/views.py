@@ -16,6 +16,10 @@ from ari_app.threads.rows import stamp
 
 __all__ = ["calls", "contact", "counts", "message", "search", "thread", "threads", "why"]
 
+_TROUBLE = """SELECT state, count(*) AS n, sum(at >= ?) AS late FROM message
+    WHERE state IN ('unknown', 'failed', 'partial') GROUP BY state"""
+_PEOPLE = 200
+"""Contacts of a searched name whose texts are shown: a name many bear says little."""
 _CALLS = """SELECT c.*, m.id AS message FROM call c LEFT JOIN message m ON m.call = c.id"""
 
 
@@ -243,17 +247,21 @@ def _facts(reader: Reader, row: sqlite3.Row) -> dict[str, Any]:
 
 def counts(reader: Reader, lately: datetime) -> dict[str, Any]:
     """For ``doctor``: how many texts stand in which state (and went wrong since ``lately``), the oldest due one, how many threads wait."""
-    states = {row[0]: row[1] for row in reader.all("SELECT state, count(*) FROM message WHERE direction = 'out' GROUP BY state")}
-    recent = "SELECT count(*) FROM message WHERE direction = 'out' AND state = ? AND at >= ?"
+    # Each by the index of its own states: the table is long, these are few.
+    trouble = {row["state"]: row for row in reader.all(_TROUBLE, (stamp(lately),))}
+
+    def of(state: str, column: str = "n") -> int:
+        return int(trouble[state][column]) if state in trouble else 0
+
     return {
-        "queued": states.get("queued", 0),
-        "sending": states.get("sending", 0),
-        "unknown": states.get("unknown", 0),
-        "failed": states.get("failed", 0),
-        "unknown_lately": reader.value(recent, ("unknown", stamp(lately))),
-        "failed_lately": reader.value(recent, ("failed", stamp(lately))),
+        "queued": reader.value("SELECT count(*) FROM message WHERE state = 'queued'"),
+        "sending": reader.value("SELECT count(*) FROM message WHERE state = 'sending'"),
+        "unknown": of("unknown"),
+        "failed": of("failed"),
+        "unknown_lately": of("unknown", "late"),
+        "failed_lately": of("failed", "late"),
         "oldest_due": reader.value("SELECT min(due) FROM message WHERE state = 'queued'"),
-        "partial": reader.value("SELECT count(*) FROM message WHERE state = 'partial'"),
+        "partial": of("partial"),
         "parts_waiting": reader.value("SELECT count(*) FROM inbound WHERE message IS NULL AND whole IS NOT NULL"),
         "to_answer": reader.value("SELECT count(*) FROM thread WHERE state = 'to_answer'"),
     }
@@ -266,9 +274,12 @@ def search(reader: Reader, text: str, *, limit: int = 50) -> list[dict[str, Any]
         return []
     rows = reader.all(
         """SELECT m.*, t.number AS who, c.name FROM message m JOIN thread t ON t.id = m.thread LEFT JOIN contact c ON c.number = t.number
-            WHERE m.id IN (SELECT rowid FROM message_fts WHERE message_fts MATCH :words)
-            OR c.id IN (SELECT rowid FROM contact_fts WHERE contact_fts MATCH :words)
-            ORDER BY m.at DESC, m.id DESC LIMIT :limit""",
-        {"words": words, "limit": _limit(limit)},
+            WHERE m.id IN (
+                SELECT * FROM (SELECT rowid FROM message_fts WHERE message_fts MATCH :words ORDER BY rowid DESC LIMIT :limit)
+                UNION SELECT * FROM (SELECT n.id FROM contact k JOIN thread o ON o.number = k.number JOIN message n ON n.thread = o.id
+                    WHERE k.id IN (SELECT rowid FROM contact_fts WHERE contact_fts MATCH :words ORDER BY rowid DESC LIMIT :people)
+                    ORDER BY n.id DESC LIMIT :limit)
+            ) ORDER BY m.at DESC, m.id DESC LIMIT :limit""",
+        {"words": words, "limit": _limit(limit), "people": _PEOPLE},
     )
     return [{**_message(row), "thread": row["thread"], **_who(row["who"], row["name"])} for row in rows]

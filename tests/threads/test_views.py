@@ -211,5 +211,6 @@ async def test_the_hot_path_walks_no_table(store: Store, clock: HandClock, monke
         await again.threads(limit=50)
         await again.calls(limit=50)
         await again.calls(number=ALICE)
+        await again.counts()
         await again.close()
     assert walked == []
