@@ -49,8 +49,22 @@ def record(lab: Lab, scenario: Scenario, path: Path) -> int:
     """Write the events of one scenario that was played, of the types the watcher reads, as JSON lines. Returns how many."""
     chosen = _of(scenario, lab.listener.heard)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(event, separators=(",", ":"), sort_keys=True) + "\n" for event in chosen), encoding="utf-8")
+    lines = (json.dumps(_lean(event), separators=(",", ":"), sort_keys=True) + "\n" for event in chosen)
+    path.write_text("".join(lines), encoding="utf-8")
     return len(chosen)
+
+
+_LEFT_OUT = frozenset(
+    {"asterisk_id", "application", "accountcode", "app_data", "bridge_class", "connected", "creator", "language", "protocol_id", "technology",
+     "tenantid", "video_mode"}
+)  # fmt: skip
+"""What says nothing of a call: the machine, empty columns, media."""
+
+
+def _lean(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lean(item) for key, item in value.items() if key not in _LEFT_OUT}
+    return [_lean(item) for item in value] if isinstance(value, list) else value
 
 
 def _of(scenario: Scenario, heard: list[Event]) -> list[Event]:

@@ -22,6 +22,8 @@ __all__ = ["Agent", "PhoneSet", "TrunkCall", "free_port", "register"]
 TRUNK = "127.0.0.2"
 DESK = "127.0.0.1"
 _numbers = count(1)
+_reserved: set[int] = set()
+"""Ports of this process's agents: one that is about to be bound looks free to a probe."""
 
 
 class Agent:
@@ -41,11 +43,9 @@ class Agent:
         home = folder / name
         home.mkdir(parents=True)
         (home / "scenario.xml").write_text(script, encoding="utf-8")
-        # SIPp opens a control port on every address by default: keep it on loopback, beside the SIP port
-        control = free_port(range(port + 1, port + 400), DESK)
         command = [
             need("sipp", "sip-tester"), "-sf", "scenario.xml", "-i", address, "-p", str(port), "-mi", address, "-nostdin",
-            "-cid_str", f"{name}-%u@lab", "-trace_err", "-error_file", "errors.log", "-skip_rlimit", "-ci", DESK, "-cp", str(control), *more,
+            "-cid_str", f"{name}-%u@lab", "-trace_err", "-error_file", "errors.log", "-skip_rlimit", *_control(port), *more,
         ]  # fmt: skip
         with (home / "screen.log").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(
@@ -80,6 +80,7 @@ class Agent:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
         await self.process.wait()
+        _reserved.discard(self.port)
 
 
 class TrunkCall(Agent):
@@ -120,16 +121,27 @@ class PhoneSet(Agent):
 
 
 def free_port(ports: range, address: str) -> int:
-    """A UDP port of the range that nobody has bound on this address."""
-    for _ in range(4 * len(ports)):
-        port = random.choice(ports)  # noqa: S311  not a secret
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind((address, port))
-            except OSError:
-                continue
+    """An even UDP port of the range, free on this address; the odd one after it, free on 127.0.0.1, is for SIPp's control."""
+    for _ in range(10 * len(ports)):
+        port = random.choice(ports) & ~1  # noqa: S311  not a secret
+        if port in ports and port not in _reserved and _is_free(address, port) and _is_free(DESK, port + 1):
+            _reserved.add(port)
             return port
     raise LabError(f"no UDP port is free on {address} in {ports.start}-{ports.stop}")
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def _control(port: int) -> tuple[str, ...]:
+    """SIPp opens a control port on every address by default: keep it on loopback, beside the SIP port."""
+    return "-ci", DESK, "-cp", str(port + 1)
 
 
 async def register(extension: str, port: int, sip_port: int, *, seconds: int = 3600) -> None:

@@ -60,7 +60,7 @@ class Ports:
     @property
     def carrier(self) -> int:
         """Where the trunk's far end takes calls, on 127.0.0.2."""
-        return self.first + 5
+        return self.first + 6
 
     @property
     def rtp(self) -> tuple[int, int]:
