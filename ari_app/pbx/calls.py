@@ -240,6 +240,8 @@ class Tracker:
             self._legs[channel.id] = LiveLeg(id=channel.id, started=started, country=self.config.country)
         else:
             self._start(channel, origin.context or channel.context, origin.did or channel.exten, channel.created or at)
+            if channel.app.lower() == "dial":
+                self._calls[channel.id].go(Place.RING)
 
     def _start(self, channel: ari.Channel, context: str, exten: str, at: datetime) -> None:
         call = LiveCall(
@@ -268,6 +270,9 @@ class Tracker:
         if call is not None:
             if not call.hung_up:
                 call.enter_app(event.channel.app)
+                if event.channel.exten == "fax":
+                    # where fax detection sends a call; Asterisk 22 tells it with the application of before
+                    call.go(Place.FAX)
         elif station.kind is Kind.LOCAL:
             self._judge(station, event.at)
 
