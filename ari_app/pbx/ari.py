@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import random
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
@@ -243,7 +244,9 @@ class AriClient:
         try:
             await self._request("PUT", f"/applications/{self._app}/eventFilter", body={"allowed": [{"type": name} for name in types]})
         except PbxRequestError as error:
-            log.info("pbx_filter_refused", status=error.status)  # before 16.3: everything comes, what is not used is dropped here
+            # before 16.3 there is no filter: everything comes, and what is not used is dropped here
+            log.info("pbx_filter_refused", status=error.status)
+            await self._subscribed()
         channels, bridges = await asyncio.gather(self._request("GET", "/channels"), self._request("GET", "/bridges"))
         states = {name: await self.device_state(name) for name in self._device_states}
         return Snapshot(
@@ -268,18 +271,34 @@ class AriClient:
                 break
             queue.put_nowait(event)
         error = socket.exception()
-        lost = _Lost(reason or (_plain(error) if error else f"Asterisk closed the event socket ({socket.close_code})"))
-        _put_last(queue, lost)
+        if not reason:
+            broken = error is not None and not isinstance(error, ConnectionError)
+            reason = _plain(error) if broken else f"Asterisk closed the event socket ({socket.close_code})"
+        _put_last(queue, _Lost(reason))
 
     async def _pulse(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
-        """A socket may live on while its subscription is gone: ask for it now and then. A failure is a disconnect."""
+        """A socket may live on while its subscription is gone: ask for it soon, then now and then. A failure is a disconnect.
+
+        Seen on 22: the clean-up of an aborted connection takes the subscription of one made within milliseconds after it.
+        """
+        pause = min(1.0, self._heartbeat)
         while not socket.closed:
-            await self._clock.sleep(3 * self._heartbeat)
+            await self._clock.sleep(pause)
+            pause = self._heartbeat
             try:
-                await self._request("GET", f"/applications/{self._app}")
-            except PbxError as error:
-                _put_last(queue, _Lost(f"the subscription is gone: {error.what}"))
+                await self._subscribed()
+            except _Lost as lost:
+                _put_last(queue, lost)
                 return
+
+    async def _subscribed(self) -> None:
+        """Raises _Lost when Asterisk does not know our application."""
+        try:
+            await self._request("GET", f"/applications/{self._app}")
+        except PbxRequestError as error:
+            raise _Lost("Asterisk dropped the subscription" if error.status == 404 else error.what) from error
+        except PbxError as error:
+            raise _Lost(error.what) from error
 
     def _event(self, data: object) -> Event | None:
         try:
@@ -316,5 +335,7 @@ def _message(text: str) -> str:
 
 
 def _plain(error: object) -> str:
-    """An error for people: its own words, else its class."""
+    """An error for people: the operating system's words, its own, else its class."""
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+        return os.strerror(error.os_error.errno)
     return str(error) or type(error).__name__

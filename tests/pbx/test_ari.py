@@ -114,7 +114,23 @@ async def test_a_subscription_that_is_gone_is_found_though_the_socket_lives() ->
         fake.app_known = False
         lost = await anext(events)
         assert isinstance(lost, Disconnected)
-        assert "subscription is gone" in lost.reason
+        assert lost.reason == "Asterisk dropped the subscription"
+
+
+async def test_a_subscription_lost_while_connecting_is_made_again() -> None:
+    """Seen on 22: the clean-up of an aborted connection takes the new one's application away."""
+    async with FakeAri.up() as fake:
+        fake.filter_status = 404
+        fake.app_known = False
+        ari = client(fake)
+        events = ari.events()
+        lost = await anext(events)
+        assert isinstance(lost, Disconnected)
+        assert lost.reason == "Asterisk dropped the subscription"
+        fake.filter_status, fake.app_known = 200, True
+        assert isinstance(await anext(events), Connected)
+        await events.aclose()
+        await ari.close()
 
 
 async def test_a_pbx_that_is_down_and_comes_back() -> None:
@@ -123,7 +139,7 @@ async def test_a_pbx_that_is_down_and_comes_back() -> None:
         assert isinstance(await anext(events), Disconnected)
         down = await anext(events)
         assert isinstance(down, Disconnected)
-        assert "cannot be reached" in down.reason
+        assert down.reason == f"Asterisk at {fake.url}/ari cannot be reached (Connection refused)"
         await fake.start()
         while isinstance(event := await anext(events), Disconnected):
             pass

@@ -93,6 +93,17 @@ def test_a_call_first_seen_at_resync() -> None:
     assert (call.outcome, call.reached, call.context, call.rang) == (Outcome.UNSEEN, Place.QUEUE, "from-trunk", 90.0)
 
 
+def test_a_call_first_seen_ringing_at_resync_was_ringing() -> None:
+    there = Story()
+    there.caller("c1")
+    there.app("c1", "Dial")
+    there.phone("p1", "c1")
+    story = Story()
+    story.feed(Connected(there.now, there.snapshot()))
+    story.channels, story.bridges = there.channels, there.bridges
+    assert story.hang_up("c1").reached is Place.RING
+
+
 def test_a_call_first_seen_answered_at_resync_is_answered() -> None:
     there = Story()
     there.talk()
