@@ -8,8 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from opening_hours import OpeningHours
 
 from ari_app.errors import SettingsError
 from ari_app.policy.hours import Hours, Opening, public_holidays
@@ -270,6 +271,24 @@ def test_until_is_the_very_next_change(seconds: int, expression: str) -> None:
     assert (before.open, before.until) == (opening.open, opening.until)
     assert after.open is not opening.open
     assert after.since == opening.until
+
+
+ORDINARY = [
+    WEEK,
+    NIGHTS,
+    "Mo-Th 18:00-08:00, Fr 18:00-09:00; Sa 10:00-26:00",
+    "Jun-Aug Mo[1] 08:00+; Sep-May We 09:00-21:00",
+]
+
+
+@given(minutes=st.integers(0, 3 * 365 * 1440), expression=st.sampled_from(ORDINARY))
+def test_ordinary_days_are_as_the_library_has_them(minutes: int, expression: str) -> None:
+    when = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+    clock = when.astimezone(MONTREAL)
+    special = public_holidays(settings().clinic)(2027)
+    assume(clock.date() not in special and clock.date() - timedelta(days=1) not in special)
+    assume(clock.fold == 0)  # the second of two equal hours
+    assert hours(expression).opening(when).open is OpeningHours(expression).is_open(clock.replace(tzinfo=None))
 
 
 SWITCH = "Custom:DAYNIGHT1"
