@@ -23,7 +23,7 @@ __all__ = ["Inbox", "Stores"]
 _LISTED = re.compile(r'\+CMGL:\s*(\d+)\s*,\s*(\d?)\s*,(?:\s*"[^"]*"\s*|[^,"]*),\s*(\d+)\s*$', re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _HELD = 1000
-"""Direct PDUs held while they cannot be kept; more than a store of any size would send in such a time."""
+"""Most PDUs remembered: direct ones that cannot be kept yet, and stored ones kept that cannot be deleted yet."""
 
 
 @dataclass(slots=True)
@@ -60,8 +60,8 @@ class Inbox:
         self._direct: deque[RawPdu] = deque()
         self._wanted: set[str] = set()
         self._called = asyncio.Event()
-        self._kept: set[tuple[str, int, str]] = set()
-        """Kept, but not yet seen deleted: not kept again."""
+        self._kept: dict[tuple[str, int, str], None] = {}
+        """Kept, but not yet seen deleted: not kept again. A listing without them proves nothing, it may have been cut short."""
         self._doubtful: set[tuple[str, int, str]] = set()
         """Read once with a length that does not fit: perhaps noise on the line, read again before it is believed."""
         self._soon = False
@@ -140,7 +140,6 @@ class Inbox:
             return
         entries = _entries(reply.lines)
         listed = {(store, entry.index, entry.pdu) for entry in entries}
-        self._kept = {key for key in self._kept if key[0] != store or key in listed}
         self._doubtful = {key for key in self._doubtful if key[0] != store or key in listed}
         freed = 0
         for entry in entries:
@@ -167,7 +166,9 @@ class Inbox:
                 return False
             if not await self._keep(self._raw(entry.pdu, entry.length)):
                 return False
-            self._kept.add(key)
+            self._kept[key] = None
+            if len(self._kept) > _HELD:
+                del self._kept[next(iter(self._kept))]
         async with dialogue.turn():
             if dialogue.resyncs != listed_at or await self._select(dialogue, store) is None:
                 self._soon = True  # the place may hold another message by now: list anew
@@ -177,7 +178,7 @@ class Inbox:
             self._soon = True
             self._log.warning("modem.delete_failed", store=store, result=reply.final)
             return False
-        self._kept.discard(key)
+        self._kept.pop(key, None)
         self._doubtful.discard(key)
         return True
 

@@ -19,14 +19,14 @@ from modem.errors import LinkLostError, ModemError
 
 __all__ = ["Link"]
 
-_WRITE_TIMEOUT = 5.0
-
 
 class Link:
     """An open port. ``attach`` it before use and ``close`` it after."""
 
-    def __init__(self, port: serial.Serial, name: str) -> None:
+    def __init__(self, port: serial.Serial, name: str, *, patience: float = 5.0) -> None:
+        """``patience``: seconds a write may wait for the port to take it."""
         self.name = name
+        self._patience = patience
         self._port = port
         self._fd: int = port.fileno()
         self._loop = asyncio.get_running_loop()
@@ -36,7 +36,7 @@ class Link:
         os.set_blocking(self._fd, False)
 
     @classmethod
-    async def open(cls, name: str) -> Link:
+    async def open(cls, name: str, *, patience: float = 5.0) -> Link:
         """Open and lock a device path or pyserial URL. Raises ModemError."""
         opening = asyncio.ensure_future(asyncio.to_thread(_open, name))
         try:
@@ -45,7 +45,7 @@ class Link:
             opening.add_done_callback(_close_late)
             raise
         try:
-            return cls(port, name)
+            return cls(port, name, patience=patience)
         except (OSError, AttributeError, ValueError) as error:  # rfc2217:// and loop:// have no descriptor
             port.close()
             raise ModemError(
@@ -74,7 +74,7 @@ class Link:
         """Hand all of ``data`` to the kernel. Raises LinkLostError, which says how much of it the kernel took."""
         written = 0
         try:
-            async with asyncio.timeout(_WRITE_TIMEOUT):
+            async with asyncio.timeout(self._patience):
                 while True:
                     written += self._write_now(data[written:])
                     if written == len(data):

@@ -156,6 +156,35 @@ async def test_what_is_said_is_what_became_of_it(
     assert len(rig.sim.inbox(NUMBER)) == arrived + 1
 
 
+async def test_unplugged_during_commit(make_rig: MakeRig) -> None:
+    """The attempt is on disk, and still nothing has left: safe to try again."""
+    rig = await make_rig()
+    await rig.ready()
+
+    async def commit() -> bool:
+        rig.sim.unplug(50)
+        await rig.until(lambda: not rig.driver.ready, "the unplug is noticed")
+        return True
+
+    assert isinstance(await rig.send(commit=commit), NotSent)
+    assert rig.events("ctrl_z") == []
+    await the_next_goes(rig)
+
+
+async def test_a_prompt_given_up_during_commit(make_rig: MakeRig) -> None:
+    rig = await make_rig()
+    await rig.ready()
+
+    async def commit() -> bool:
+        rig.sim.fault("garbage", hex=b"\r\n+CMS ERROR: 500\r\n".hex())
+        await asyncio.sleep(0.05)
+        return True
+
+    assert isinstance(await rig.send(commit=commit), NotSent)
+    assert rig.events("ctrl_z") == []
+    await the_next_goes(rig)
+
+
 @pytest.mark.parametrize(
     ("magic", "permanent", "number_at_fault"), [("+15145559001", True, True), ("+15145559042", False, False), ("+15145559008", True, False)]
 )
