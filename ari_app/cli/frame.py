@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC
 from pathlib import Path
@@ -117,12 +117,9 @@ def command(group: click.Group, name: str | None = None) -> Callable[[Callable[.
 class Program(click.Group):
     """A group whose every failure is one line, "what. fix", or one JSON document: 0 done, 1 failed, 2 usage."""
 
-    def main(self, *args: Any, **options: Any) -> NoReturn:
-        given = list(args[0] if args else options.pop("args", None) or sys.argv[1:])
-        if args[1:]:
-            options["prog_name"] = args[1]
-        options["prog_name"] = options.get("prog_name") or "textback"
-        options["standalone_mode"] = False
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> NoReturn:  # type: ignore[override]
+        given = list(sys.argv[1:] if args is None else args)
+        options |= {"prog_name": prog_name or "textback", "standalone_mode": False}
         as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
         logs.set_up(level=logging.WARNING)
         sys.exit(self._run(given, options, as_json))

@@ -42,15 +42,14 @@ def why(env: Env, call_or_number: str, limit: int) -> None:
     async def look() -> list[dict[str, Any]]:
         async with reading(settings) as store:
             try:
-                return await store.why(given)
+                return await store.why(given, limit=limit)
             except NotFoundError:
                 # an id first: one such as "1795320638.0" could be read as a number too
                 if number in (None, given):
                     raise
-                return await store.why(str(number))
+                return await store.why(str(number), limit=limit)
 
     rows = asyncio.run(look())
-    rows = rows[:limit] if limit else rows
     screen = Screen(settings.clinic.zone, settings.clinic.country)
     told = [story(row, settings, screen.time) for row in rows]
     env.answer(told, lambda drawn: _draw(drawn, told))
