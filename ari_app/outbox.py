@@ -148,8 +148,9 @@ class Outbox:
             for part in claimed.parts:
                 if not await self._send_part(bearer, claimed, part):
                     return
-        except Exception as error:  # noqa: BLE001  (what the store has of it is settled at the next start)
+        except Exception as error:  # noqa: BLE001  (one bad text must not stop the others)
             log.error("text_abandoned", message=claimed.id, error=type(error).__name__)
+            await self._store.settle(claimed.id, f"sending ended early: {type(error).__name__}")
 
     async def _send_part(self, bearer: Bearer, claimed: Claimed, part: PartToSend) -> bool:
         begun: asyncio.Future[int | None] | None = None

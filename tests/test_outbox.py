@@ -271,6 +271,23 @@ async def test_a_bearer_that_raises_costs_one_text_at_most(build: Build, after: 
         await house.becomes(bad, state)
 
 
+async def test_a_result_the_store_refuses_leaves_the_text_unknown_and_the_number_free(build: Build) -> None:
+    house = build()
+    async with house.running():
+        await house.store._database.write(
+            lambda tx: tx.run(
+                """CREATE TRIGGER refuses BEFORE UPDATE OF reference ON part WHEN new.reference = 7 BEGIN
+                    SELECT RAISE(ABORT, 'not this one');
+                END"""
+            )
+        )
+        bad = await house.staff(ALICE, "first")
+        good = await house.staff(ALICE, "second")
+        await house.becomes(bad, "unknown")
+        await house.becomes(good, "sent")
+    assert (await house.store.message(bad))["what"] == "sending ended early: IntegrityError"
+
+
 class Hasty(Carrier):
     """Gives up on the commit while it is under way, as a driver whose prompt timed out may."""
 

@@ -29,6 +29,8 @@ _T = TypeVar("_T")
 Params = Sequence[object] | dict[str, Any]
 _BUSY_MS = 5000
 _READERS = 2
+_BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError, sqlite3.DataError)
+"""Errors of SQLite that are ours, not the disk's."""
 _SQLITE = (3, 37)
 """STRICT tables."""
 
@@ -219,6 +221,7 @@ class Database:
             connection.execute("PRAGMA synchronous=FULL")
             self._sound(connection, mode)
             migrations.migrate(connection)
+            place.keep_names(self.path.parent)
         except sqlite3.Error as error:
             connection.close()
             raise _unusable(self.path, error) from error
@@ -245,14 +248,21 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-        except sqlite3.OperationalError as error:
-            failed = StoreError(f"cannot write the store ({error})", f"free space on the disk of {self.path}, or mend it")
-            failed.__cause__ = error
-            self._hand(job, (), None, failed)
+        except sqlite3.DatabaseError as error:
+            self._hand(job, (), None, error if isinstance(error, _BUGS) else self._unwritable(error))
         except BaseException as error:  # noqa: BLE001  (handed to the caller of write)
             self._hand(job, (), None, error)
         else:
             self._hand(job, tuple(transaction.notices), result, None)
+
+    def _unwritable(self, error: sqlite3.DatabaseError) -> StoreError:
+        if "locked" in str(error):
+            fix = "end the program that writes to it, such as an open sqlite3 shell"
+        else:
+            fix = f"free space on the disk of {self.path}, or mend it"
+        failed = StoreError(f"cannot write the store ({error})", fix)
+        failed.__cause__ = error
+        return failed
 
     def _hand(self, job: _Job, notices: tuple[Notice, ...], result: Any, error: BaseException | None) -> None:
         def deliver() -> None:

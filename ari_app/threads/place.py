@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ari_app.errors import StoreError, StoreLockedError
 
-__all__ = ["Lock", "make"]
+__all__ = ["Lock", "keep_names", "make"]
 
 
 class Lock:
@@ -47,6 +47,15 @@ class Lock:
 def make(path: Path) -> None:
     """Create the database file when there is none. SQLite gives -wal and -shm the same mode and, as root, the same owner."""
     os.close(_open(path))
+
+
+def keep_names(folder: Path) -> None:
+    """Make the names of new files durable: SQLite syncs the log's content, not the folder that names it."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _open(path: Path) -> int:

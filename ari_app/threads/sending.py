@@ -37,6 +37,7 @@ __all__ = [
     "recover",
     "release",
     "roll_up",
+    "settle",
 ]
 
 Decide = Callable[[Call, Known, datetime], Decision]
@@ -339,21 +340,30 @@ def fail(tx: Transaction, message: int, code: str, what: str) -> None:
 
 
 def recover(tx: Transaction, now: datetime) -> int:
-    """After a stop: attempts without result become unknown, texts claimed and not attempted are queued again. How many unknown."""
-    at = stamp(now)
-    what = "the service stopped before the modem answered"
-    opened = tx.all("SELECT a.id, a.part, p.message FROM attempt a JOIN part p ON p.id = a.part WHERE a.outcome IS NULL")
-    for row in opened:
-        tx.run("UPDATE attempt SET outcome = 'unknown', what = ?, ended = ? WHERE id = ?", (what, at, row["id"]))
-        tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (row["part"],))
-        tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, row["message"]))
-        roll_up(tx, row["message"])
-    for row in tx.all("SELECT id, thread, due, tries FROM message WHERE state = 'sending'"):
-        # The first stops may be chance; a text that keeps meeting them may be their cause.
-        due = max(required(row["due"]), now + backoff(row["tries"]) if row["tries"] > 2 else now)
-        tx.run("UPDATE message SET state = 'queued', due = ? WHERE id = ?", (stamp(due), row["id"]))
-        tx.notify(MessageChanged(row["id"], row["thread"]))
-    return len(opened)
+    """After a stop: settle every text that was on its way. How many became unknown."""
+    rows = tx.all("SELECT id FROM message WHERE state = 'sending'")
+    return sum(settle(tx, row["id"], "the service stopped before the modem answered", now) for row in rows)
+
+
+def settle(tx: Transaction, message: int, what: str, now: datetime) -> bool:
+    """Settle a text whose sending ended without a result: its attempt becomes unknown (True); without one it is queued again."""
+    row = _message(tx, message)
+    if row["state"] != "sending":
+        return False
+    attempt = tx.one(
+        "SELECT a.id, a.part FROM attempt a JOIN part p ON p.id = a.part WHERE p.message = ? AND a.outcome IS NULL", (message,)
+    )
+    if attempt is not None:
+        tx.run("UPDATE attempt SET outcome = 'unknown', what = ?, ended = ? WHERE id = ?", (what, stamp(now), attempt["id"]))
+        tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (attempt["part"],))
+        tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, message))
+        roll_up(tx, message)
+        return True
+    # The first stops may be chance; a text that keeps meeting them may be their cause.
+    due = max(required(row["due"]), now + backoff(row["tries"]) if row["tries"] > 2 else now)
+    tx.run("UPDATE message SET state = 'queued', due = ? WHERE id = ?", (stamp(due), message))
+    tx.notify(MessageChanged(message, row["thread"]))
+    return False
 
 
 def _give_up(tx: Transaction, message: int, code: str, what: str) -> None:

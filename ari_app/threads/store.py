@@ -142,6 +142,11 @@ class Store:
         now = self._clock.now()
         await self._database.write(lambda tx: sending.release(tx, message, result, now))
 
+    async def settle(self, message: int, what: str) -> None:
+        """Sending a claimed text ended without a result: unknown where it may have left, else queued again."""
+        now = self._clock.now()
+        await self._database.write(lambda tx: sending.settle(tx, message, what, now))
+
     async def fail(self, message: int, code: str, what: str) -> None:
         """Put a text aside that cannot be handled; it is shown as failed."""
         await self._database.write(lambda tx: sending.fail(tx, message, code, what))

@@ -296,6 +296,21 @@ async def test_a_full_disk_is_an_error_that_names_the_fix_and_passes(path: Path)
     await database.close()
 
 
+async def test_somebody_elses_transaction_is_an_error_that_names_the_fix_and_passes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ari_app.threads.database._BUSY_MS", 10)
+    database = Database(path)
+    await database.open()
+    with sqlite3.connect(path, isolation_level=None) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked") as told:
+            await database.write(a_thread)
+        shell.execute("ROLLBACK")
+    shell.close()
+    assert "sqlite3 shell" in told.value.fix
+    assert await database.write(a_thread) == 1
+    await database.close()
+
+
 async def test_opened_twice_from_blank(path: Path) -> None:
     schema = []
     for _ in range(2):
