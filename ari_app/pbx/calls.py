@@ -485,6 +485,8 @@ class Tracker:
     def _disconnected(self, _event: ari.Disconnected) -> None:
         for call in self._calls.values():
             call.gap = True
+        while self._saving:
+            self._finish(*self._saving.popitem()[1])
 
     def _connected(self, event: ari.Connected) -> None:
         """Settle what ended unseen, take up what is there now."""
@@ -495,8 +497,6 @@ class Tracker:
         new = [channel for channel in channels if channel.id not in self._graph.stations]
         for station in self._graph.reset(channels, event.snapshot.bridges):
             self._gone(station, event.at)
-        while self._saving:
-            self._finish(*self._saving.popitem()[1])
         for channel in new:
             origin = event.snapshot.origins.get(channel.id, ari.Origin())
             self._classify_late(self._graph.stations[channel.id], channel, origin, event.at)

@@ -43,6 +43,8 @@ class LiveCall:
     gap: bool = False
     """We were deaf for a part of it."""
     place: Reached = Reached.NONE
+    app: str = ""
+    """The application it was last seen in."""
     machine: Reached | None = None
     joined: datetime | None = None
     by: AnsweredBy | None = None
@@ -90,6 +92,7 @@ class LiveCall:
 
     def enter_app(self, app: str) -> None:
         """The caller's own channel is in this application now."""
+        self.app = app
         self.refused = app.lower() in ("busy", "congestion")
         place = place_of(app)
         if place is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -235,7 +237,19 @@ def events_of(documents: list[Document]) -> list[Event]:
     return [event for event in events if event is not None]
 
 
-STREAMS = [events_of(busy_day())]
+def recorded(name: str) -> list[Event]:
+    text = (Path(__file__).parent / "recorded" / name).read_text(encoding="utf-8")
+    return events_of([json.loads(line) for line in text.splitlines()])
+
+
+STREAMS = [
+    events_of(busy_day()),
+    recorded("22/attended_transfer_left_ringing.jsonl"),
+    recorded("22/voicemail_left_behind_a_local.jsonl"),
+    recorded("16/follow_me_locals_optimised_away.jsonl"),
+    recorded("16/picked_up_by_another_phone.jsonl"),
+    recorded("16/parked_and_retrieved.jsonl"),
+]
 
 
 def snapshot_after(events: list[Event], upto: int) -> Snapshot:
