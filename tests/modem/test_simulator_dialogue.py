@@ -161,7 +161,7 @@ async def test_lines_written_in_one_go_are_answered_in_order(client: Client) -> 
 
 async def test_what_is_written_while_the_network_thinks_waits(sim: Simulator, client: Client) -> None:
     await client.quiet()
-    sim.latency(50)
+    sim.latency(200)
     (pdu,) = submits(CALLER, "x", report=False)
     client.write(b"AT+CMGS=%d\r" % (len(pdu) // 2 - 1))
     await client.until(b"> ")

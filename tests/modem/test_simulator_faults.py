@@ -92,7 +92,7 @@ async def test_accepted_and_no_answer(sim: Simulator, client: Client) -> None:
 
 
 async def test_a_late_answer(sim: Simulator, client: Client) -> None:
-    sim.fault("late_answer", ms=40)
+    sim.fault("late_answer", ms=300)
     await begin(client)
     heard = await client.until(b"+CMGS: 1\r\n\r\nOK\r\n")
     assert b"+CDS:" in heard  # the report was faster
@@ -106,7 +106,7 @@ async def test_network_faults(sim: Simulator, client: Client) -> None:
     sim.fault("twice_report")
     assert "+CMGS: 3" in await client.submit(submits(CALLER, "x")[0])
     await sim.wait_event("report", count=2)
-    sim.fault("late_report", ms=30)
+    sim.fault("late_report", ms=300)
     assert "+CMGS: 4" in await client.submit(submits(CALLER, "x")[0])
     assert "+CMGS: 5" in await client.submit(submits(CALLER, "x")[0])
     reports = await sim.wait_event("report", count=4)
@@ -146,7 +146,7 @@ async def test_replies_that_are_disturbed(sim: Simulator, client: Client) -> Non
 
 
 async def test_a_reply_in_halves(sim: Simulator, client: Client) -> None:
-    sim.fault("half", ms=30, command="AT+CSQ")
+    sim.fault("half", ms=200, command="AT+CSQ")
     client.write(b"AT+CSQ\rAT\r")
     first = await client.until(b"+CS")
     await asyncio.sleep(0)
@@ -161,7 +161,7 @@ async def test_silence(sim: Simulator, client: Client) -> None:
     sim.text(CALLER, "x")
     await client.until(b'+CMTI: "SM",1\r\n')  # brought when it listens again
     assert b"OK" not in client.heard
-    sim.latency(20)
+    sim.latency(400)
     await begin(client)
     await sim.wait_event("ctrl_z")
     sim.fault("silence")
@@ -176,7 +176,7 @@ async def test_silence(sim: Simulator, client: Client) -> None:
     await sim.wait_event("fault", match={"point": "command"})
     assert not sim.state()["listening"]
     sim.clear()
-    assert await client.ask("AT") == "\r\nOK\r\n"
+    assert (await client.ask("AT")).endswith("\r\nOK\r\n")
 
 
 @pytest.mark.parametrize("kind", ["silence", "unplug", "reboot"])
@@ -225,12 +225,12 @@ async def test_unplug_and_replug_elsewhere(sim: Simulator, client: Client, tmp_p
 
 
 async def test_unplugged_while_the_network_thinks(sim: Simulator, client: Client) -> None:
-    sim.latency(30)
+    sim.latency(200)
     await begin(client)
     await sim.wait_event("ctrl_z")
     sim.unplug(back_ms=0)
     await sim.wait_event("plugged", count=2)
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.25)
     assert sim.inbox(CALLER) == []
 
 
