@@ -29,6 +29,9 @@ __all__ = ["SerialModem", "Timing"]
 
 _FOR_A_PERSON = frozenset({"pin_needed", "pin_refused", "pin_few_tries", "pin_unsure", "puk"})
 
+_in_use: set[str] = set()
+"""IMEIs of the modems this process serves: two drivers must not share a stick by two of its ports."""
+
 
 class SerialModem:
     """Implements ``modem.types.Bearer``. ``port``: a device path, "auto" (found by USB identity), or a pyserial URL with a descriptor.
@@ -174,7 +177,7 @@ class SerialModem:
     async def _find(self) -> str:
         """The port to open: the one configured, or wherever the modem is now."""
         if self._port == "auto":
-            return await ports.find(self._imei, self._timing)
+            return await ports.find(self._imei, self._timing, avoid=_in_use)
         return self._port
 
     async def _serve(self, port: str) -> None:
@@ -191,9 +194,14 @@ class SerialModem:
         link.attach(dialogue.feed, dialogue.lost)
         self._open_port = port
         self._restarted = False
+        mine: set[str] = set()
         session = Session(dialogue, self._inbox, self._pin, timing, name=self.name, imei=self._imei)
         try:
             await session.initialise()
+            if session.radio.imei in _in_use:
+                raise ModemError("wrong_modem", "another [[modem]] entry already has this modem", "name the imei of each in its [[modem]]")
+            mine = {session.radio.imei} - {""}
+            _in_use.update(mine)
             self._dialogue, self._radio = dialogue, session.radio
             self._log.info("modem.set_up", model=session.radio.model, port=port)
             self._tell()
@@ -201,6 +209,7 @@ class SerialModem:
                 _ending(dialogue, self._inbox.run(dialogue)), _ending(dialogue, self._watch(session)), _until_lost(dialogue)
             )
         finally:
+            _in_use.difference_update(mine)
             self._dialogue = self._radio = None
             self._open_port = ""
             link.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from serial.tools import list_ports
@@ -48,8 +48,13 @@ def _order(port: ListPortInfo) -> tuple[str, int]:
     return stick, -1000 if _MODEM_MAKERS[port.vid] == number else -number
 
 
-async def find(imei: str | None, timing: Timing, *, among: Callable[[], Sequence[str]] = candidates) -> str:
-    """The port of the modem with this IMEI, or of the first that answers AT. Raises ModemError when there is none."""
+async def find(
+    imei: str | None, timing: Timing, *, among: Callable[[], Sequence[str]] = candidates, avoid: Collection[str] = frozenset()
+) -> str:
+    """The port of the modem with this IMEI, or of the first that answers AT. Raises ModemError when there is none.
+
+    ``avoid``: IMEIs of modems in use; a stick has several ports, and more than one of them may answer.
+    """
     seen = []
     busy = 0
     for name in among():
@@ -60,11 +65,12 @@ async def find(imei: str | None, timing: Timing, *, among: Callable[[], Sequence
             continue
         if found is None:
             continue
-        if imei is None or found[:14] == imei[:14]:
+        if found[:14] == imei[:14] if imei is not None else found not in avoid:
             return name
         seen.append(found)
     if seen:
-        raise ModemError("no_port", f"{len(seen)} modem(s) are here, none with this IMEI", "correct imei, or plug the modem in")
+        what = "none with this IMEI" if imei is not None else "all in use by other [[modem]] entries"
+        raise ModemError("no_port", f"{len(seen)} modem(s) are here, {what}", "correct imei, or plug the modem in")
     if busy:
         raise ModemError(
             "port_busy", "another program uses every port that may be a modem", "stop it (gammu-smsd, smstools, ModemManager, chan_dongle)"

@@ -139,8 +139,7 @@ async def test_registration_is_waited_for_and_texts_are_read_meanwhile(make_rig:
     await rig.until(lambda: rig.driver.health().code == "not_registered", "health tells")
     assert rig.ready_calls == []
     rig.sim.registration("home")
-    await rig.ready()
-    assert rig.ready_calls == [1]
+    await rig.until(lambda: rig.ready_calls == [1], "said to be ready")
 
 
 @pytest.mark.parametrize(("state", "code", "ready"), [("denied", "denied", False), ("roaming", "roaming", True)])
@@ -280,6 +279,9 @@ async def test_finding_a_modem_among_ports(tmp_path: Path) -> None:
             among = [str(tmp_path / "absent"), os.ttyname(slave), str(tmp_path / "a"), str(tmp_path / "b")]
             assert await ports.find("356938035643809", QUICK, among=lambda: among) == str(tmp_path / "b")
             assert await ports.find(None, QUICK, among=lambda: among) == str(tmp_path / "a")
+            assert await ports.find(None, QUICK, among=lambda: among, avoid={"490154203237518"}) == str(tmp_path / "b")
+            with pytest.raises(ModemError, match="all in use"):
+                await ports.find(None, QUICK, among=lambda: among, avoid={"490154203237518", "356938035643809"})
             with pytest.raises(ModemError, match="none with this IMEI"):
                 await ports.find("111111111111119", QUICK, among=lambda: among)
             held = await Link.open(str(tmp_path / "a"))
@@ -299,6 +301,15 @@ async def test_finding_a_modem_among_ports(tmp_path: Path) -> None:
 async def test_auto_without_any_modem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serial.tools.list_ports.comports", list)
     await health_of("auto", "no_port")
+
+
+async def test_one_stick_is_not_served_twice(make_rig: MakeRig, tmp_path: Path) -> None:
+    """Two of a stick's ports answer AT; a second entry without imei must not take the second one."""
+    rig = await make_rig(imei="490154203237518")
+    await rig.ready()
+    async with Simulator(tmp_path / "second", imei="490154203237518") as second:
+        await health_of(second.state()["link"], "wrong_modem")
+    assert rig.driver.ready
 
 
 async def test_the_wrong_modem_at_the_port(make_rig: MakeRig) -> None:
@@ -328,7 +339,7 @@ async def test_unplugged_and_back(make_rig: MakeRig) -> None:
     rig.sim.replug()
     assert isinstance(await rig.send_when_ready(), Sent)
     await rig.until(lambda: rig.keeper.texts == ["pendant l'absence"], "what came meanwhile is kept")
-    assert len(rig.ready_calls) == 2
+    await rig.until(lambda: len(rig.ready_calls) == 2, "said to be ready again")
 
 
 async def test_a_modem_that_restarts_is_set_up_again(make_rig: MakeRig) -> None:
@@ -379,7 +390,7 @@ async def test_noise_on_an_idle_line_changes_nothing(make_rig: MakeRig, noise: s
     assert isinstance(await rig.send(), Sent)
     rig.sim.text(NUMBER, "bonjour")
     await rig.until(lambda: rig.keeper.texts == ["bonjour"], "it is kept")
-    assert rig.ready_calls == [1]
+    await rig.until(lambda: rig.ready_calls == [1], "said to be ready once")
 
 
 @pytest.mark.parametrize("command", ["AT+CREG?", "AT+CSQ", "AT+CNMI?", "AT+CSCA?", "AT+CGSN"])
