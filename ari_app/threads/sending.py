@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ari_app.events import CallChanged, MessageChanged
+from ari_app.events import MessageChanged
 from ari_app.model import Call, Decision, DecisionKind, Known, MessageKind, MessageState, Reason
 from ari_app.threads import people
 from ari_app.threads.calls import write_decision
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.known import gather
-from ari_app.threads.rows import call_of, moment, required, stamp
+from ari_app.threads.rows import call_of, moment, stamp
 from modem.types import NotSent, Refused, SendResult, Sent, Submit, Unknown
 
 __all__ = [
@@ -31,13 +31,11 @@ __all__ = [
     "backoff",
     "begin_attempt",
     "claim",
-    "expire",
-    "fail",
     "finish_attempt",
-    "recover",
+    "give_up",
+    "message_row",
     "release",
     "roll_up",
-    "settle",
 ]
 
 Decide = Callable[[Call, Known, datetime], Decision]
@@ -144,7 +142,7 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
 
     An automatic text of which nothing has gone is decided again here. ``split`` plans the parts, once: every later try sends the same.
     """
-    row = _message(tx, message)
+    row = message_row(tx, message)
     at = stamp(now)
     if row["state"] != "queued" or row["due"] > at or row["expires"] < at or _busy(tx, row["number"]):
         return None
@@ -159,7 +157,7 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
             text = decision.text
             tx.run("UPDATE message SET text = ?, language = ? WHERE id = ?", (text, decision.language, message))
     if kind is not MessageKind.NOTICE and _opted_out(tx, number):
-        _give_up(tx, message, "opted_out", "the caller asked for no more texts")
+        give_up(tx, message, "opted_out", "the caller asked for no more texts")
         return None
     if not planned and not _plan(tx, message, number, text, split):
         return None
@@ -208,7 +206,7 @@ def _plan(tx: Transaction, message: int, number: str, text: str, split: Split) -
     try:
         parts = split(number, text, reference)
     except ValueError as error:
-        _give_up(tx, message, "unsendable", str(error))
+        give_up(tx, message, "unsendable", str(error))
         return False
     for part in parts:
         tx.insert("part", {"message": message, "number": part.part, "pdu": part.pdu, "length": part.length, "state": "queued"})
@@ -261,7 +259,7 @@ def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datet
             tx.run("UPDATE part SET state = 'failed' WHERE id = ?", (part,))
             tx.run("UPDATE message SET code = ?, what = ? WHERE id = ?", (code, what, message))
             if at_fault:
-                number = _message(tx, message)["number"]
+                number = message_row(tx, message)["number"]
                 people.set_contact(tx, number, "not_textable", f"{code}: {what}")
             _unwent(tx, message)
             roll_up(tx, message)
@@ -274,7 +272,7 @@ def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datet
 
 def release(tx: Transaction, message: int, result: Refused | NotSent, now: datetime) -> None:
     """Nothing of the part left: queued again, later each time; at once when it was only called off."""
-    row = _message(tx, message)
+    row = message_row(tx, message)
     if row["state"] != "sending":
         return
     called_off = isinstance(result, NotSent) and result.called_off
@@ -289,7 +287,7 @@ def release(tx: Transaction, message: int, result: Refused | NotSent, now: datet
 
 def roll_up(tx: Transaction, message: int) -> bool:
     """Draw the text's state from its parts'. True when parts are left and may go."""
-    row = _message(tx, message)
+    row = message_row(tx, message)
     states = [part["state"] for part in tx.all("SELECT state FROM part WHERE message = ?", (message,))]
     old = row["state"]
     if "failed" in states:
@@ -313,61 +311,8 @@ def roll_up(tx: Transaction, message: int) -> bool:
     return new == "sending"
 
 
-def expire(tx: Transaction, now: datetime) -> int:
-    """End what is too late: automatic texts expire (their call says ``stale``), a person's text fails and is shown. How many."""
-    at = stamp(now)
-    rows = tx.all("SELECT id, kind, thread, call, went FROM message WHERE state = 'queued' AND expires < ?", (at,))
-    for row in rows:
-        if row["kind"] == "staff":
-            _give_up(tx, row["id"], "expired", "it could not be sent in time")
-            continue
-        tx.run("UPDATE message SET state = 'expired', code = 'expired' WHERE id = ?", (row["id"],))
-        tx.notify(MessageChanged(row["id"], row["thread"]))
-        if row["call"] is not None and row["went"] is None:
-            tx.run(
-                "UPDATE call SET decision = 'silence', reason = ?, due = NULL, decided = ? WHERE id = ?",
-                (Reason.STALE.value, at, row["call"]),
-            )
-            tx.notify(CallChanged(row["call"]))
-    return len(rows)
-
-
-def fail(tx: Transaction, message: int, code: str, what: str) -> None:
-    """A text that cannot be handled at all is put aside and shown, so that the others go on."""
-    row = _message(tx, message)
-    if row["state"] in ("queued", "sending"):
-        _give_up(tx, message, code, what)
-
-
-def recover(tx: Transaction, now: datetime) -> int:
-    """After a stop: settle every text that was on its way. How many became unknown."""
-    rows = tx.all("SELECT id FROM message WHERE state = 'sending'")
-    return sum(settle(tx, row["id"], "the service stopped before the modem answered", now) for row in rows)
-
-
-def settle(tx: Transaction, message: int, what: str, now: datetime) -> bool:
-    """Settle a text whose sending ended without a result: its attempt becomes unknown (True); without one it is queued again."""
-    row = _message(tx, message)
-    if row["state"] != "sending":
-        return False
-    attempt = tx.one(
-        "SELECT a.id, a.part FROM attempt a JOIN part p ON p.id = a.part WHERE p.message = ? AND a.outcome IS NULL", (message,)
-    )
-    if attempt is not None:
-        tx.run("UPDATE attempt SET outcome = 'unknown', what = ?, ended = ? WHERE id = ?", (what, stamp(now), attempt["id"]))
-        tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (attempt["part"],))
-        tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, message))
-        roll_up(tx, message)
-        return True
-    # The first stops may be chance; a text that keeps meeting them may be their cause.
-    due = max(required(row["due"]), now + backoff(row["tries"]) if row["tries"] > 2 else now)
-    tx.run("UPDATE message SET state = 'queued', due = ? WHERE id = ?", (stamp(due), message))
-    tx.notify(MessageChanged(message, row["thread"]))
-    return False
-
-
-def _give_up(tx: Transaction, message: int, code: str, what: str) -> None:
-    row = _message(tx, message)
+def give_up(tx: Transaction, message: int, code: str, what: str) -> None:
+    row = message_row(tx, message)
     tx.run("UPDATE message SET state = 'failed', code = ?, what = ? WHERE id = ?", (code, what, message))
     tx.notify(MessageChanged(message, row["thread"]))
     if row["kind"] == "staff":
@@ -383,7 +328,7 @@ def _unwent(tx: Transaction, message: int) -> None:
     )
 
 
-def _message(tx: Transaction, message: int) -> Any:
+def message_row(tx: Transaction, message: int) -> Any:
     row = tx.one("SELECT m.*, t.number AS number FROM message m JOIN thread t ON t.id = m.thread WHERE m.id = ?", (message,))
     assert row is not None, message  # noqa: S101  (ids come from the store)
     return row

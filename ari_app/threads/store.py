@@ -13,7 +13,7 @@ from ari_app.clock import Clock
 from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
-from ari_app.threads import calls, inbound, people, reports, sending, staff, views
+from ari_app.threads import calls, ending, inbound, people, reports, sending, staff, views
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.rows import stamp
 from modem.types import NotSent, RawPdu, Refused, SendResult, Sent, Submit, Unknown
@@ -145,16 +145,16 @@ class Store:
     async def settle(self, message: int, what: str) -> None:
         """Sending a claimed text ended without a result: unknown where it may have left, else queued again."""
         now = self._clock.now()
-        await self._database.write(lambda tx: sending.settle(tx, message, what, now))
+        await self._database.write(lambda tx: ending.settle(tx, message, what, now))
 
     async def fail(self, message: int, code: str, what: str) -> None:
         """Put a text aside that cannot be handled; it is shown as failed."""
-        await self._database.write(lambda tx: sending.fail(tx, message, code, what))
+        await self._database.write(lambda tx: ending.fail(tx, message, code, what))
 
     async def expire(self) -> int:
         """End the texts whose time is over. How many."""
         now = self._clock.now()
-        return await self._database.write(lambda tx: sending.expire(tx, now))
+        return await self._database.write(lambda tx: ending.expire(tx, now))
 
     # -- what comes in
 
@@ -247,6 +247,6 @@ class Store:
 
 
 def _settle_stop(tx: Transaction, now: datetime) -> int:
-    unknown = sending.recover(tx, now)
+    unknown = ending.recover(tx, now)
     reports.match_waiting(tx, now)
     return unknown

@@ -14,7 +14,7 @@ from ari_app.model import Call, Decision, Known, MessageKind, MessageState, Reac
 from ari_app.threads import Store
 from ari_app.threads.sending import Claimed, backoff
 from modem.pdu import submit
-from modem.sim_pdu import decode_submit
+from modem.sim_pdu import decode_submit, encode_report
 from modem.types import NotSent, Refused, SendResult, Sent, Submit, Unknown
 from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
 
@@ -293,6 +293,21 @@ async def test_a_stop_after_the_attempt_is_unknown(store: Store, clock: HandCloc
     assert await claim(store, message) is None
     store = await reopened(store, clock)
     assert (await store.message(message))["what"] == "the service stopped before the modem answered"
+    await store.close()
+
+
+async def test_a_stop_while_an_earlier_part_was_reported_failed(store: Store, clock: HandClock) -> None:
+    message = (await store.queue_staff(ALICE, LONG, "one")).message
+    parts = (await claimed(store, message)).parts
+    assert await attempt(store, parts[0].id, Sent(9))
+    assert await store.begin_attempt(parts[1].id, modem="gsm1") is not None
+    await store.keep(raw(encode_report(9, ALICE, clock.at, clock.at, 0x46)), nothing)
+    assert await state(store, message) == "failed"
+    store = await reopened(store, clock)
+    assert await state(store, message) == "failed"
+    assert "0x46" in (await store.message(message))["what"]
+    open_attempts = "SELECT count(*) FROM attempt WHERE outcome IS NULL"
+    assert await store._database.read(lambda r: r.value(open_attempts)) == 0
     await store.close()
 
 
