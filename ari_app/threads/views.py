@@ -48,7 +48,7 @@ def _call(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _message(row: sqlite3.Row) -> dict[str, Any]:
-    """``at``: written or received here. ``sent_at``: the SMS centre's stamp of one received. ``went``: when its first part left."""
+    """``at``: when it was written or received here. ``sent_at``: the SMS centre's time stamp of one received."""
     return {
         "id": row["id"],
         "direction": row["direction"],
@@ -58,7 +58,6 @@ def _message(row: sqlite3.Row) -> dict[str, Any]:
         "state": row["state"],
         "at": row["at"],
         "sent_at": row["sent_at"],
-        "went": row["went"],
         "parts": row["parts"],
         "author": row["author"],
         "what": row["what"],
