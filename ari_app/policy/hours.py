@@ -76,7 +76,8 @@ def public_holidays(clinic: ClinicSettings) -> Calendar:
         raise SettingsError(f'clinic.subdivision: {country} has no "{subdivision}"', f"write one of {known}" if known else "leave it out")
 
     def around(year: int) -> Mapping[date, str]:
-        days = holidays.country_holidays(country, subdiv=subdivision, years=range(year - 1, year + 3), expand=False)
+        # without a language the names would be those of the service's locale
+        days = holidays.country_holidays(country, subdiv=subdivision, years=range(year - 1, year + 3), expand=False, language="en_US")
         return MappingProxyType(dict(days))
 
     return around
