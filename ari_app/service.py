@@ -274,7 +274,8 @@ class Service:
                     self._asterisk = str((await self.ari.info()).get("system", {}).get("version", "")) or None
             self._look.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), _HOUSEKEEPING)
+                async with asyncio.timeout(_HOUSEKEEPING):
+                    await self._look.wait()
 
     async def _alive(self, notifier: Notifier) -> None:
         """Feed the supervisor's watchdog from the event loop: a loop that is stuck stops it."""
