@@ -100,7 +100,8 @@ class Tracker:
         """Channel that takes the message of a call → that call, over since then: whether there is one shows a moment later."""
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._internal: set[str] = set()
-        self._inbound = _matcher(config.inbound_contexts)
+        self.is_inbound = _matcher(config.inbound_contexts)
+        """Is a context of this name one that trunks use."""
         self._machine = _matcher(config.machines)
         self._out: list[Output] = []
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
@@ -212,7 +213,7 @@ class Tracker:
         """What a channel is, by its state at creation: Ring comes in, anything else is dialled from here."""
         if station.kind is not Kind.DEVICE:
             return
-        if self._inbound(channel.context):
+        if self.is_inbound(channel.context):
             if channel.state == "Ring":
                 self._start(channel, channel.context, channel.exten, at)
             elif channel.state != "Up":
@@ -233,7 +234,7 @@ class Tracker:
 
     def _classify_late(self, station: Station, channel: ari.Channel, origin: ari.Origin, at: datetime) -> None:
         """What a channel is whose creation was not seen. Its context may have moved on since, so its endpoint's counts first."""
-        if station.kind is not Kind.DEVICE or not self._inbound(origin.context or channel.context):
+        if station.kind is not Kind.DEVICE or not self.is_inbound(origin.context or channel.context):
             return
         if station.app.startswith(("AppDial", "AppQueue")) or channel.state not in ("Ring", "Up"):
             started = channel.created or at
@@ -255,8 +256,6 @@ class Tracker:
         )
         self._calls[channel.id] = call
         call.see(channel, created=True)
-        if channel.app:
-            call.enter_app(channel.app)
         self._out.append(CallStarted(call.id, call.number, call.did, call.started, call.unseen()))
 
     def _changed(self, event: ari.ChannelStateChange) -> None:
@@ -268,11 +267,9 @@ class Tracker:
             return
         call = self._calls.get(station.id)
         if call is not None:
-            if not call.hung_up:
-                call.enter_app(event.channel.app)
-                if event.channel.exten == "fax":
-                    # where fax detection sends a call; Asterisk 22 tells it with the application of before
-                    call.go(Place.FAX)
+            if event.channel.exten == "fax" and not call.hung_up:
+                # where fax detection sends a call; Asterisk 22 tells it with the application of before
+                call.go(Place.FAX)
         elif station.kind is Kind.LOCAL:
             self._judge(station, event.at)
 

@@ -74,11 +74,14 @@ class LiveCall:
         return self._number
 
     def see(self, channel: Channel, *, created: bool = False) -> bool:
-        """Take over the caller's number and its presentation: the first ones seen stay, a dialplan may rewrite them later.
+        """Take over where the caller is, and its number and presentation: the first ones seen stay, a dialplan may rewrite them.
 
         True when the presentation must be asked for. At its creation (``created``) a PJSIP channel says "allowed" whatever the
         caller wants: P-Asserted-Identity and Privacy are read just after (seen on 16 and 22). Only "prohibited" is believed then.
         """
+        if channel.app and channel.app != self.app and not self.hung_up:
+            # a redirected call is told with the application of before, and its new one only by what happens next (seen on 22)
+            self.enter_app(channel.app)
         if not self.presented and channel.number:
             self.presented = channel.number
         if not self.presented or self.presentation is not Presentation.UNKNOWN:

@@ -48,8 +48,13 @@ def other_half(name: str) -> str | None:
 
 
 def trunk_name(name: str) -> str:
-    """Trunk or port of a channel: "PJSIP/voipms-0000001a" → "PJSIP/voipms", "DAHDI/4-1" → "DAHDI/4"."""
-    return re.sub(r"(-[0-9A-Fa-f]{1,8})?(;[12])?$", "", name)
+    """Trunk or port of a channel: "PJSIP/voipms-0000001a" → "PJSIP/voipms", "DAHDI/4-1" → "DAHDI/4".
+
+    An ISDN channel has the caller's number in its name: "DAHDI/i1/5145551234-3" → "DAHDI/i1".
+    """
+    bare = re.sub(r"(-[0-9A-Fa-f]{1,8})?(;[12])?$", "", name)
+    span = re.match(r"DAHDI/i[0-9]+(?=/)", bare)
+    return span[0] if span else bare
 
 
 _PLACES = {

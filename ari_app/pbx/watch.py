@@ -68,7 +68,6 @@ class Watch:
         self._ari = ari
         self._clock = clock
         self._on_output = on_output
-        self._inbound = settings.pbx.inbound_contexts
         self._tracker = Tracker(WatchConfig.of(settings))
         self._asking: set[asyncio.Task[None]] = set()
         self._answers: list[PresentationRead] = []
@@ -198,5 +197,6 @@ class Watch:
             if endpoint not in contexts:
                 contexts[endpoint] = await self._ari.endpoint_context(endpoint)
             context = contexts[endpoint]
-        did = await self._ari.variable(channel.id, "CALLERID(dnid)")
-        return Origin(context or "", did or "")
+        if not self._tracker.is_inbound(context or channel.context):
+            return Origin(context or "")
+        return Origin(context or "", await self._ari.variable(channel.id, "CALLERID(dnid)") or "")

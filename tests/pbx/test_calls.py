@@ -139,6 +139,18 @@ def test_where_a_call_ends(apps: list[str], place: Place) -> None:
     assert call.machine is (place in (Place.FAX, Place.REMOTE))
 
 
+def test_a_redirected_call_is_where_the_next_event_shows_it() -> None:
+    """Seen on 22: after a redirect ChannelDialplan still has the application of before."""
+    story = Story()
+    story.caller()
+    story.app("c1", "Dial")
+    story.phone("p1", "c1")
+    story.app("c1", "Dial", "scenario")
+    story.channels["c1"]["dialplan"]["app_name"] = "VoiceMail"
+    story.state("c1")
+    assert story.hang_up("c1").reached is Place.VOICEMAIL
+
+
 def test_asterisk_16_empties_the_application_at_the_end() -> None:
     story = Story()
     story.caller()
@@ -671,7 +683,7 @@ def test_presentation_is_read_after_creation_and_before_the_dialplan_rewrites_it
 
 
 @pytest.mark.parametrize(
-    ("did", "name", "shown"), [("s", "PJSIP/voipms-0000001a", "PJSIP/voipms"), ("", "DAHDI/i1/5145551234-3", "DAHDI/i1/5145551234")]
+    ("did", "name", "shown"), [("s", "PJSIP/voipms-0000001a", "PJSIP/voipms"), ("", "DAHDI/i1/5145551234-3", "DAHDI/i1")]
 )
 def test_without_a_did_the_trunk_or_port_stands_for_it(did: str, name: str, shown: str) -> None:
     story = Story()
