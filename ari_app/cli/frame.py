@@ -23,6 +23,9 @@ from ari_app.settings import Settings, load
 
 __all__ = ["Env", "Failed", "Program", "command"]
 
+_OUTPUT = "output"
+"""Code of the one failure that stdout cannot tell: stdout itself."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -83,7 +86,7 @@ def _write(text: str) -> None:
         sys.exit(0)
     except OSError as error:
         _mute_stdout()
-        raise TextbackError(f"cannot write the answer ({error.strerror})", "free space where it goes", code="output") from error
+        raise TextbackError(f"cannot write the answer ({error.strerror})", "free space where it goes", code=_OUTPUT) from error
 
 
 def _mute_stdout() -> None:
@@ -150,7 +153,7 @@ class Program(click.Group):
 
 
 def _report(failed: Failed, as_json: bool) -> None:
-    if as_json:
+    if as_json and failed.code != _OUTPUT:
         try:
             _write(_as_json({"error": asdict(failed)}))
         except TextbackError:

@@ -31,7 +31,7 @@ _FIXES = {
 @click.option("--wait", type=click.FloatRange(min=0), metavar="S", help="Wait up to S seconds until the network took it.")
 @click.option("--line", help="The line whose thread it belongs to; else the number's latest.")
 def send(env: Env, *, number: str, text: str, act_id: str | None, wait: float | None, line: str | None) -> None:
-    """Text a caller. TEXT "-" is read from stdin, so that it shows in no process list.
+    """Send TEXT to NUMBER as a person here. TEXT "-" is read from stdin, so that it shows in no process list.
 
     The text is on disk when this returns. With the service down it goes when the service starts, within 24 hours.
     """
