@@ -185,8 +185,10 @@ class Dialogue:
             await self.until(lambda: listener.final is not None, timeout)
         except TimeoutError:
             raise NoAnswerError(f"no answer to {text.partition('=')[0]} in {timeout:g} s") from None
-        self._stale = False
-        return Reply(tuple(listener.lines), listener.final or "")
+        reply = Reply(tuple(listener.lines), listener.final or "")
+        # an OK without the line asked for answered something else: what was asked for may still come
+        self._stale = reply.ok and bool(expect) and not body and not reply.lines
+        return reply
 
     async def resync(self) -> None:
         """Bring the dialogue back in step: leave a PDU prompt (ESC), hear AT answered, drop what comes late.

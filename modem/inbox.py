@@ -150,8 +150,9 @@ class Inbox:
     async def _select(self, dialogue: Dialogue, store: str) -> int | None:
         """Point mem1 at ``store``, in the turn of what follows: a modem that restarted points elsewhere. Its size, 0 when not told."""
         reply = await dialogue.ask(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
-        if reply.ok:
-            return _size(reply.value("+CPMS:"))
+        told = reply.value("+CPMS:")
+        if reply.ok and told is not None:
+            return _size(told)
         self._soon = True
         self._log.warning("modem.store_unreadable", store=store, result=reply.final)
         return None
@@ -194,9 +195,9 @@ class Inbox:
         return False
 
 
-def _size(counts: str | None) -> int:
+def _size(counts: str) -> int:
     """How many messages the store just selected can hold, from "used,total,…"; 0 when not said."""
-    match = re.match(r"\(?\d+,\s*(\d+)", counts or "")
+    match = re.match(r"\(?\d+,\s*(\d+)", counts)
     return int(match[1]) if match else 0
 
 

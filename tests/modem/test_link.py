@@ -181,6 +181,24 @@ async def test_a_late_answer_is_not_taken_for_another_commands(pty: Pty) -> None
     link.close()
 
 
+async def test_an_ok_that_answers_something_else_is_found_out(pty: Pty) -> None:
+    """Noise, or an answer too many: else every reply from here on would be taken for the next command's."""
+    link = await Link.open(pty.path)
+    dialogue = talk(link, [])
+    await in_step(pty, dialogue)
+    asking = asyncio.create_task(dialogue.command('AT+CPMS="SM"', "+CPMS:", timeout=5))
+    await pty.heard(b'AT+CPMS="SM"\r')
+    pty.say(b"\r\nOK\r\n")
+    assert (await asking).lines == ()
+    asking = asyncio.create_task(dialogue.command("AT+CMGL=4", "+CMGL:", timeout=5, body=True))
+    await pty.heard(b"\x1b\rAT\r")
+    pty.say(b"\r\n+CPMS: 0,20\r\n\r\nOK\r\n\r\nOK\r\n")
+    await pty.heard(b"AT+CMGL=4\r")
+    pty.say(b"\r\n+CMGL: 1,0,,3\r\n00112233\r\n\r\nOK\r\n")
+    assert (await asking).lines == ("+CMGL: 1,0,,3", "00112233")
+    link.close()
+
+
 @pytest.mark.parametrize(
     ("said", "kinds"),
     [
