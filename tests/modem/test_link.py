@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import termios
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
@@ -98,6 +99,31 @@ async def test_a_port_is_locked(pty: Pty) -> None:
     assert caught.value.code == "port_busy"
     link.close()
     (await Link.open(pty.path)).close()
+
+
+async def test_no_flow_control_is_asked_for(pty: Pty) -> None:
+    """Defect 5: a modem board with three wires would never be clear to send."""
+    link = await Link.open(pty.path)
+    try:
+        inputs, _, control, *_ = termios.tcgetattr(pty.slave)
+        assert not control & termios.CRTSCTS
+        assert not inputs & (termios.IXON | termios.IXOFF)
+    finally:
+        link.close()
+
+
+async def test_a_cancelled_opening_leaves_the_port_free(pty: Pty) -> None:
+    opening = asyncio.create_task(Link.open(pty.path))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with asyncio.timeout(5):
+        while True:
+            with suppress(ModemError):
+                (await Link.open(pty.path)).close()
+                break
+            await asyncio.sleep(0.01)
 
 
 async def test_the_end_of_the_port_is_told_at_once(pty: Pty) -> None:

@@ -210,6 +210,15 @@ async def test_a_port_where_nobody_answers() -> None:
         os.close(slave)
 
 
+async def test_failing_again_and_again_leaks_nothing(make_rig: MakeRig) -> None:
+    """Defect 21: every failed connect of gsmmodem leaves a port open and a thread running."""
+    rig = await make_rig(driver={"imei": "490154203237518"})
+    await rig.sim.wait_event("closed", count=2)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count, not paths
+    await rig.sim.wait_event("closed", count=8)
+    assert len(os.listdir("/proc/self/fd")) <= before + 4  # noqa: PTH208 - a port held counts for some
+
+
 async def test_permission_is_named() -> None:
     found = link._port_error("/dev/ttyUSB0", PermissionError(errno.EACCES, "Permission denied"))
     assert (found.code, "dialout" in found.fix) == ("permission", True)
@@ -401,6 +410,30 @@ async def test_lines_inside_replies(make_rig: MakeRig, command: str, line: str) 
     await rig.ready()
     assert rig.driver.health().code == "ok"
     assert rig.driver.health().imei == "356938035643809"
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("AT+CPMS=?", '+CPMS:("SM","SR"),("SM"),("SM")'),
+        ("AT+CPMS=?", '+CPMS: "SM","SM","SM"'),
+        ("AT+CPMS=?", '+CPMS: (("SM","MT")),(("SM")),(("SM"))'),
+        ("AT+CFUN?", "+CFUN:"),
+        ("AT+CSQ", "+CSQ: 99,99"),
+        ("AT+CSQ", "+CSQ:"),
+        ("AT+CREG?", "+CREG: 0,1,1A2B,00C3D4E5"),
+        ("AT+CSCA?", "+CSCA: +15145550000,145"),
+        ("AT+CGSN", "+CGSN: 356938035643809"),
+        ("AT+CGSN", '"356938035643809"'),
+    ],
+)
+async def test_answers_as_some_modems_write_them(make_rig: MakeRig, command: str, answer: str) -> None:
+    """Defect 21 and the like: a missing blank or value is no reason to fail."""
+    rig = await make_rig(before=lambda sim: sim.fault("error", command=command, line=f"{answer}\r\n\r\nOK", count=99))
+    await rig.ready()
+    rig.sim.text(NUMBER, "bonjour")
+    assert isinstance(await rig.send(), Sent)
+    await rig.until(lambda: rig.keeper.texts == ["bonjour"], "it is kept")
 
 
 async def test_an_error_out_of_nowhere_costs_one_refusal_at_most(make_rig: MakeRig) -> None:
