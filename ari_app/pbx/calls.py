@@ -373,7 +373,8 @@ class Tracker:
         people = [one for one in parties if one.id not in self._calls and not self._machine(one.name)]
         for one in members:
             call = self._calls.get(one.id)
-            if call is not None and not call.hung_up and one.room is not None and one.room.mixing:
+            # a caller who hangs up in the moment of the answer is joined after that (seen on 16), and was answered
+            if call is not None and one.room is not None and one.room.mixing and (not call.hung_up or (people and call.joined is None)):
                 self._judge_call(call, members, parties, people, at)
             leg = self._legs.get(one.id)
             if leg is not None and leg.joined is None and one in people and any(other.id not in self._legs for other in people):

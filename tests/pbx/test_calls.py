@@ -377,8 +377,33 @@ def test_after_the_caller_hung_up_nothing_is_news() -> None:
     story.phone("p1", "c1")
     story.hangup_request("c1")
     story.app("c1", "VoiceMail")  # the h extension and the like
-    story.answer("p1", "c1", "b1")
+    story.enter("hall", "c1", kind="holding")
     assert row(one_call(story.destroy("c1"))) == (MISSED, None, Place.RING)
+
+
+def test_a_caller_who_hangs_up_in_the_moment_of_the_answer_was_answered() -> None:
+    """Seen on 16: the request comes between the two that enter the bridge."""
+    story = Story()
+    story.caller()
+    story.app("c1", "Dial")
+    story.phone("p1", "c1")
+    story.state("p1")
+    story.enter("b1", "p1")
+    story.hangup_request("c1")
+    story.enter("b1", "c1")
+    story.leave("b1", "c1")
+    assert row(one_call(story.destroy("c1"))) == (ANSWERED, EXTENSION, Place.RING)
+
+
+def test_an_unhold_after_the_caller_hung_up_is_no_coming_back() -> None:
+    story = Story()
+    story.talk()
+    story.say("ChannelHold", channel=story.channel("p1"))
+    story.wait(40)
+    story.hangup_request("c1")
+    story.say("ChannelUnhold", channel=story.channel("p1"))
+    story.leave("b1", "c1")
+    assert row(one_call(story.destroy("c1"))) == (MISSED, None, Place.HOLD)
 
 
 # hold, park, transfer
