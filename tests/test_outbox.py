@@ -142,6 +142,14 @@ async def test_one_text_in_flight_per_modem_and_per_number(build: Build) -> None
     assert sorted(number for _, number in gone(house)) == [ALICE, ALICE, BOB, CAROL]
 
 
+async def test_modems_take_turns(build: Build) -> None:
+    house = build(Carrier("gsm1"), Carrier("gsm2"), Carrier("gsm3"))
+    async with house.running():
+        for index in range(6):
+            await house.becomes(await house.staff(f"+1514555030{index}"), "sent")
+    assert [len(bearer.left) for bearer in house.bearers] == [2, 2, 2]
+
+
 async def test_a_bound_text_goes_by_its_modem_only_and_others_pass_it(build: Build) -> None:
     one, two = Carrier("gsm1"), Carrier("gsm2")
     two.ready = False

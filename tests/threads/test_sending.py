@@ -194,6 +194,7 @@ async def test_two_texts_to_one_number_go_one_after_the_other_in_order(store: St
     third = (await store.queue_staff(ALICE, "third", "three")).message
     part = (await claimed(store, first)).parts[0]
     assert await claim(store, second) is None
+    assert (await store.agenda(ready=["gsm2"], known_modems=["gsm1", "gsm2"], live=(), held=False)).due == ()
     await attempt(store, part.id, Refused("41", "temporary failure", permanent=False))
     agenda = await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)
     assert [due.id for due in agenda.due] == [second]
