@@ -145,9 +145,10 @@ class Tracker:
         """Their ids."""
         return frozenset(self._calls)
 
-    def live_numbers(self) -> frozenset[str]:
-        """E.164 numbers of everybody outside who is on a call now, inbound or outgoing."""
-        numbers = {call.number for call in self._calls.values()} | {leg.number for leg in self._legs.values()}
+    def live_numbers(self, since: datetime | None = None) -> frozenset[str]:
+        """E.164 numbers of everybody outside who is on a call now, inbound or outgoing. ``since`` leaves out calls started before."""
+        live: list[LiveCall | LiveLeg] = [*self._calls.values(), *self._legs.values()]
+        numbers = {one.number for one in live if since is None or one.started >= since}
         return frozenset(number for number in numbers if number is not None)
 
     def knows(self, channel_id: str) -> bool:

@@ -26,6 +26,8 @@ __all__ = ["Watch", "WatchStatus", "switches_of"]
 
 log = structlog.get_logger("pbx.watch")
 
+_LONGEST_CALL = timedelta(hours=6)
+
 
 def switches_of(settings: Settings) -> tuple[str, ...]:
     """Device states the settings follow (night switches): what the AriClient is to be told."""
@@ -81,8 +83,11 @@ class Watch:
 
     @property
     def live_numbers(self) -> frozenset[str]:
-        """E.164 numbers of everybody outside who is on a call now."""
-        return self._tracker.live_numbers()
+        """E.164 numbers of everybody outside who is on a call now.
+
+        Asterisk has been seen to list a channel for ever that is long gone (asterisk/asterisk#783): one that old holds nobody up.
+        """
+        return self._tracker.live_numbers(self._clock.now() - _LONGEST_CALL)
 
     @property
     def strange_contexts(self) -> frozenset[str]:
