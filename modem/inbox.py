@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from modem.at import Dialogue, Urc, UrcKind, tpdu_fits
+from modem.at import Dialogue, Reply, Urc, UrcKind, tpdu_fits
 from modem.timing import Timing
 from modem.types import Door, RawPdu
 
@@ -22,6 +22,7 @@ __all__ = ["Inbox", "Stores"]
 
 _LISTED = re.compile(r'\+CMGL:\s*(\d+)\s*,\s*(\d?)\s*,(?:\s*"[^"]*"\s*|[^,"]*),\s*(\d+)\s*$', re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_PATIENCE = 3
 _HELD = 1000
 """Most PDUs remembered: direct ones that cannot be kept yet, and stored ones kept that cannot be deleted yet."""
 
@@ -66,6 +67,10 @@ class Inbox:
         """Read once with a length that does not fit: perhaps noise on the line, read again before it is believed."""
         self._soon = False
         """Something did not work: look again soon."""
+        self._failures: dict[tuple[str, str], int] = {}
+        """How often in a row something failed with a store. What never works is left to the timer, and logged once."""
+        self._terse = False
+        """The modem answers AT+CPMS= with OK alone."""
 
     def announced(self, urc: Urc) -> None:
         """An unsolicited line that concerns us."""
@@ -112,9 +117,10 @@ class Inbox:
         try:
             await self._door.keep(raw)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the PDU is not on disk and stays where it is
+            if not self.failing:
+                self._log.error("modem.not_kept", error=type(error).__name__, octets=len(raw.pdu) // 2)
             self._soon = True
             self.failing = type(error).__name__
-            self._log.error("modem.not_kept", error=self.failing, octets=len(raw.pdu) // 2)
             return False
         self.failing = ""
         return True
@@ -134,9 +140,7 @@ class Inbox:
                 return
             reply = await dialogue.ask("AT+CMGL=4", "+CMGL:", timeout=self._timing.slow, body=True)
             listed_at = dialogue.resyncs
-        if not reply.ok:
-            self._soon = True
-            self._log.warning("modem.list_failed", store=store, result=reply.final)
+        if not self._worked("modem.list_failed", store, reply):
             return
         entries = _entries(reply.lines)
         listed = {(store, entry.index, entry.pdu) for entry in entries}
@@ -149,13 +153,30 @@ class Inbox:
 
     async def _select(self, dialogue: Dialogue, store: str) -> int | None:
         """Point mem1 at ``store``, in the turn of what follows: a modem that restarted points elsewhere. Its size, 0 when not told."""
-        reply = await dialogue.ask(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
-        told = reply.value("+CPMS:")
-        if reply.ok and told is not None:
-            return _size(told)
-        self._soon = True
-        self._log.warning("modem.store_unreadable", store=store, result=reply.final)
-        return None
+        for last in (False, True):
+            reply = await dialogue.ask(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
+            if not self._worked("modem.store_unreadable", store, reply):
+                return None
+            told = reply.value("+CPMS:")
+            if told is not None:
+                return _size(told)
+            if last or self._terse:
+                break
+            await dialogue.resync()  # perhaps the OK of something else: hear it say so twice
+        self._terse = True
+        dialogue.in_step(yes=True)
+        return 0
+
+    def _worked(self, event: str, store: str, reply: Reply) -> bool:
+        """Count and log what failed; look again soon, unless it fails every time."""
+        if reply.ok:
+            self._failures.pop((event, store), None)
+            return True
+        count = self._failures[event, store] = self._failures.get((event, store), 0) + 1
+        self._soon = self._soon or count <= _PATIENCE
+        if count == 1:
+            self._log.warning(event, store=store, result=reply.final)
+        return False
 
     async def _settle(self, dialogue: Dialogue, store: str, entry: _Entry, listed_at: int) -> bool:
         """Keep and delete one message; True when its slot is free."""
@@ -171,13 +192,13 @@ class Inbox:
             if len(self._kept) > _HELD:
                 del self._kept[next(iter(self._kept))]
         async with dialogue.turn():
-            if dialogue.resyncs != listed_at or await self._select(dialogue, store) is None:
+            if dialogue.resyncs != listed_at:
                 self._soon = True  # the place may hold another message by now: list anew
                 return False
+            if await self._select(dialogue, store) is None:
+                return False
             reply = await dialogue.ask(f"AT+CMGD={entry.index}", timeout=self._timing.slow)
-        if not reply.ok:
-            self._soon = True
-            self._log.warning("modem.delete_failed", store=store, result=reply.final)
+        if not self._worked("modem.delete_failed", store, reply):
             return False
         self._kept.pop(key, None)
         self._doubtful.discard(key)

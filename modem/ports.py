@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -57,7 +58,7 @@ async def find(
     """
     seen = []
     busy = 0
-    for name in among():
+    for name in await asyncio.to_thread(among):  # reads the whole of /sys/class/tty
         try:
             found = await _imei_at(name, timing)
         except ModemError as error:

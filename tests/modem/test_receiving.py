@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from modem import sim_pdu
 from modem.pdu import Deliver
@@ -180,6 +181,25 @@ async def test_a_modem_that_announces_nothing_is_read_often(make_rig: MakeRig) -
     await rig.ready()
     rig.sim.text(SENDER, "bonjour")
     await rig.until(lambda: rig.keeper.texts == ["bonjour"], "it is kept")
+
+
+async def test_a_store_that_never_works_is_logged_once_and_left_to_the_timer(make_rig: MakeRig) -> None:
+    """Some modems list SR among their stores and cannot read it."""
+    with structlog.testing.capture_logs() as logs:
+        rig = await make_rig(before=lambda sim: sim.fault("error", command='AT+CPMS="SR"', code=4, count=999))
+        await rig.until(lambda: rig.lines().count('AT+CPMS="SR"') >= 6, "it was tried again")
+        rig.sim.text(SENDER, "bonjour")
+        await rig.until(lambda: rig.keeper.texts == ["bonjour"], "the others are read")
+    assert [entry["event"] for entry in logs].count("modem.store_unreadable") == 1
+
+
+async def test_a_modem_that_selects_a_store_without_a_word(make_rig: MakeRig) -> None:
+    def lay(sim: Simulator) -> None:
+        waiting_in("SM", deliver("un"), deliver("deux"))(sim)
+        sim.fault("error", command='AT+CPMS="', line="OK", count=999)
+
+    rig = await make_rig(before=lay, stores={"SM": 20})
+    await rig.until(lambda: rig.keeper.texts == ["un", "deux"] and stored(rig) == 0, "both are kept and deleted")
 
 
 async def test_an_announcement_that_is_lost_is_made_up_for(make_rig: MakeRig) -> None:

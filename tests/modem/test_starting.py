@@ -19,7 +19,7 @@ from modem.driver import SerialModem
 from modem.errors import ModemError
 from modem.link import Link
 from modem.simulator import Simulator
-from modem.types import Refused, Sent
+from modem.types import Bearer, Refused, Sent
 from tests.modem.conftest import QUICK, Keeper, MakeRig, Rig, running
 
 NUMBER = "+15145550123"
@@ -169,6 +169,8 @@ async def test_no_smsc(make_rig: MakeRig) -> None:
 async def test_health_of_a_modem_that_is_well(make_rig: MakeRig) -> None:
     rig = await make_rig(imei="490154203237518", driver={"imei": "490154203237518"})
     await rig.ready()
+    bearer: Bearer = rig.driver
+    assert bearer.name == "one"
     health = rig.driver.health()
     assert (health.state, health.code, health.registered, health.signal, health.imei) == ("ok", "ok", True, 21, "490154203237518")
     assert "Simulated" in health.model
