@@ -11,6 +11,8 @@ import base64
 import json
 import os
 import random
+import socket
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -198,10 +200,10 @@ class AriClient:
             attempt = min(attempt + 1, 10)
 
     async def _connection(self) -> AsyncGenerator[Event, None]:
-        socket = await self._open()
+        websocket = await self._open()
         queue: asyncio.Queue[Event | _Lost] = asyncio.Queue(self._queue_size + 1)
-        reader = asyncio.create_task(self._read(socket, queue), name="ari-reader")
-        pulse = asyncio.create_task(self._pulse(socket, queue), name="ari-pulse")
+        reader = asyncio.create_task(self._read(websocket, queue), name="ari-reader")
+        pulse = asyncio.create_task(self._pulse(websocket, queue), name="ari-pulse")
         try:
             yield Connected(self._clock.now(), await self._snapshot())
             while True:
@@ -218,7 +220,7 @@ class AriClient:
             for task in (reader, pulse):
                 task.cancel()
             await asyncio.gather(reader, pulse, return_exceptions=True)
-            await socket.close()
+            await websocket.close()
 
     async def _open(self) -> aiohttp.ClientWebSocketResponse:
         try:
@@ -255,12 +257,12 @@ class AriClient:
             device_states={name: state for name, state in states.items() if state is not None},
         )
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
+    async def _read(self, websocket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
         """Drain the socket at once: Asterisk closes one it could not write to for 100 ms."""
         reason = ""
-        async for message in socket:
+        async for message in websocket:
             if message.type is aiohttp.WSMsgType.ERROR:
-                reason = _plain(socket.exception() or message.data)
+                reason = _plain(websocket.exception() or message.data)
                 break
             event = self._event(message.data)
             if event is None:
@@ -270,19 +272,19 @@ class AriClient:
                 reason = f"{self._queue_size} events waited to be handled"
                 break
             queue.put_nowait(event)
-        error = socket.exception()
+        error = websocket.exception()
         if not reason:
             broken = error is not None and not isinstance(error, ConnectionError)
-            reason = _plain(error) if broken else f"Asterisk closed the event socket ({socket.close_code})"
+            reason = _plain(error) if broken else f"Asterisk closed the event socket ({websocket.close_code})"
         _put_last(queue, _Lost(reason))
 
-    async def _pulse(self, socket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
+    async def _pulse(self, websocket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
         """A socket may live on while its subscription is gone: ask for it soon, then now and then. A failure is a disconnect.
 
         Seen on 22: the clean-up of an aborted connection takes the subscription of one made within milliseconds after it.
         """
         pause = min(1.0, self._heartbeat)
-        while not socket.closed:
+        while not websocket.closed:
             await self._clock.sleep(pause)
             pause = self._heartbeat
             try:
@@ -336,6 +338,10 @@ def _message(text: str) -> str:
 
 def _plain(error: object) -> str:
     """An error for people: the operating system's words, its own, else its class."""
-    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
-        return os.strerror(error.os_error.errno)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        # aiohttp words the first one so that nobody can read it; errno of TLS and of name resolution are numbers of their own
+        if cause.errno and not isinstance(cause, ssl.SSLError | socket.gaierror):
+            return os.strerror(cause.errno)
+        return cause.strerror or str(cause)
     return str(error) or type(error).__name__

@@ -121,6 +121,28 @@ async def test_only_the_types_used_come(lab: Lab) -> None:
     assert {item["type"] for item in application["events_allowed"]} == set(READ_TYPES) - {"DeviceStateChanged"}
 
 
+async def test_asterisk_documents_the_events_and_fields_that_are_read(lab: Lab) -> None:
+    """The running version's own description of its events."""
+    models = (await lab.listener.get("/api-docs/events.json"))["models"]
+    assert set(READ_TYPES) <= set(models)
+    needed = {
+        "ChannelDestroyed": {"channel", "cause"},
+        "ChannelHangupRequest": {"channel", "soft", "cause"},
+        "ChannelCallerId": {"channel", "caller_presentation"},
+        "ChannelEnteredBridge": {"channel", "bridge"},
+        "ChannelLeftBridge": {"channel", "bridge"},
+        "BridgeMerged": {"bridge", "bridge_from"},
+        "BridgeBlindTransfer": {"channel", "transferee", "bridge", "result"},
+        "BridgeAttendedTransfer": {"transferer_first_leg", "transferer_second_leg", "transferee", "result", "destination_type"},
+        "Dial": {"caller", "peer", "dialstring", "dialstatus"},
+        "DeviceStateChanged": {"device_state"},
+    }
+    for name, fields in needed.items():
+        assert fields <= set(models[name]["properties"]), name
+    channel = (await lab.listener.get("/api-docs/channels.json"))["models"]["Channel"]["properties"]
+    assert {"id", "name", "state", "caller", "dialplan", "creationtime", "channelvars"} <= set(channel)
+
+
 async def test_a_second_client_of_our_name_takes_over_and_we_stop(lab: Lab) -> None:
     """ApplicationReplaced comes through the filter."""
     async with watched(lab) as seen, client(lab) as other, aclosing(other.events()) as events:
