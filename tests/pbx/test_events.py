@@ -106,17 +106,16 @@ channel_like = st.fixed_dictionaries(
 bridge_like = st.fixed_dictionaries(
     {}, optional={"id": st.sampled_from(["a", "b"]) | anything, "bridge_type": anything, "channels": anything}
 )
+channels = ("channel", "caller", "peer", "transferee", "transferer_first_leg", "transferer_second_leg")
+bridges = ("bridge", "bridge_from", "transferer_first_leg_bridge")
+others = ("cause", "soft", "dialstring", "dialstatus", "device_state", "result", "caller_presentation", "destination_type")
 message = st.fixed_dictionaries(
     {"type": st.sampled_from(READ_TYPES) | anything},
     optional={
         "timestamp": st.just("2026-03-02T14:00:00.000+0000") | anything,
-        **dict.fromkeys(
-            ("channel", "caller", "peer", "transferee", "transferer_first_leg", "transferer_second_leg"), channel_like | anything
-        ),
-        **dict.fromkeys(("bridge", "bridge_from", "transferer_first_leg_bridge"), bridge_like | anything),
-        **dict.fromkeys(
-            ("cause", "soft", "dialstring", "dialstatus", "device_state", "result", "caller_presentation", "destination_type"), anything
-        ),
+        **dict.fromkeys(channels, channel_like | anything),
+        **dict.fromkeys(bridges, bridge_like | anything),
+        **dict.fromkeys(others, anything),
     },
 )
 
