@@ -22,7 +22,8 @@ def values() -> dict[str, str]:
         if scenario.queue:
             queues.append(f"[q{fields['queue']}](lab)\n" + "".join(f"member = {each.format(**fields)}\n" for each in scenario.queue))
         park = f"parkpos = {fields['slot']}-{fields['slot']}"
-        lots.append(f"[{fields['lot']}]\n{park}\ncontext = parkedcalls\nparkingtime = 60\ncomebacktoorigin = no\ncomebackcontext = park-return\n")
+        rest = f"context = parkedcalls\nparkingtime = {scenario.parking_seconds}\ncomebacktoorigin = yes\ncomebackdialtime = 20\n"
+        lots.append(f"[{fields['lot']}]\n{park}\n{rest}")
         lines = [f"exten => {numbers.did},1,NoOp({scenario.name})", *(f" same => n,{line}" for line in scenario.plan)]
         dids.append("\n".join(lines).format(**fields) + "\n")
         if scenario.more:

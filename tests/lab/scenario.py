@@ -64,6 +64,8 @@ class Scenario:
     """Contexts of its own."""
     queue: tuple[str, ...] = ()
     """Members of {queue}."""
+    parking_seconds: int = 60
+    """After so long in {lot} the phone that parked the call is rung again."""
     outgoing: tuple[bool, ...] = ()
     """Outgoing calls to {mobile} that are no leg of an inbound call: was each joined."""
     seconds: float = 45.0
@@ -166,6 +168,11 @@ class Stage:
     async def joined(self, letter: str, after: int | None = None) -> str:
         """Wait until a phone (or the caller) is in a bridge; its channel."""
         return await self.channel(letter, f"{letter} in a bridge", event="ChannelEnteredBridge", after=after)
+
+    async def talking(self, letter: str, after: int | None = None) -> str:
+        """Wait until a phone and the caller are both in a bridge; the phone's channel."""
+        await self.joined("caller", after)
+        return await self.joined(letter, after)
 
     async def left(self, letter: str, after: int | None = None) -> str:
         """Wait until a phone (or the caller) left a bridge; its channel."""

@@ -93,7 +93,9 @@ def caller_script(call: Caller) -> str:
     media = "[rtpstream_audio_port]" if call.audio else "[media_port]"
     more = "".join(f"\n        {header}" for header in call.headers)
 
-    def request(method: str, branch: str, cseq: int, *, uri: str = "[next_url]", to: str = "[peer_tag_param]", body: str = "Content-Length: 0") -> str:
+    def request(
+        method: str, branch: str, cseq: int, *, uri: str = "[next_url]", to: str = "[peer_tag_param]", body: str = "Content-Length: 0"
+    ) -> str:
         return f"""{method} {uri} SIP/2.0
         Via: SIP/2.0/UDP [local_ip]:[local_port];branch=z9hG4bK-{branch}-[pid]-[call_number]
         {ids}{to}
@@ -104,7 +106,9 @@ def caller_script(call: Caller) -> str:
         {body}"""
 
     first = f"sip:{call.target}@[remote_ip]:[remote_port]"
-    failed = "".join(f'<recv response="{code}" optional="true" next="refused" timeout="{_ms(call.give_up)}" ontimeout="cancel"/>\n' for code in _FAILURES)
+    failed = "".join(
+        f'<recv response="{code}" optional="true" next="refused" timeout="{_ms(call.give_up)}" ontimeout="cancel"/>\n' for code in _FAILURES
+    )
     ring = _ms(call.give_up)
     body = _send(request("INVITE", "i", 1, uri=first, to="", body=more.strip() + ("\n" if more else "") + _sdp(port=media)), retrans=True)
     body += f'<recv request="MESSAGE" optional="true" next="cancel" timeout="{ring}" ontimeout="cancel"/>\n'
@@ -126,8 +130,13 @@ def caller_script(call: Caller) -> str:
     body += '<recv request="BYE" optional="true" next="over"/>\n<recv response="200" next="end"/>\n'
     body += '<label id="over"/>\n' + _send(_answer_to("200 OK"), after=' next="end"')
     body += '<label id="cancel"/>\n' + _send(request("CANCEL", "i", 1, uri=first, to=""), retrans=True)
-    body += '<recv response="200" optional="true"/>\n<recv response="487" timeout="3000" ontimeout="end"/>\n'
-    body += '<label id="refused"/>\n' + _send(request("ACK", "i", 1, uri=first))
+    # a 200 that crossed the CANCEL: the call is up, so it is acknowledged and hung up (RFC 3261 9.1)
+    crossed = '<ereg regexp="INVITE" search_in="hdr" header="CSeq:" assign_to="crossed"/>'
+    body += f'<recv response="200" optional="true" rrs="true" next="crossed" test="crossed"><action>{crossed}</action></recv>\n'
+    body += '<recv response="481" optional="true"/>\n<recv response="487" timeout="3000" ontimeout="end"/>\n'
+    body += '<label id="refused"/>\n' + _send(request("ACK", "i", 1, uri=first), after=' next="end"')
+    body += '<label id="crossed"/>\n' + _send(request("ACK", "a", 1)) + _send(request("BYE", "b", 91), retrans=True)
+    body += '<recv response="481" optional="true"/>\n<recv response="200"/>\n'
     return _document("caller", body + '<label id="end"/>\n<nop/>\n')
 
 
@@ -163,7 +172,12 @@ def _cancelled() -> str:
         [last_Call-ID:]
         CSeq: [$cseq] INVITE
         Content-Length: 0"""
-    return '<label id="cancel"/>\n' + _send(_answer_to("200 OK", to_tag=True)) + _send(terminated, retrans=True) + '<recv request="ACK" next="end"/>\n'
+    return (
+        '<label id="cancel"/>\n'
+        + _send(_answer_to("200 OK", to_tag=True))
+        + _send(terminated, retrans=True)
+        + '<recv request="ACK" next="end"/>\n'
+    )
 
 
 def _phone_request(method: str, cseq: int, body: str = "Content-Length: 0") -> str:
@@ -181,7 +195,9 @@ def _phone_request(method: str, cseq: int, body: str = "Content-Length: 0") -> s
 def phone_script(phone: Phone, *, deaf: str = "") -> str:
     """A phone that takes any number of calls, each in the same way; one whose INVITE fits the pattern ``deaf`` it lets ring."""
     if phone.kind == "silent":
-        return _document("silent phone", _INVITE + f'<recv request="CANCEL" timeout="{_ms(None)}" ontimeout="end"/>\n<label id="end"/>\n<nop/>\n')
+        return _document(
+            "silent phone", _INVITE + f'<recv request="CANCEL" timeout="{_ms(None)}" ontimeout="end"/>\n<label id="end"/>\n<nop/>\n'
+        )
     if phone.kind in {"busy", "decline"}:
         status = {"busy": f"{phone.status} Busy Here", "decline": "603 Decline"}[phone.kind]
         return _document(phone.kind, _INVITE + _send(_answer_to(status, to_tag=True), retrans=True) + '<recv request="ACK"/>\n')
@@ -207,7 +223,10 @@ def phone_script(phone: Phone, *, deaf: str = "") -> str:
     cseq = 1
     for position, (pause, digit) in enumerate(phone.digits):
         body += f'<recv request="BYE" next="over" timeout="{_ms(pause)}" ontimeout="digit{position}"/>\n<label id="digit{position}"/>\n'
-        body += _send(_phone_request("INFO", cseq, f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={digit}\nDuration=120"), retrans=True)
+        body += _send(
+            _phone_request("INFO", cseq, f"Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={digit}\nDuration=120"),
+            retrans=True,
+        )
         body += '<recv request="BYE" optional="true" next="over"/>\n<recv response="200"/>\n'
         cseq += 1
     for position, (pause, direction) in enumerate(((phone.hold_after, "sendonly"), (phone.resume_after, "sendrecv"))):
@@ -217,7 +236,10 @@ def phone_script(phone: Phone, *, deaf: str = "") -> str:
             body += '<recv response="100" optional="true"/>\n<recv response="200"/>\n' + _send(_phone_request("ACK", cseq))
             cseq += 1
     body += f'<recv request="BYE" next="over" timeout="{_ms(phone.talk)}" ontimeout="bye"/>\n<label id="bye"/>\n'
-    body += _send(_phone_request("BYE", cseq), retrans=True) + '<recv request="BYE" optional="true" next="over"/>\n<recv response="200" next="end"/>\n'
+    body += (
+        _send(_phone_request("BYE", cseq), retrans=True)
+        + '<recv request="BYE" optional="true" next="over"/>\n<recv response="200" next="end"/>\n'
+    )
     body += '<label id="over"/>\n' + _send(_answer_to("200 OK"), after=' next="end"')
     body += '<label id="deaf"/>\n<recv request="CANCEL"/>\n' if deaf else ""
     body += _cancelled()

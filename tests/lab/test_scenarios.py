@@ -19,9 +19,10 @@ from ari_app.pbx.ari import AriClient
 from ari_app.pbx.outputs import CallEnded, OutgoingEnded, Output
 from ari_app.pbx.watch import Watch
 from ari_app.settings import load
+from tests.lab.judging import assert_rows
 from tests.lab.lab import Lab
 from tests.lab.runner import play_all
-from tests.lab.scenario import Row, Scenario
+from tests.lab.scenario import Scenario
 from tests.lab.scenarios import TABLE, numbers_of
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
@@ -81,16 +82,7 @@ async def test_scenario(played: Played, scenario: Scenario) -> None:
     """The scenario was played as written and came to exactly its rows."""
     assert played.problems[scenario.name] is None
     numbers = numbers_of(scenario)
-    calls = sorted(played.calls.get(numbers.did, []), key=lambda call: call.started)
-    assert len(calls) == len(scenario.rows)
-    for call, row in zip(calls, scenario.rows, strict=True):
-        assert _said(call, row) == _wanted(row, numbers.caller_e164)
-        low, high = row.rang
-        assert low <= call.rang <= high, f"rang {call.rang}"
-        assert call.started <= call.ended
-    outgoing = played.outgoing.get(f"+1{numbers.mobile}", [])
-    if not scenario.rows:
-        assert [call.joined is not None for call in outgoing] == list(scenario.outgoing)
+    assert_rows(scenario, played.calls.get(numbers.did, []), played.outgoing.get(f"+1{numbers.mobile}", []))
 
 
 async def test_asterisk_had_nothing_to_complain_of(played: Played) -> None:
@@ -98,22 +90,3 @@ async def test_asterisk_had_nothing_to_complain_of(played: Played) -> None:
     meant = ("Is endpoint registered and reachable", "Failed to create outgoing session", "Session already DISCONNECTED")
     errors = [line for line in played.log.splitlines() if "] ERROR[" in line and not any(each in line for each in meant)]
     assert errors == []
-
-
-def _wanted(row: Row, own: str) -> dict[str, object]:
-    wanted = {name: getattr(row, name) for name in _FIELDS}
-    wanted["caller"] = own if row.caller == "own" else row.caller
-    return {name: value for name, value in wanted.items() if not _open(row, name)}
-
-
-def _said(call: Call, row: Row) -> dict[str, object]:
-    return {name: getattr(call, name) for name in _FIELDS if not _open(row, name)}
-
-
-def _open(row: Row, name: str) -> bool:
-    return name == "presentation" and row.presentation is None
-
-
-_FIELDS = (
-    "outcome", "answered_by", "reached", "caller_hung_up", "voicemail_left", "handed_on", "machine", "presentation", "caller",
-)  # fmt: skip

@@ -30,7 +30,7 @@ async def _hold_and_come_back(stage: Stage) -> None:
 
 async def _park_and_give_up(stage: Stage) -> None:
     async with stage.phone("a", _ANSWER), stage.call() as caller:
-        phone = await stage.joined("a")
+        phone = await stage.talking("a")
         mark = stage.mark()
         await stage.lab.ami.action("BlindTransfer", Channel=phone, Exten=stage.numbers.fields["park"], Context="from-internal")
         await stage.joined("caller", after=mark)
@@ -39,28 +39,50 @@ async def _park_and_give_up(stage: Stage) -> None:
 
 async def _park_and_retrieve(stage: Stage) -> None:
     async with stage.phone("a", _ANSWER), stage.call() as caller:
-        phone = await stage.joined("a")
+        phone = await stage.talking("a")
         mark = stage.mark()
         await stage.lab.ami.action("BlindTransfer", Channel=phone, Exten=stage.numbers.fields["park"], Context="from-internal")
         await stage.joined("caller", after=mark)
         mark = stage.mark()
         async with stage.desk_call("b", stage.numbers.fields["slot"]):
-            await stage.joined("b", after=mark)
-            await stage.joined("caller", after=mark)
+            await stage.talking("b", after=mark)
             await caller.hang_up()
+
+
+async def _park_and_take_back(stage: Stage) -> None:
+    async with stage.phone("a", _ANSWER), stage.call() as caller:
+        phone = await stage.talking("a")
+        mark = stage.mark()
+        await stage.lab.ami.action("BlindTransfer", Channel=phone, Exten=stage.numbers.fields["park"], Context="from-internal")
+        await stage.joined("caller", after=mark)
+        mark = stage.mark()
+        await stage.talking("a", after=mark)
+        await caller.hang_up()
+
+
+async def _redirect_to_voicemail(stage: Stage) -> None:
+    async with stage.phone("a", Phone("ring")), stage.call() as caller:
+        await stage.ringing("a")
+        channel = await stage.in_app("Dial")
+        exten = stage.numbers.fields["park"]
+        await stage.lab.ami.action("Redirect", Channel=channel, Context="scenario-internal", Exten=exten, Priority="1")
+        await stage.gone("a")
+        await stage.in_app("VoiceMail")
+        await caller.hang_up()
 
 
 async def _blind(stage: Stage) -> None:
     async with stage.phone("a", _ANSWER), stage.phone("b", Phone("answer", after=0.5)), stage.call() as caller:
-        phone = await stage.joined("a")
+        phone = await stage.talking("a")
+        mark = stage.mark()
         await stage.lab.ami.action("BlindTransfer", Channel=phone, Exten=stage.numbers.phone("b"), Context="from-internal")
-        await stage.joined("b")
+        await stage.talking("b", after=mark)
         await caller.hang_up()
 
 
 async def _blind_to_nobody(stage: Stage) -> None:
     async with stage.phone("a", _ANSWER), stage.phone("b", Phone("ring")), stage.call() as caller:
-        phone = await stage.joined("a")
+        phone = await stage.talking("a")
         await stage.lab.ami.action("BlindTransfer", Channel=phone, Exten=stage.numbers.phone("b"), Context="from-internal")
         await stage.ringing("b")
         await caller.hang_up()
@@ -68,8 +90,7 @@ async def _blind_to_nobody(stage: Stage) -> None:
 
 async def _attended(stage: Stage) -> None:
     async with stage.phone("a", _ANSWER), stage.phone("b", Phone("answer", after=0.3)), stage.call() as caller:
-        phone = await stage.joined("a")
-        await stage.joined("caller")
+        phone = await stage.talking("a")
         await stage.lab.ami.action("Atxfer", Channel=phone, Exten=stage.numbers.phone("b"), Context="from-internal")
         await stage.joined("b")
         mark = stage.mark()
@@ -81,8 +102,7 @@ async def _attended(stage: Stage) -> None:
 
 async def _attended_left_ringing(stage: Stage) -> None:
     async with stage.phone("a", _ANSWER), stage.phone("b", Phone("ring")), stage.call() as caller:
-        phone = await stage.joined("a")
-        await stage.joined("caller")
+        phone = await stage.talking("a")
         await stage.lab.ami.action("Atxfer", Channel=phone, Exten=stage.numbers.phone("b"), Context="from-internal")
         await stage.ringing("b")
         mark = stage.mark()
@@ -138,6 +158,21 @@ HANDING = (
         more=_PARK,
         play=_park_and_retrieve,
         rows=(answered(Reached.HOLD, hung_up=True, rang=(0.2, 4)),),
+    ),
+    Scenario(
+        name="parked_and_rung_back_in_time",
+        plan=_DESK,
+        more=_PARK,
+        play=_park_and_take_back,
+        parking_seconds=2,
+        rows=(answered(Reached.RING, hung_up=True, rang=(0.2, 4)),),
+    ),
+    Scenario(
+        name="sent_to_voicemail_from_the_operators_panel",
+        plan=_DESK,
+        more="[scenario-internal]\nexten => {park},1,Voicemail({a}@default,su)\n same => n,Hangup()\n",
+        play=_redirect_to_voicemail,
+        rows=(missed(Reached.VOICEMAIL, hung_up=True, rang=(0, 4)),),
     ),
     Scenario(
         name="blind_transfer_answered",

@@ -57,7 +57,7 @@ async def _outbound(stage: Stage) -> None:
 async def _fax_machine(stage: Stage) -> None:
     fax = stage.numbers.fields["fax"]
     async with stage.phone("a", Phone("answer", after=0.3), name=fax), stage.call() as caller:
-        await stage.joined(fax)
+        await stage.talking(fax)
         await caller.hang_up()
 
 

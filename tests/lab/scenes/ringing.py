@@ -25,7 +25,7 @@ async def _give_up(stage: Stage) -> None:
 
 async def _talk(stage: Stage) -> None:
     async with stage.phone("a", Phone("answer", after=1)), stage.call() as caller:
-        await stage.joined("a")
+        await stage.talking("a")
         await caller.hang_up()
 
 
@@ -41,7 +41,7 @@ async def _one_busy(stage: Stage) -> None:
 
 async def _one_busy_other_answers(stage: Stage) -> None:
     async with stage.phone("a", Phone("busy")), stage.phone("b", Phone("answer", after=1)), stage.call() as caller:
-        await stage.joined("b")
+        await stage.talking("b")
         await caller.hang_up()
 
 
@@ -53,8 +53,7 @@ async def _to_voicemail_and_hang_up(stage: Stage) -> None:
 
 async def _second_answers(stage: Stage) -> None:
     async with stage.phone("a", _RING), stage.phone("b", Phone("answer", after=0.5)), stage.call() as caller:
-        await stage.joined("b")
-        await stage.joined("caller")
+        await stage.talking("b")
         await caller.hang_up()
 
 
@@ -71,7 +70,7 @@ async def _never_accepts(stage: Stage) -> None:
 
 async def _accepts(stage: Stage) -> None:
     async with stage.phone("a", Phone("answer", after=0.5, digits=((1.0, "1"),))), stage.call() as caller:
-        await stage.joined("a")
+        await stage.talking("a")
         await caller.hang_up()
 
 

@@ -16,8 +16,7 @@ _AT_ONCE = (0.0, 5.0)
 
 async def _answered_by_a(stage: Stage) -> None:
     async with stage.phone("a", Phone("answer", after=1)), stage.call() as caller:
-        await stage.joined("a")
-        await stage.joined("caller")
+        await stage.talking("a")
         await caller.hang_up()
 
 
@@ -48,7 +47,7 @@ async def _listen_to_the_end(stage: Stage) -> None:
 
 async def _press_one(stage: Stage) -> None:
     async with stage.phone("a", Phone("answer", after=1)), stage.call(digits=((1.0, "1"),)) as caller:
-        await stage.joined("a")
+        await stage.talking("a")
         await caller.hang_up()
 
 
