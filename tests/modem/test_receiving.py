@@ -125,6 +125,25 @@ async def test_a_message_whose_delete_went_unanswered_is_not_kept_twice(make_rig
     assert rig.keeper.texts == ["une fois"]
 
 
+async def test_a_restart_between_reading_and_deleting_deletes_nothing_unread(make_rig: MakeRig) -> None:
+    """A modem that restarted points at its default store again: the same index there may hold another text, not yet read."""
+    rig = await make_rig()
+    await rig.ready()
+    keep = rig.keeper.keep
+
+    async def keep_and_restart(raw: RawPdu) -> None:
+        await keep(raw)
+        if len(rig.keeper.kept) == 1:
+            rig.sim.reboot()
+            rig.sim.text(SENDER, "non lu")
+
+    rig.keeper.keep = keep_and_restart  # type: ignore[method-assign]
+    rig.sim.text(SENDER, "lu")
+    await rig.until(lambda: len(rig.keeper.texts) >= 2 and stored(rig) == 0, "both are kept and deleted")
+    assert [(entry["store"], entry["index"]) for entry in rig.events("stored")] == [("ME", 1), ("SM", 1)]
+    assert rig.keeper.texts == ["lu", "non lu"]
+
+
 async def test_a_damaged_pdu_is_kept_raw_and_the_others_stand(make_rig: MakeRig) -> None:
     """Defects 13 and 14: gsmmodem lost the damaged one and gave the next one twice."""
     damaged = deliver("deux")[:-6]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from modem.types import NotSent, Refused, SendResult, Sent, Unknown
-from tests.modem.conftest import MakeRig, Rig, going
+from tests.modem.conftest import QUICK, MakeRig, Rig, going
 
 NUMBER = "+15145550123"
+STILL = replace(QUICK, watch=60, poll=60)
+"""Nothing but what is tested speaks to the modem."""
 
 
 async def the_next_goes(rig: Rig, already: int = 0) -> None:
@@ -58,7 +61,7 @@ async def test_commit_stands_between_prompt_and_pdu(make_rig: MakeRig) -> None:
 
 
 async def test_called_off_at_the_prompt(make_rig: MakeRig) -> None:
-    rig = await make_rig()
+    rig = await make_rig(driver={"timing": STILL})
     await rig.ready()
 
     async def commit() -> bool:
@@ -71,7 +74,7 @@ async def test_called_off_at_the_prompt(make_rig: MakeRig) -> None:
 
 
 async def test_a_commit_that_fails_calls_off_and_is_raised_on(make_rig: MakeRig) -> None:
-    rig = await make_rig()
+    rig = await make_rig(driver={"timing": STILL})
     await rig.ready()
 
     async def commit() -> bool:
@@ -85,7 +88,7 @@ async def test_a_commit_that_fails_calls_off_and_is_raised_on(make_rig: MakeRig)
 
 
 async def test_cancelled_during_commit(make_rig: MakeRig) -> None:
-    rig = await make_rig()
+    rig = await make_rig(driver={"timing": STILL})
     await rig.ready()
     begun = asyncio.Event()
 
@@ -268,11 +271,24 @@ async def test_a_send_does_not_wait_behind_a_full_store(make_rig: MakeRig) -> No
 
 
 async def test_a_modem_set_up_anew_cuts_no_text_off(make_rig: MakeRig) -> None:
-    """The watch finds that the modem forgot its settings while a text waits for its turn: the text is not begun."""
-    rig = await make_rig()
+    """The watch finds that the modem forgot its settings while texts wait for their turn: they are not begun."""
+    rig = await make_rig(latency_ms=30)
     await rig.ready()
-    for place in range(5):
-        rig.sim.reboot()
-        results = await asyncio.gather(*(rig.send(f"texte {place} {number}") for number in range(20)))
-        assert all(isinstance(result, Sent | NotSent) for result in results), results
-        await rig.until(lambda before=place: len(rig.ready_calls) >= before + 2, "ready again")  # type: ignore[misc]
+    keeping = asyncio.Event()
+
+    async def keep_slow_to_end(_: Any) -> None:
+        keeping.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.2)  # as a commit under way in the store's thread
+
+    rig.keeper.keep = keep_slow_to_end  # type: ignore[method-assign]
+    rig.sim.text("+15145550199", "bonjour")
+    await keeping.wait()
+    rig.sim.reboot()
+    rig.driver._look_now.set()
+    results = await asyncio.gather(*(rig.send(f"texte {number}") for number in range(20)))
+    assert all(isinstance(result, Sent | NotSent) for result in results), results
+    assert any(isinstance(result, NotSent) for result in results)
+    await rig.until(lambda: len(rig.ready_calls) >= 2, "ready again")
