@@ -276,7 +276,8 @@ async def test_a_modem_set_up_anew_cuts_no_text_off(make_rig: MakeRig) -> None:
     await rig.ready()
     keeping = asyncio.Event()
 
-    async def keep_slow_to_end(_: Any) -> None:
+    async def keep_slow_to_end(raw: Any) -> None:
+        assert raw.pdu
         keeping.set()
         try:
             await asyncio.Event().wait()
