@@ -47,7 +47,7 @@ class Ami:
         future = self._waiting[ident] = asyncio.get_running_loop().create_future()
         lines = [f"Action: {name}", f"ActionID: {ident}", *(f"{key.replace('_', '-')}: {value}" for key, value in headers.items())]
         self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        answer = await asyncio.wait_for(future, 15)
+        answer: dict[str, str] = await asyncio.wait_for(future, 15)
         if answer.get("Response") == "Error":
             raise LabError(f"AMI {name} failed: {answer.get('Message', '?')}")
         return answer

@@ -28,27 +28,6 @@ _FOLDERS = {
     "log": "var/log/asterisk",
     "run": "run/asterisk",
 }
-_WANTED = (
-    "pbx_config", "res_sorcery_config", "res_sorcery_memory", "res_sorcery_astdb", "res_timing_timerfd", "res_crypto", "res_pjproject",
-    "res_http_websocket", "res_websocket_client", "res_stasis", "res_stasis_*", "res_ari", "res_ari_*", "res_rtp_asterisk",
-    "res_speech", "res_rtp_multicast", "res_pjsip_outbound_publish", "res_musiconhold", "res_parking", "res_agi", "res_fax", "res_fax_spandsp", "res_manager_devicestate", "res_clioriginate",
-    "res_pjsip", "res_pjsip_session", "res_pjsip_pubsub", "res_pjsip_sdp_rtp", "res_pjsip_registrar", "res_pjsip_caller_id",
-    "res_pjsip_endpoint_identifier_*", "res_pjsip_dtmf_info", "res_pjsip_empty_info", "res_pjsip_diversion", "res_pjsip_refer",
-    "res_pjsip_header_funcs", "res_pjsip_nat", "res_pjsip_rfc3326", "res_pjsip_messaging", "res_pjsip_dlg_options", "res_pjsip_path",
-    "res_pjsip_authenticator_digest", "res_pjsip_outbound_authenticator_digest", "res_pjsip_t38", "res_pjsip_exten_state",
-    "res_pjsip_pidf_body_generator", "res_pjsip_xpidf_body_generator", "res_pjsip_dialog_info_body_generator", "res_pjsip_mwi",
-    "res_pjsip_mwi_body_generator", "res_udptl", "chan_pjsip", "chan_bridge_media", "chan_rtp", "bridge_*", "codec_ulaw", "codec_alaw",
-    "codec_gsm", "codec_resample", "codec_a_mu", "format_gsm", "format_wav", "format_pcm", "format_sln", "cdr_csv",
-    "app_answer", "app_attended_transfer", "app_blind_transfer", "app_bridgewait", "app_bridgeaddchan", "app_cdr", "app_confbridge",
-    "app_db", "app_dial", "app_directed_pickup", "app_echo", "app_exec", "app_followme", "app_mixmonitor", "app_originate", "app_page",
-    "app_playback", "app_playtones", "app_queue", "app_read", "app_record", "app_senddtmf", "app_softhangup", "app_stack",
-    "app_transfer", "app_userevent", "app_verbose", "app_voicemail", "app_while", "app_zapateller", "app_disa", "app_channelredirect",
-    "app_chanspy", "app_privacy", "app_waitforsilence", "app_talkdetect", "func_callerid", "func_cdr", "func_channel", "func_db",
-    "func_devstate", "func_dialplan", "func_env", "func_export", "func_extstate", "func_frame_trace", "func_global", "func_groupcount",
-    "func_hangupcause", "func_holdintercept", "func_logic", "func_math", "func_module", "func_pjsip_*", "func_presencestate",
-    "func_rand", "func_sorcery", "func_sprintf", "func_strings", "func_talkdetect", "func_timeout", "func_uri", "func_version",
-    "func_blacklist", "func_shell", "func_vmcount",
-)  # fmt: skip
 
 
 def configure(record: Record, rootfs: Rootfs, values: Mapping[str, str]) -> None:
@@ -73,7 +52,8 @@ def configure(record: Record, rootfs: Rootfs, values: Mapping[str, str]) -> None
         for name, value in known.items():
             text = text.replace(f"@{name}@", value)
         (base / "etc" / source.name).write_text(text, encoding="utf-8")
-    present = sorted({path.name for name in _WANTED for path in rootfs.modules.glob(f"{name}.so")})
+    wanted = [name for name in (_ETC / "modules.list").read_text(encoding="utf-8").splitlines() if not name.startswith("#")]
+    present = sorted({path.name for name in wanted for path in rootfs.modules.glob(f"{name}.so")})
     modules = "[modules]\nautoload = no\n" + "".join(f"load = {name}\n" for name in present)
     (base / "etc/modules.conf").write_text(modules, encoding="utf-8")
     (base / "lib/moh/lab.sln").write_bytes(sounds.hum())

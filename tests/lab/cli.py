@@ -7,11 +7,13 @@ import re
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tests.lab import state
 from tests.lab.lab import Lab, sweep, take_down
+from tests.lab.listener import Event
 from tests.lab.root import LabError
 from tests.lab.runner import play_all, record
 from tests.lab.scenarios import TABLE
@@ -53,18 +55,19 @@ def up(version: str, name: str) -> None:
 @click.option("--all", "everything", is_flag=True, help="Every lab of this user.")
 def down(name: str, everything: bool) -> None:
     """Take a lab down: no process and no mount is left."""
-    for each in state.names() if everything else [name]:
-        take_down(state.read(each))
-        _say(f'The lab "{each}" is down.')
+    for each in state.records() if everything else [state.read(name)]:
+        take_down(each)
+        _say(f'The lab "{each.name}" is down.')
 
 
 @main.command()
 def status() -> None:
     """Every lab that is up, with its ports, passwords and files."""
     sweep()
-    for name in state.names():
-        _show(state.read(name))
-    if not state.names():
+    found = state.records()
+    for each in found:
+        _show(each)
+    if not found:
         _say("No lab is up.")
 
 
@@ -76,8 +79,8 @@ def status() -> None:
 @click.option("--talk", default=5.0, show_default=True, help="Seconds after the answer at which the caller hangs up.")
 @click.option("--prohibited", is_flag=True, help="Caller ID withheld, number in P-Asserted-Identity.")
 @_named
-def call(did: str, caller: str, phones: str, give_up: float, talk: float, prohibited: bool, name: str) -> None:
-    """Place a call from outside to DID, and say how it went. Phones that are not named are not registered."""
+def call(*, did: str, caller: str, phones: str, give_up: float, talk: float, prohibited: bool, name: str) -> None:
+    """Place a call from outside to DID, and tell how it goes. Phones that are not named are not registered."""
     plan = parse_phones(phones)
 
     async def run() -> None:
@@ -87,24 +90,62 @@ def call(did: str, caller: str, phones: str, give_up: float, talk: float, prohib
             await stack.enter_async_context(lab.phones(plan))
             headers = (f"P-Asserted-Identity: <sip:{caller}@127.0.0.2>", "Privacy: id") if prohibited else ()
             how = Caller(caller, did, give_up=give_up, talk=talk, headers=headers, anonymous=prohibited)
-            start = len(lab.listener.heard)
+            story = Story(did, frozenset(plan))
+            told = asyncio.create_task(lab.listener.wait(story.tell, "the end of the call", after=len(lab.listener.heard), patience=700))
             agent = await stack.enter_async_context(lab.trunk_call(how))
-            await agent.over()
-            ident = await lab.listener.wait(
-                lambda event: event["channel"]["id"] if _created(event, did) else None, "the call's channel", after=start, patience=5
-            )
-            over = await lab.listener.wait(
-                lambda event: event if event["type"] == "ChannelDestroyed" and event["channel"]["id"] == ident else None, "its end", after=start
-            )
-            click.echo(f"{ident} {over['channel']['state']} cause {over['cause']} ({over['cause_txt']})")
+            await agent.over(690)
+            await told
 
     asyncio.run(run())
+
+
+class Story:
+    """Tells a call as it goes: who rings, who answers, where the caller is."""
+
+    def __init__(self, did: str, phones: frozenset[str]) -> None:
+        self._did = did
+        self._phones = phones
+        self._call = ""
+        self._last = ""
+
+    def tell(self, event: Event) -> str | None:
+        """Prints what an event says of the call; the call's id once it has ended."""
+        channel = event.get("channel")
+        if not isinstance(channel, dict):
+            return None
+        if event["type"] == "ChannelCreated" and channel["state"] == "Ring" and channel["dialplan"]["exten"] == self._did:
+            self._call = channel["id"]
+            self._say(event, f"call {self._call} from {channel['caller']['number'] or 'nobody'} to {self._did}")
+        elif channel["id"] == self._call:
+            return self._of_the_call(event, channel)
+        elif event["type"] == "ChannelStateChange" and channel["state"] in {"Ringing", "Up"}:
+            extension = str(channel["name"]).partition("/")[2].partition("-")[0]
+            if extension in self._phones:
+                self._say(event, f"{extension} {'rings' if channel['state'] == 'Ringing' else 'answers'}")
+        return None
+
+    def _of_the_call(self, event: Event, channel: dict[str, Any]) -> str | None:
+        app = channel["dialplan"].get("app_name", "")
+        if event["type"] == "ChannelEnteredBridge":
+            self._say(event, "the caller is joined")
+        elif event["type"] == "ChannelDestroyed":
+            self._say(event, f"the call is over: cause {event['cause']} ({event['cause_txt']})")
+            return self._call
+        elif app in {"VoiceMail", "Queue", "BackGround", "Playback", "Dial"} and app != self._last:
+            self._say(event, f"the caller is in {app}")
+            self._last = app
+        return None
+
+    def _say(self, event: Event, what: str) -> None:
+        click.echo(f"{event['timestamp'][11:23]}  {what}")
 
 
 @main.command("play")
 @click.argument("scenarios", nargs=-1)
 @click.option("--at-once", default=12, show_default=True, help="How many side by side.")
-@click.option("--record", "into", type=click.Path(file_okay=False, path_type=Path), help="Write each one's events to DIR/VERSION/NAME.jsonl.")
+@click.option(
+    "--record", "into", type=click.Path(file_okay=False, path_type=Path), help="Write each one's events to DIR/VERSION/NAME.jsonl."
+)
 @_named
 def play_(scenarios: tuple[str, ...], at_once: int, into: Path | None, name: str) -> None:
     """Play the scenarios of tests/lab/scenarios.py (all, or those named) on a lab that is up."""
@@ -129,13 +170,6 @@ def play_(scenarios: tuple[str, ...], at_once: int, into: Path | None, name: str
 
 def _tell(which: str, wrong: str | None, seconds: float) -> None:
     click.echo(f"{seconds:5.1f} s  {which}" + (f": {wrong}" if wrong else ""))
-
-
-def _created(event: dict[str, object], did: str) -> bool:
-    channel = event.get("channel")
-    if event["type"] != "ChannelCreated" or not isinstance(channel, dict):
-        return False
-    return bool(channel["dialplan"]["exten"] == did and channel["state"] == "Ring")
 
 
 def parse_phones(text: str) -> dict[str, Phone]:

@@ -1,4 +1,4 @@
-"""What the configuration files leave open: the extensions, queues, mailboxes, parking lots and dialplan of the clinic and every scenario."""
+"""What the configuration files leave open: extensions, queues, mailboxes, parking lots and dialplan, of the clinic and each scenario."""
 
 from __future__ import annotations
 

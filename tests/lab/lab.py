@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -44,7 +45,9 @@ class Lab:
     # ---- life
 
     @classmethod
-    async def up(cls, line: str = "22", name: str = "default", *, keep: bool = False, modem: bool = True, progress: Progress = print) -> Self:
+    async def up(
+        cls, line: str = "22", name: str = "default", *, keep: bool = False, modem: bool = True, progress: Progress = print
+    ) -> Self:
         """Bring a lab up and connect to it. ``keep``: it outlives this process. Raises LabError; nothing is left behind then."""
         sweep()
         root = await asyncio.to_thread(rootfs.prepare, line, progress)
@@ -166,8 +169,10 @@ class Lab:
         """The trunk's far end, for the calls the PBX makes."""
         folder = self.record.folder / "sipp"
         shutil.rmtree(folder, ignore_errors=True)
-        agent = await sipp.Agent.start(folder, carrier_script(), sipp.TRUNK, self.record.ports.carrier)
-        self._keep("carrier", agent.process.pid)
+        port = self.record.ports.carrier
+        command = sipp.prepare(folder / "carrier", carrier_script(), sipp.TRUNK, port)
+        self._spawn("carrier", command, folder / "carrier")
+        await sipp.bound(sipp.TRUNK, port)
 
     async def _start_modem(self) -> None:
         """The simulated modem on a pty, where this checkout has one."""
@@ -176,22 +181,24 @@ class Lab:
         for path in (self.modem_port, self.modem_control, self.modem_journal):
             path.unlink(missing_ok=True)
         command = [sys.executable, "-m", "modem.simulator", "--link", str(self.modem_port), "--control", str(self.modem_control)]
-        with (self.record.folder / "modem.log").open("wb") as log:
-            child = subprocess.Popen(
-                [*command, "--journal", str(self.modem_journal)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=_CHECKOUT, start_new_session=True,
-            )  # fmt: skip
-        self._children.append(child)
-        self._keep("modem", child.pid)
+        child = self._spawn("modem", [*command, "--journal", str(self.modem_journal)], self.record.folder)
         async with asyncio.timeout(10):
             while not (self.modem_port.exists() and self.modem_control.exists()):
                 if child.poll() is not None:
                     raise LabError(f"the simulated modem ended: {(self.record.folder / 'modem.log').read_text(encoding='utf-8')[-500:]}")
                 await asyncio.sleep(0.02)
 
-    def _keep(self, what: str, pid: int) -> None:
-        self.record.processes.append(state.process(what, pid))
+    def _spawn(self, what: str, command: list[str], home: Path) -> subprocess.Popen[bytes]:
+        """A process of the lab that may outlive this one. Its working folder is the lab's: a stray is known by it."""
+        environment = {**os.environ, "PYTHONPATH": str(_CHECKOUT), "TERM": "dumb"}
+        with (self.record.folder / f"{what}.log").open("wb") as log:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home, start_new_session=True, env=environment
+            )
+        self._children.append(child)
+        self.record.processes.append(state.process(what, child.pid))
         state.write(self.record)
+        return child
 
     # ---- hands
 
@@ -287,7 +294,6 @@ def take_down(record: state.Record) -> None:
 
 def sweep() -> None:
     """Take down every lab whose owner is gone."""
-    for name in state.names():
-        record = state.read(name)
+    for record in state.records():
         if record.owner is not None and not record.owner.running:
             take_down(record)

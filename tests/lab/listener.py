@@ -64,7 +64,10 @@ class Listener:
             return await answer.json()
 
     async def wait(self, look: Callable[[Event], Found | None], what: str, *, after: int = 0, patience: float = 60) -> Found:
-        """The first thing ``look`` finds in an event, those heard already from ``after`` on included. Raises LabError after ``patience`` s."""
+        """The first thing ``look`` finds in an event, those heard already from ``after`` on included.
+
+        Raises LabError when nothing is found in ``patience`` seconds.
+        """
         position = after
         try:
             async with asyncio.timeout(patience):

@@ -98,12 +98,11 @@ def _make(recipe: _Recipe, path: Path, progress: Progress) -> None:
     command = [debootstrap, "--variant=minbase", f"--include={recipe.packages}", recipe.suite, str(half)]
     with subprocess.Popen(as_root(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL) as run:
         assert run.stdout is not None
-        last = ""
+        last, meter = "", _Meter()
         for said in run.stdout:
             last = said.strip() or last
-            _show(said.strip())
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
+            meter.show(said.strip())
+    meter.close()
     if run.returncode != 0:
         raise LabError(f"debootstrap of {recipe.suite} failed: {last}", f"its log: {half}/debootstrap/debootstrap.log")
     if not (half / "usr/sbin/asterisk").exists():
@@ -112,21 +111,26 @@ def _make(recipe: _Recipe, path: Path, progress: Progress) -> None:
     run_as_root("mv", str(half), str(path))
 
 
-_shown = 0.0
-
-
-def _show(said: str) -> None:
+class _Meter:
     """debootstrap's progress: one line rewritten on a terminal, one line each 5 s elsewhere."""
-    global _shown
-    if not said.startswith("I: "):
-        return
-    if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns - 4
-        sys.stderr.write(f"\r\033[K  {said[3:][:width]}")
-    elif time.monotonic() - _shown > 5:
-        _shown = time.monotonic()
-        sys.stderr.write(f"  {said[3:]}\n")
-    sys.stderr.flush()
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def show(self, said: str) -> None:
+        if not said.startswith("I: "):
+            return
+        if sys.stderr.isatty():
+            width = shutil.get_terminal_size().columns - 4
+            sys.stderr.write(f"\r\033[K  {said[3:][:width]}")
+        elif time.monotonic() - self._last > 5:
+            self._last = time.monotonic()
+            sys.stderr.write(f"  {said[3:]}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\033[K")
 
 
 def _look(path: Path, line: str) -> Rootfs:

@@ -54,10 +54,10 @@ def record(lab: Lab, scenario: Scenario, path: Path) -> int:
     return len(chosen)
 
 
-_LEFT_OUT = frozenset(
-    {"asterisk_id", "application", "accountcode", "app_data", "bridge_class", "connected", "creator", "language", "protocol_id", "technology",
-     "tenantid", "video_mode"}
-)  # fmt: skip
+_LEFT_OUT = frozenset({
+    "asterisk_id", "application", "accountcode", "app_data", "bridge_class", "connected", "creator", "language", "protocol_id",
+    "technology", "tenantid", "video_mode",
+})  # fmt: skip
 """What says nothing of a call: the machine, empty columns, media."""
 
 

@@ -80,7 +80,8 @@ def _sdp(direction: str = "sendrecv", port: str = "[media_port]", version: int =
 
 
 def _document(name: str, body: str) -> str:
-    return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n<scenario name={quoteattr(name)}>\n{body}</scenario>\n'
+    head = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<!DOCTYPE scenario SYSTEM "sipp.dtd">\n'
+    return f"{head}<scenario name={quoteattr(name)}>\n{body}</scenario>\n"
 
 
 def caller_script(call: Caller) -> str:
@@ -229,9 +230,9 @@ def phone_script(phone: Phone, *, deaf: str = "") -> str:
         )
         body += '<recv request="BYE" optional="true" next="over"/>\n<recv response="200"/>\n'
         cseq += 1
-    for position, (pause, direction) in enumerate(((phone.hold_after, "sendonly"), (phone.resume_after, "sendrecv"))):
-        if pause is not None:
-            body += f'<recv request="BYE" next="over" timeout="{_ms(pause)}" ontimeout="hold{position}"/>\n<label id="hold{position}"/>\n'
+    for position, (moment, direction) in enumerate(((phone.hold_after, "sendonly"), (phone.resume_after, "sendrecv"))):
+        if moment is not None:
+            body += f'<recv request="BYE" next="over" timeout="{_ms(moment)}" ontimeout="hold{position}"/>\n<label id="hold{position}"/>\n'
             body += _send(_phone_request("INVITE", cseq, _sdp(direction, version=2 + position)), retrans=True)
             body += '<recv response="100" optional="true"/>\n<recv response="200"/>\n' + _send(_phone_request("ACK", cseq))
             cseq += 1

@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -26,6 +27,35 @@ _reserved: set[int] = set()
 """Ports of this process's agents: one that is about to be bound looks free to a probe."""
 
 
+def prepare(home: Path, script: str, address: str, port: int) -> list[str]:
+    """Make a SIPp's folder with its scenario; the command line to start it there."""
+    home.mkdir(parents=True)
+    (home / "scenario.xml").write_text(script, encoding="utf-8")
+    return [
+        need("sipp", "sip-tester"), "-sf", "scenario.xml", "-i", address, "-p", str(port), "-mi", address, "-nostdin",
+        "-trace_err", "-error_file", "errors.log", "-skip_rlimit",
+        # SIPp opens a control port on every address by default: keep it on loopback, beside the SIP port
+        "-ci", DESK, "-cp", str(port + 1),
+    ]  # fmt: skip
+
+
+async def bound(address: str, port: int, agent: Agent | None = None) -> None:
+    """Wait until a SIPp has bound its port, or is over already. Raises LabError when it cannot start."""
+    wanted = f"{int.from_bytes(socket.inet_aton(address), 'little'):08X}:{port:04X}"
+    deadline = time.monotonic() + 10
+    while wanted not in await asyncio.to_thread(_udp_sockets):
+        ended = agent.process.returncode if agent is not None else None
+        if ended in {0, 1, 99}:
+            return  # a short call may be over before anybody looked
+        if ended is not None or time.monotonic() > deadline:
+            raise LabError(f"SIPp did not start: {agent.said() if agent else 'nobody has its port'}")
+        await asyncio.sleep(0.01)
+
+
+def _udp_sockets() -> str:
+    return Path("/proc/net/udp").read_text(encoding="ascii")
+
+
 class Agent:
     """A running SIPp."""
 
@@ -41,30 +71,14 @@ class Agent:
         """Start SIPp with a scenario. Its files lie in a new folder below ``folder``. Raises LabError when it ends at once."""
         name = f"{os.getpid()}-{next(_numbers)}"
         home = folder / name
-        home.mkdir(parents=True)
-        (home / "scenario.xml").write_text(script, encoding="utf-8")
-        command = [
-            need("sipp", "sip-tester"), "-sf", "scenario.xml", "-i", address, "-p", str(port), "-mi", address, "-nostdin",
-            "-cid_str", f"{name}-%u@lab", "-trace_err", "-error_file", "errors.log", "-skip_rlimit", *_control(port), *more,
-        ]  # fmt: skip
+        command = [*prepare(home, script, address, port), "-cid_str", f"{name}-%u@lab", *more]
         with (home / "screen.log").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(
                 *command, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=screen, stderr=screen, env={**os.environ, "TERM": "dumb"}
             )
         agent = cls(process, home, address, port, f"{name}-1@lab")
-        await agent._bound()
+        await bound(address, port, agent)
         return agent
-
-    async def _bound(self) -> None:
-        wanted = f"{int.from_bytes(socket.inet_aton(self.address), 'little'):08X}:{self.port:04X}"
-        async with asyncio.timeout(10):
-            while wanted not in Path("/proc/net/udp").read_text(encoding="ascii"):
-                if self.process.returncode is not None:
-                    # a very short call may be over already; that is for whoever waits for it
-                    if self.process.returncode in {0, 1, 99}:
-                        return
-                    raise LabError(f"SIPp did not start: {self.said()}")
-                await asyncio.sleep(0.01)
 
     def said(self) -> str:
         """What SIPp complained of, for an error."""
@@ -137,11 +151,6 @@ def _is_free(address: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _control(port: int) -> tuple[str, ...]:
-    """SIPp opens a control port on every address by default: keep it on loopback, beside the SIP port."""
-    return "-ci", DESK, "-cp", str(port + 1)
 
 
 async def register(extension: str, port: int, sip_port: int, *, seconds: int = 3600) -> None:

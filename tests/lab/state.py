@@ -25,7 +25,21 @@ from pathlib import Path
 
 from tests.lab.root import LabError, send_signal
 
-__all__ = ["Ports", "Process", "Record", "claim", "forget", "kill_all", "names", "process", "read", "start_time", "state", "strays", "write"]
+__all__ = [
+    "Ports",
+    "Process",
+    "Record",
+    "claim",
+    "forget",
+    "kill_all",
+    "process",
+    "read",
+    "records",
+    "start_time",
+    "state",
+    "strays",
+    "write",
+]
 
 _FIRST, _BLOCK, _BLOCKS = 24000, 1000, 8
 """Blocks of ports below the ephemeral range (32768 on Linux)."""
@@ -136,9 +150,14 @@ def process(what: str, pid: int) -> Process:
     return Process(what, pid, started)
 
 
-def names() -> list[str]:
-    """Every lab that has a record."""
-    return sorted(path.parent.name for path in state().glob("*/lab.json"))
+def records() -> list[Record]:
+    """Every lab of this user, by name."""
+    found = []
+    for path in sorted(state().glob("*/lab.json")):
+        # one that is just going down may be gone by now
+        with contextlib.suppress(LabError):
+            found.append(read(path.parent.name))
+    return found
 
 
 def read(name: str) -> Record:
@@ -167,7 +186,7 @@ def claim(name: str, line: str, *, owned: bool) -> Record:
         folder = state() / name
         if (folder / "lab.json").exists():
             raise LabError(f'the lab "{name}" is up already', f"scripts/lab down --name {name}, or choose another name")
-        taken = {read(each).first_port for each in names()}
+        taken = {each.first_port for each in records()}
         free = (first for first in range(_FIRST, _FIRST + _BLOCK * _BLOCKS, _BLOCK) if first not in taken and _free(Ports(first)))
         first = next(free, None)
         if first is None:

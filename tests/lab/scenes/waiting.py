@@ -133,6 +133,14 @@ def _announcer(event: Event, extension: str) -> bool:
     return event["type"] == "ChannelEnteredBridge" and str(event["channel"]["name"]).startswith(f"Local/{extension}@")
 
 
+_MENU = """
+[ivr-{a}]
+exten => s,1,Answer()
+ same => n,Background(vm-press)
+ same => n,WaitExten(20)
+exten => 1,1,Goto(from-internal,{a},1)
+"""
+
 WAITING = (
     Scenario(
         name="queue_answered",
@@ -169,14 +177,14 @@ WAITING = (
     Scenario(
         name="menu_abandoned",
         plan=("Goto(ivr-{a},s,1)",),
-        more="[ivr-{a}]\nexten => s,1,Answer()\n same => n,Background(vm-press)\n same => n,WaitExten(20)\nexten => 1,1,Goto(from-internal,{a},1)\n",
+        more=_MENU,
         play=_abandon_in("BackGround"),
         rows=(missed(Reached.MENU, hung_up=True, rang=_AT_ONCE),),
     ),
     Scenario(
         name="menu_then_answered",
         plan=("Goto(ivr-{a},s,1)",),
-        more="[ivr-{a}]\nexten => s,1,Answer()\n same => n,Background(vm-press)\n same => n,WaitExten(20)\nexten => 1,1,Goto(from-internal,{a},1)\n",
+        more=_MENU,
         play=_press_one,
         rows=(answered(Reached.RING, hung_up=True, rang=(1.9, 7)),),
     ),
