@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -164,13 +166,14 @@ async def tell(control: Path, **command: Any) -> Any:
     return answer.get("result", answer)
 
 
-def settings(away: Path) -> Path:
+def settings(folder: Path, modem: Path) -> Path:
     """A clinic whose PBX is not there yet: nobody listens where ARI should be."""
     with socket.socket() as free, socket.socket() as agi:
         free.bind(("127.0.0.1", 0))
         agi.bind(("127.0.0.1", 0))
         ports = free.getsockname()[1], agi.getsockname()[1]
-    path = away / "textback.toml"
+    (folder / "store").mkdir(parents=True)
+    path = folder / "textback.toml"
     path.write_text(
         f"""
 [clinic]
@@ -182,32 +185,36 @@ username = "textback"
 password = "secret-of-the-pbx"
 [[modem]]
 name = "gsm1"
-port = "{away / "modem"}"
+port = "{modem}"
 [store]
-path = "{away / "store" / "textback.db"}"
+path = "{folder / "store" / "textback.db"}"
 [agi]
 listen = "127.0.0.1:{ports[1]}"
 """,
         encoding="utf-8",
     )
-    (away / "store").mkdir()
     return path
 
 
+async def send(installed: Path, environ: Mapping[str, str], folder: Path, number: str) -> str:
+    """Text a number as staff do, and wait until it went; the text's state."""
+    process = await asyncio.create_subprocess_exec(
+        installed / "textback", "send", number, TEXT, "--wait", "60", "--json",
+        cwd=folder, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate()
+    assert process.returncode == 0, out.decode() + err.decode()
+    return str(json.loads(out)["state"])
+
+
 async def test_the_service_runs_from_the_wheel_and_a_text_reaches_a_handset(installed: Path, clean: dict[str, str], away: Path) -> None:
-    chosen = {**clean, "TEXTBACK_CONFIG": str(settings(away))}
-    log = away / "log"
-    modem = simulated_modem(installed, clean, away)
-    service_of_wheel = Supervisor([str(installed / "textback"), "run"], log=log, environ=chosen, folder=away)
-    async with modem as control, service_of_wheel as service:
+    folder = away / "service"
+    environ = {**clean, "TEXTBACK_CONFIG": str(settings(folder, away / "modem"))}
+    log = folder / "log"
+    service_of_wheel = Supervisor([str(installed / "textback"), "run"], log=log, environ=environ, folder=away)
+    async with simulated_modem(installed, clean, away) as control, service_of_wheel as service:
         await service.ready()
-        sending = await asyncio.create_subprocess_exec(
-            installed / "textback", "send", "+14385550123", TEXT, "--wait", "60", "--json",
-            cwd=away, env=chosen, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await sending.communicate()
-        assert sending.returncode == 0, out.decode() + err.decode() + service.log_end()
-        assert json.loads(out)["state"] in {"sent", "delivered"}
+        assert await send(installed, environ, away, "+14385550123") in {"sent", "delivered"}
         received = await tell(control, do="wait", number="+14385550123", count=1, timeout=20)
         assert [text["text"] for text in received] == [TEXT]
         assert service.starts == 1  # a PBX that is not there is waited for, not died of
@@ -216,3 +223,43 @@ async def test_the_service_runs_from_the_wheel_and_a_text_reaches_a_handset(inst
     assert "pbx_disconnected" in said
     for secret in (TEXT, TEXT[:8], "secret-of-the-pbx", "+14385550123"):
         assert secret not in said
+
+
+def allowed(group: str) -> set[str]:
+    """The system calls of a group of systemd.exec(5)."""
+    listed = subprocess.run(["systemd-analyze", "syscall-filter", group], capture_output=True, text=True, check=True)
+    names = [line.strip() for line in listed.stdout.splitlines()[1:] if line.strip() and not line.lstrip().startswith("#")]
+    return set().union(*(allowed(name) if name.startswith("@") else {name} for name in names))
+
+
+def whole(trace: Path, process: int) -> list[str]:
+    """The lines strace wrote, once it has written that this process ended."""
+    deadline = time.monotonic() + 30
+    while not re.search(rf"^{process} +\+\+\+ exited", text := trace.read_text(encoding="utf-8", errors="replace"), flags=re.MULTILINE):
+        assert time.monotonic() < deadline, text[-2000:]
+        time.sleep(0.1)
+    return text.splitlines()
+
+
+async def test_the_service_does_nothing_that_its_unit_forbids(installed: Path, clean: dict[str, str], away: Path) -> None:
+    unit = (ROOT / "config/textback.service").read_text(encoding="utf-8")
+    assert "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n" in unit
+    assert "MemoryDenyWriteExecute=yes" in unit
+    folder, trace = away / "traced", away / "trace"
+    environ = {**clean, "TEXTBACK_CONFIG": str(settings(folder, away / "modem"))}
+    # -DDD: the service keeps the process id it was started with, strace stands aside and outlives it
+    command = ["strace", "-DDD", "-f", "-o", str(trace), str(installed / "textback"), "run"]
+    async with (
+        simulated_modem(installed, clean, away),
+        Supervisor(command, log=folder / "log", environ=environ, folder=away, watchdog=60) as service,
+    ):
+        await service.ready(within=60)
+        first = service.pid
+        assert await send(installed, environ, away, "+14385550124") in {"sent", "delivered"}
+        assert await service.stop(patience=60) == 0
+    lines = await asyncio.to_thread(whole, trace, first)
+    used = {match[1] for line in lines if (match := re.match(r"\d+ +(\w+)\(", line))}
+    assert {"openat", "fdatasync", "sendto"} <= used
+    as_root = {"fchown"} if os.geteuid() == 0 else set()  # SQLite's, which only root does
+    assert used - as_root - (allowed("@system-service") - allowed("@privileged") - allowed("@resources")) == set()
+    assert [line for line in lines if "PROT_WRITE|PROT_EXEC" in line] == []
