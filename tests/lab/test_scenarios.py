@@ -7,6 +7,7 @@ nothing of textback.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ import pytest_asyncio
 from ari_app.clock import SystemClock
 from ari_app.model import Call, OutgoingCall
 from ari_app.pbx.ari import AriClient
-from ari_app.pbx.outputs import CallEnded, OutgoingEnded, Output
+from ari_app.pbx.outputs import Attached, CallEnded, OutgoingEnded, Output
 from ari_app.pbx.watch import Watch
 from ari_app.settings import load
 from tests.lab.judging import assert_rows
@@ -46,10 +47,14 @@ async def played(lab: Lab) -> AsyncIterator[Played]:
     """All scenarios, played with a watcher connected."""
     settings = load(lab.record.folder / "textback.toml")
     seen = Played({})
+    attached, ended = asyncio.Event(), asyncio.Event()
 
     async def on_output(output: Output) -> None:
-        if isinstance(output, CallEnded):
+        if isinstance(output, Attached):
+            attached.set()
+        elif isinstance(output, CallEnded):
             seen.calls.setdefault(output.call.did, []).append(output.call)
+            ended.set()
         elif isinstance(output, OutgoingEnded) and output.call.number is not None:
             seen.outgoing.setdefault(output.call.number, []).append(output.call)
 
@@ -57,18 +62,15 @@ async def played(lab: Lab) -> AsyncIterator[Played]:
     watch = Watch(settings, client, SystemClock(), on_output=on_output)
     task = asyncio.create_task(watch.run())
     try:
-        async with asyncio.timeout(20):
-            while not watch.connected:
-                await asyncio.sleep(0.02)
+        await asyncio.wait_for(attached.wait(), 20)
         seen.problems = await play_all(lab, TABLE)
         expected = {numbers_of(each).did: len(each.rows) for each in TABLE if seen.problems[each.name] is None}
-        try:
-            # the last events may still be on their way; a row that never comes is for its own test to tell
+        # the last events may still be on their way; a row that never comes is for its own test to tell
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(10):
                 while any(len(seen.calls.get(did, [])) < count for did, count in expected.items()):
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            pass
+                    ended.clear()
+                    await ended.wait()
         seen.log = lab.log.read_text(encoding="utf-8", errors="replace")
         yield seen
     finally:
