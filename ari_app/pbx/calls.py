@@ -325,6 +325,8 @@ class Tracker:
             if call.joined is not None:
                 call.hand_on(Place.HOLD)
             call.place = Place.HOLD
+        elif call is not None:
+            call.spot = (event.channel.context, event.channel.exten)
         self._judge(station, event.at)
 
     def _left(self, event: ari.ChannelLeftBridge) -> None:
@@ -335,7 +337,7 @@ class Tracker:
         self._graph.leave(station, event.bridge)
         call = self._calls.get(station.id)
         if call is not None and station.room is None:
-            call.left(event.at)
+            call.left(event.at, (event.channel.context, event.channel.exten))
         self._judge_all(before, event.at)
 
     def _merged(self, event: ari.BridgeMerged) -> None:

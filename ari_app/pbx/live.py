@@ -48,6 +48,8 @@ class LiveCall:
     machine: Reached | None = None
     joined: datetime | None = None
     by: AnsweredBy | None = None
+    spot: tuple[str, str] | None = None
+    """Context and extension it entered its bridge from."""
     handed: Reached | None = None
     """How it was handed on, until it is joined to somebody again."""
     waiting_since: datetime | None = None
@@ -128,10 +130,17 @@ class LiveCall:
         if self.joined is not None and self.waiting_since is None:
             self.waiting_since = at
 
-    def left(self, at: datetime) -> None:
-        """Out of its bridge."""
+    def left(self, at: datetime, spot: tuple[str, str] | None = None) -> None:
+        """Out of its bridge, and at ``spot`` of the dialplan.
+
+        Anywhere else than where it came from, somebody sent it there: an operator's panel redirects (seen on 16 and 22: no transfer
+        event, and the phone has not hung up). A dialplan that just goes on is still where it was.
+        """
         if self.waiting_since is not None and self.waiting_until is None:
             self.waiting_until = at
+        if spot is not None and self.spot is not None and spot != self.spot and not self.hung_up and self.handed is None:
+            self.hand_on(Reached.TRANSFER)
+        self.spot = None
 
     def hand_on(self, how: Reached) -> None:
         """Transferred or parked. Only somebody who had been served can be handed on."""

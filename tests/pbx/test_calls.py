@@ -632,6 +632,37 @@ def test_parked(retrieved: bool) -> None:
     assert call.handed_on is not retrieved
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_redirected_from_an_operators_panel(taken: bool) -> None:
+    """Seen on 16 and 22: the caller is moved in the dialplan while it talks; no transfer event, no hang-up of the phone."""
+    story = Story()
+    story.talk()
+    story.wait(20)
+    story.channels["c1"]["dialplan"]["exten"] = "102"
+    story.app("c1", "Dial", "from-internal")
+    story.leave("b1", "c1", "p1")
+    story.destroy("p1")
+    story.phone("p2", "c1", "102")
+    if taken:
+        story.answer("p2", "c1", "b2")
+    call = story.hang_up("c1")
+    assert row(call) == ((ANSWERED, EXTENSION, Place.RING) if taken else (MISSED, None, Place.TRANSFER))
+    assert call.handed_on is not taken
+
+
+def test_a_feature_that_runs_dialplan_in_the_middle_of_a_talk_hands_nobody_on() -> None:
+    """One-touch recording runs a macro on the caller's channel, which then is where it was again."""
+    story = Story()
+    story.talk()
+    story.channels["c1"]["dialplan"]["exten"] = "s"
+    story.app("c1", "Macro", "one-touch-record")
+    story.channels["c1"]["dialplan"]["exten"] = "5145550100"
+    story.app("c1", "Dial", "from-trunk")
+    story.leave("b1", "p1", "c1")
+    story.destroy("p1")
+    assert row(one_call(story.destroy("c1"))) == (ANSWERED, EXTENSION, Place.RING)
+
+
 # who calls
 
 
