@@ -153,8 +153,7 @@ class Database:
             connection.close()
 
     def _look(self) -> None:
-        if not self.path.exists():
-            raise StoreError(f"there is no store at {self.path}", "start the service once, or set store.path")
+        place.readable(self.path)
         connection = self._reading()
         try:
             if not migrations.check(connection):
@@ -269,8 +268,8 @@ class Database:
             if notices and self._on_notices is not None:
                 try:
                     self._on_notices(notices)
-                except Exception:
-                    log.exception("notices_failed", notices=len(notices))
+                except Exception as fault:  # noqa: BLE001  (a listener's fault is not the writer's)
+                    log.error("notices_failed", notices=len(notices), error=type(fault).__name__)
             if job.future.done():
                 return
             if error is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ari_app.errors import StoreError, StoreLockedError
 
-__all__ = ["Lock", "keep_names", "make"]
+__all__ = ["Lock", "keep_names", "make", "readable"]
 
 
 class Lock:
@@ -49,6 +49,16 @@ def make(path: Path) -> None:
     os.close(_open(path))
 
 
+def readable(path: Path) -> None:
+    """Raises StoreError when there is no file to read, or not for this user. SQLite also needs to write beside it (-shm)."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except FileNotFoundError as error:
+        raise StoreError(f"there is no store at {path}", "start the service once, or set store.path") from error
+    except OSError as error:
+        raise StoreError(f"cannot read {path} ({error.strerror})", f"run it as {_owner(path)}") from error
+
+
 def keep_names(folder: Path) -> None:
     """Make the names of new files durable: SQLite syncs the log's content, not the folder that names it."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -71,12 +81,13 @@ def _open(path: Path) -> int:
     except FileNotFoundError as error:
         raise StoreError(f"there is no folder {path.parent}", "create it, owned by the service's user, or set store.path") from error
     except OSError as error:
-        raise StoreError(f"cannot open {path} ({error.strerror})", f"run it as {_owner(path)}, who owns the store") from error
+        raise StoreError(f"cannot open {path} ({error.strerror})", f"run it as {_owner(path)}") from error
     return fd
 
 
 def _owner(path: Path) -> str:
-    for place in (path, path.parent):
+    """Who owns the file, or the nearest folder above it that can be looked at."""
+    for place in (path, *path.parents):
         with contextlib.suppress(OSError, KeyError):
             return pwd.getpwuid(place.stat().st_uid).pw_name
-    return "the user"
+    return "root"

@@ -105,6 +105,37 @@ async def test_root_writes_as_the_owner_of_the_folder(path: Path) -> None:
     assert owners == {(12345, 12345)}
 
 
+STRANGER = """
+import asyncio, os, sys
+from pathlib import Path
+from ari_app.errors import StoreError
+from ari_app.threads.database import Database
+os.setgroups([]); os.setegid(65534); os.seteuid(65534)
+async def look(read_only):
+    try:
+        await Database(Path(sys.argv[1]), read_only=read_only).open()
+    except StoreError as error:
+        print(error)
+for read_only in (True, False):
+    asyncio.run(look(read_only))
+"""
+
+
+def as_stranger(path: Path) -> str:
+    return subprocess.run([sys.executable, "-c", STRANGER, path], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("there", [True, False])
+async def test_another_user_is_told_whom_to_run_it_as(path: Path, there: bool) -> None:
+    if there:
+        database = Database(path)
+        await database.open()
+        await database.close()
+    told = await asyncio.to_thread(as_stranger, path)
+    assert told.count("(Permission denied). run it as root\n") == 2, told
+
+
 async def test_a_second_writer_is_refused_until_the_first_is_gone(path: Path) -> None:
     with start_holder(path) as holder:
         assert holder.stdout is not None
