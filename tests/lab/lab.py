@@ -23,7 +23,7 @@ import aiohttp
 from tests.lab import asterisk, dialplan, rootfs, sipp, sounds, state
 from tests.lab.ami import Ami
 from tests.lab.listener import Listener
-from tests.lab.root import LabError
+from tests.lab.root import LabError, as_root
 from tests.lab.scripts import Caller, Phone, carrier_script
 
 __all__ = ["Lab", "sweep"]
@@ -49,6 +49,7 @@ class Lab:
         cls, line: str = "22", name: str = "default", *, keep: bool = False, modem: bool = True, progress: Progress = print
     ) -> Self:
         """Bring a lab up and connect to it. ``keep``: it outlives this process. Raises LabError; nothing is left behind then."""
+        as_root(["true"])
         sweep()
         root = await asyncio.to_thread(rootfs.prepare, line, progress)
         record = state.claim(name, root.line, owned=not keep)
@@ -190,7 +191,8 @@ class Lab:
 
     def _spawn(self, what: str, command: list[str], home: Path) -> subprocess.Popen[bytes]:
         """A process of the lab that may outlive this one. Its working folder is the lab's: a stray is known by it."""
-        environment = {**os.environ, "PYTHONPATH": str(_CHECKOUT), "TERM": "dumb"}
+        path = os.pathsep.join(filter(None, [str(_CHECKOUT), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path, "TERM": "dumb"}
         with (self.record.folder / f"{what}.log").open("wb") as log:
             child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=home, start_new_session=True, env=environment
