@@ -192,11 +192,12 @@ async def test_killed_at_any_moment_nobody_is_texted_twice(tmp_path: Path) -> No
     callers, kills = 60, 10
     moments = random.Random(20260302)  # noqa: S311  (the same moments each run, as far as the machine allows)
     path, port = tmp_path / "textback.db", tmp_path / "modem"
-    async with Simulator(port, latency_ms=8, report_ms=30) as sim:
+    async with Simulator(port, latency_ms=8, report_ms=30) as sim, AsyncExitStack() as children:
 
         async def start() -> asyncio.subprocess.Process:
             command = (sys.executable, "-m", "tests.outbox_child", str(path), str(port), str(callers))
             child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            children.push_async_callback(end, child)
             assert child.stdout is not None
             assert await child.stdout.readline() == b"ready\n"
             return child
@@ -204,8 +205,7 @@ async def test_killed_at_any_moment_nobody_is_texted_twice(tmp_path: Path) -> No
         for _ in range(kills):
             child = await start()
             await asyncio.sleep(moments.uniform(0, 0.25))
-            child.send_signal(signal.SIGKILL)
-            await child.wait()
+            await end(child)
         child = await start()
         watcher = Store(path, SystemClock(), read_only=True)
         await watcher.open()
@@ -214,8 +214,7 @@ async def test_killed_at_any_moment_nobody_is_texted_twice(tmp_path: Path) -> No
                 while await unfinished(watcher, callers):  # noqa: ASYNC110  (the file tells)
                     await asyncio.sleep(0.05)
         finally:
-            child.send_signal(signal.SIGKILL)
-            await child.wait()
+            await end(child)
         states: Counter[str] = Counter()
         for call in await watcher.calls():
             received = len(sim.inbox(call["caller"]))
@@ -231,6 +230,12 @@ async def test_killed_at_any_moment_nobody_is_texted_twice(tmp_path: Path) -> No
     assert set(states) <= {"sent", "delivered", "unknown"}, states
     assert states["unknown"] <= kills
     assert states.total() == callers - callers // 10
+
+
+async def end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is None:
+        child.send_signal(signal.SIGKILL)
+        await child.wait()
 
 
 async def unfinished(store: Store, callers: int) -> bool:
