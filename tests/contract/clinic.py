@@ -156,6 +156,8 @@ async def fill(config: Path) -> None:
 
 def run(config: Path, *args: str, **options: Any) -> Result:
     """A command in this process."""
+    # a test runner's own COLUMNS (pytest-xdist's workers have one) is no terminal's
+    options["env"] = {"COLUMNS": None, **options.get("env", {})}
     return CliRunner().invoke(main, ["--config", str(config), *args], **options)
 
 
