@@ -80,7 +80,7 @@ class Service:
         self._asterisk: str | None = None
         """Version, while known."""
         self._outputs: asyncio.Queue[Output] = asyncio.Queue()
-        self._unfiled: Counter[str | None] = Counter()
+        self._unfiled: Counter[str] = Counter()
         """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call."""
 
     def stop(self) -> None:
@@ -142,12 +142,7 @@ class Service:
                 self.push.disconnected()
             case SwitchTurned():
                 self.push.changed()
-            case CallEnded(call):
-                self._unfiled[call.caller] += 1
-            case Reached():
-                self._unfiled[output.number] += 1
-            case OutgoingJoined(call) | OutgoingEnded(call):
-                self._unfiled[call.number] += 1
+        self._unfiled.update(_numbers(output))
         self._outputs.put_nowait(output)
 
     async def _file(self) -> None:
@@ -158,18 +153,16 @@ class Service:
             while True:
                 try:
                     await self._file_one(output)
-                    break
                 except StoreError as error:
                     log.error("not_filed", what=error.what, fix=error.fix, kept=self._outputs.qsize() + 1)
                     await self.clock.sleep(wait)
                     wait = min(wait * 2, _RETRY[1])
-            match output:
-                case CallEnded(call):
-                    self._unfiled[call.caller] -= 1
-                case Reached():
-                    self._unfiled[output.number] -= 1
-                case OutgoingJoined(call) | OutgoingEnded(call):
-                    self._unfiled[call.number] -= 1
+                    continue
+                except Exception:
+                    # one call that cannot be filed must not stop the others: it stays among the open ones, tried again at each connect
+                    log.exception("unfileable", output=type(output).__name__)
+                break
+            self._unfiled -= Counter(_numbers(output))
             self._outputs.task_done()
             self.outbox.wake()
 
@@ -208,7 +201,7 @@ class Service:
                 await self._outputs.join()
 
     def _live(self) -> frozenset[str]:
-        return self.watch.live_numbers | {number for number, count in self._unfiled.items() if number is not None and count > 0}
+        return self.watch.live_numbers | self._unfiled.keys()
 
     # -- what the modems hand in
 
@@ -285,6 +278,20 @@ class Service:
             while True:
                 notifier.alive()
                 await asyncio.sleep(notifier.watchdog / 4)
+
+
+def _numbers(output: Output) -> tuple[str, ...]:
+    """Whom an output concerns that changes what is known of a caller."""
+    match output:
+        case CallEnded(call):
+            number = call.caller
+        case Reached():
+            number = output.number
+        case OutgoingJoined(call) | OutgoingEnded(call):
+            number = call.number
+        case _:
+            number = None
+    return () if number is None else (number,)
 
 
 class _Door:
