@@ -217,7 +217,7 @@ class Tracker:
         if self.is_inbound(channel.context):
             if channel.state == "Ring":
                 self._start(channel, channel.context, channel.exten, at)
-            elif channel.state != "Up":
+            else:
                 self._legs[channel.id] = LiveLeg(id=channel.id, started=at, country=self.config.country)
         elif channel.state == "Ring" and channel.context:
             self._learn(channel)
@@ -407,9 +407,6 @@ class Tracker:
 
     # handing on, dialling
 
-    def _calls_among(self, stations: Iterable[Station]) -> list[LiveCall]:
-        return [self._calls[one.id] for one in stations if one.id in self._calls]
-
     def _members(self, channels: Iterable[ari.Channel | None], bridges: Iterable[ari.Bridge | None]) -> list[Station]:
         """Everybody joined to these channels and bridges."""
         ids = [channel.id for channel in channels if channel] + [member for bridge in bridges if bridge for member in bridge.channels]
@@ -439,10 +436,13 @@ class Tracker:
         members = self._members(involved, bridges)
         for channel in leaving:
             station = self._see(channel, at)
-            if station is not None and station.id not in self._calls:
+            if station is not None:
                 station.gone = True
-        for call in self._calls_among(members):
-            call.hand_on(Place.TRANSFER)
+        for station in members:
+            call = self._calls.get(station.id)
+            # a caller whose own side transfers is no one handed on
+            if call is not None and not station.gone:
+                call.hand_on(Place.TRANSFER)
         self._judge_all(members, at)
 
     def _root(self, station: Station) -> LiveCall | None:
@@ -470,7 +470,7 @@ class Tracker:
         for made in (peer, half):
             if made is not None:
                 self._roots[made.id] = root.id
-        if caller.id == root.id and not event.status and not root.hung_up and place_of(caller.app) is None:
+        if caller.id == root.id and not root.hung_up and place_of(caller.app) is None:
             root.go(Place.RING)
 
     # what is not a call

@@ -406,6 +406,42 @@ def test_an_unhold_after_the_caller_hung_up_is_no_coming_back() -> None:
     assert row(one_call(story.destroy("c1"))) == (MISSED, None, Place.HOLD)
 
 
+def test_a_bridge_left_after_the_next_was_entered_is_the_old_one() -> None:
+    story = Story()
+    story.talk()
+    story.enter("b2", "p1")
+    story.leave("b1", "p1")
+    story.enter("b2", "c1")
+    story.leave("b1", "c1")
+    story.wait(60)
+    assert row(story.hang_up("c1")) == (ANSWERED, EXTENSION, Place.RING)
+
+
+def test_two_callers_behind_one_voicemail_are_both_told() -> None:
+    story = Story()
+    _one, two = behind_a_local(story, "VoiceMail")
+    story.caller("c2", number="4385550001")
+    story.state("c2")
+    story.enter("b1", "c2")
+    for identity in ("c1", "c2"):
+        story.hangup_request(identity)
+        story.leave("b1", identity)
+        story.destroy(identity)
+    story.destroy(two)
+    assert sorted(call.id for call in story.calls) == ["c1", "c2"]
+
+
+def test_a_message_left_behind_a_local_whose_near_half_is_gone() -> None:
+    story = Story()
+    one, two = behind_a_local(story, "VoiceMail")
+    story.leave("b1", one, "c1")
+    story.destroy(one)
+    story.variable(two, "VMSTATUS", "SUCCESS")
+    story.destroy(two)
+    story.app("c1", "Playback")
+    assert story.hang_up("c1").voicemail_left
+
+
 # hold, park, transfer
 
 
@@ -462,6 +498,59 @@ def test_alone_in_the_bridge_for_long_is_on_hold() -> None:
     story.enter("b2", "p1")
     story.wait(31)
     assert row(story.hang_up("c1")) == (MISSED, None, Place.HOLD)
+
+
+def test_alone_in_a_conference_nobody_came_to_is_not_on_hold() -> None:
+    story = Story()
+    story.caller()
+    story.app("c1", "ConfBridge")
+    story.state("c1")
+    story.enter("conf", "c1")
+    story.wait(60)
+    call = story.hang_up("c1")
+    assert row(call) == (MISSED, None, Place.NONE)
+    assert not call.handed_on
+
+
+def test_callers_who_talk_on_after_staff_left_a_conference_are_not_on_hold() -> None:
+    story = Story()
+    story.talk()
+    story.caller("c2", number="4385550001")
+    story.state("c2")
+    story.enter("b1", "c2")
+    story.leave("b1", "p1")
+    story.wait(60)
+    assert story.hang_up("c1").outcome is ANSWERED
+
+
+def test_a_hold_told_again_goes_on_from_its_start() -> None:
+    story = Story()
+    story.talk()
+    for _ in range(2):
+        story.say("ChannelHold", channel=story.channel("p1"))
+        story.wait(20)
+    assert row(story.hang_up("c1")) == (MISSED, None, Place.HOLD)
+
+
+def test_a_short_hold_before_the_dialplan_goes_on_is_past() -> None:
+    story = Story()
+    story.talk()
+    story.say("ChannelHold", channel=story.channel("p1"))
+    story.wait(10)
+    story.leave("b1", "p1", "c1")
+    story.destroy("p1")
+    story.app("c1", "Wait")
+    story.wait(60)
+    assert story.hang_up("c1").outcome is ANSWERED
+
+
+def test_the_h_extension_after_the_callers_hanging_up_is_no_redirection() -> None:
+    story = Story()
+    story.talk()
+    story.hangup_request("c1")
+    story.channels["c1"]["dialplan"]["exten"] = "h"
+    story.leave("b1", "c1")
+    assert row(one_call(story.destroy("c1"))) == (ANSWERED, EXTENSION, Place.RING)
 
 
 def test_a_conversation_after_which_the_dialplan_goes_on_is_answered() -> None:
@@ -530,6 +619,37 @@ def test_a_blind_transfer_somebody_takes() -> None:
     assert row(call) == (ANSWERED, EXTENSION, Place.RING)
     assert not call.handed_on
     assert len([output for output in story.outputs if isinstance(output, Reached)]) == 1
+
+
+def test_a_blind_transfer_to_a_mobile_after_a_talk_inside_was_answered_inside() -> None:
+    story = Story()
+    story.talk()
+    blind(story)
+    story.destroy("p2")
+    outside(story, "c1", "4505550000@trunk")
+    story.answer("o1", "c1", "b2")
+    assert row(story.hang_up("c1")) == (ANSWERED, EXTENSION, Place.RING)
+
+
+def test_a_caller_whose_own_side_transfers_was_served() -> None:
+    story = Story()
+    story.talk()
+    story.say(
+        "BridgeBlindTransfer", channel=story.channel("c1"), transferee=story.channel("p1"), bridge=story.bridge("b1"), result="Success"
+    )
+    story.leave("b1", "p1", "c1")
+    call = story.hang_up("c1")
+    assert row(call) == (ANSWERED, EXTENSION, Place.RING)
+    assert not call.handed_on
+
+
+def test_a_machine_that_transfers_hands_nobody_on() -> None:
+    story = Story()
+    story.caller()
+    story.create("f", "PJSIP/fax1-f")
+    story.answer("f", "c1", "b1")
+    story.say("BridgeBlindTransfer", channel=story.channel("f"), bridge=story.bridge("b1"), result="Success")
+    assert not story.hang_up("c1").handed_on
 
 
 def test_a_blind_transfer_that_failed_leaves_everybody_where_they_were() -> None:
