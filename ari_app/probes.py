@@ -184,5 +184,7 @@ def _intact(path: Path) -> Finding:
     except sqlite3.Error as error:
         said = str(error)
     if said == "ok":
-        return Finding("ok", "store", f"{path}, {path.stat().st_size / 1e6:,.1f} MB, sound")
+        log = path.with_name(path.name + "-wal")
+        size = path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+        return Finding("ok", "store", f"{path}, {size / 1e6:,.1f} MB, sound")
     return Finding("bad", "store_damaged", f"{path} is damaged: {said}", "stop the service, keep a copy of the file, restore a backup")

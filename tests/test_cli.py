@@ -38,6 +38,7 @@ __all__ = ["_logs_as_before", "config", "filled"]
 
 
 def out(config: Path, *args: str, **options: Any) -> str:
+    options.setdefault("env", {"COLUMNS": "200"})  # whatever the machine of the test has
     result = run(config, *args, **options)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
@@ -153,6 +154,15 @@ def test_any_width_works(filled: Path, command: tuple[str, ...], columns: str) -
     assert result.stdout
     if columns in ("20", "40", "80"):
         assert max(map(len, result.stdout.splitlines())) <= int(columns)
+
+
+def test_a_usual_terminal_shows_times_numbers_and_ids_whole(filled: Path) -> None:
+    shown = out(filled, "calls", env={"COLUMNS": "80"})
+    for call in answer(filled, "calls"):
+        assert call["id"] in shown
+    assert shown.count("(514) 555-0101") == 3
+    assert "2026-03-02 09:59" in shown
+    assert "…" not in out(filled, "calls", env={"COLUMNS": "50"})
 
 
 def test_a_pipe_gets_whole_lines_without_colour(filled: Path) -> None:

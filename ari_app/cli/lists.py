@@ -47,22 +47,29 @@ def _draw_calls(screen: Screen, rows: list[dict[str, Any]]) -> None:
         screen.say("No calls.")
         return
     screen.table(
-        ("started", "caller", "line", "outcome", "reached", "rang", "decision", "reason", "id"),
+        ("started", "caller", "line", "call", "text", "id"),
         [
             (
                 screen.time(row["started"]),
                 screen.number(row["caller"]),
                 row["line"],
-                _state(row["outcome"]),
-                "outside" if row["answered_by"] == "outside" else row["reached"],
-                f"{row['rang']:.0f} s",
-                row["decision"],
-                row["reason"],
+                _ended(row),
+                f"{row['decision']}: {row['reason']}",
                 row["id"],
             )
             for row in rows
         ],
+        whole=("started", "caller", "id"),
     )
+
+
+def _ended(row: dict[str, Any]) -> Text:
+    """How a call ended, in few words."""
+    if row["outcome"] == "answered":
+        words = "answered outside" if row["answered_by"] == "outside" else "answered"
+    else:
+        words = f"{row['outcome']}, {row['reached']} {row['rang']:.0f} s"
+    return Text(words, style=_STATE_STYLES.get(row["outcome"], ""))
 
 
 @click.option("--state", type=click.Choice(["to_answer", "answered", "done"]), help="Only threads in this state.")
@@ -104,6 +111,7 @@ def _draw_threads(screen: Screen, rows: list[dict[str, Any]]) -> None:
             )
             for row in rows
         ],
+        whole=("id", "changed", "number", "state"),
     )
 
 
@@ -141,12 +149,11 @@ def _draw_thread(screen: Screen, found: dict[str, Any]) -> None:
     entries = [(row["started"], _call_entry(row)) for row in found["calls"]]
     entries += [(row["at"], _text_entry(row)) for row in found["messages"]]
     entries.sort(key=lambda entry: entry[0], reverse=True)
-    screen.table(("at", "what", ""), [(screen.time(at), *cells) for at, cells in entries], flowing=("",))
+    screen.table(("at", "what", ""), [(screen.time(at), *cells) for at, cells in entries], whole=("at",))
 
 
 def _call_entry(row: dict[str, Any]) -> tuple[Text, str]:
-    ended = {"answered": "answered", "unseen": "not watched"}.get(row["outcome"], f"missed ({row['reached']}, {row['rang']:.0f} s)")
-    return _state_of("call", row["outcome"]), f"{ended}; {row['decision']}: {row['reason']} ({row['id']})"
+    return _state_of("call", row["outcome"]), f"{_ended(row)}; {row['decision']}: {row['reason']} ({row['id']})"
 
 
 def _text_entry(row: dict[str, Any]) -> tuple[Text, str]:

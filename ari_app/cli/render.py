@@ -20,6 +20,7 @@ __all__ = ["Screen", "clean"]
 
 _WIDE = 4000
 """Columns where nobody looks: a pipe gets whole lines."""
+_NORMAL = 80
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -61,11 +62,11 @@ class Screen:
     def draw(self, thing: RenderableType) -> None:
         self._console.print(thing)
 
-    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, flowing: Sequence[str] = ()) -> None:
-        """A table without frames. Columns named in ``flowing`` wrap, the others keep their words on one line."""
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, whole: Sequence[str] = ()) -> None:
+        """A table without frames. Where the terminal is narrow, cells wrap: nothing is cut off. ``whole``: not before 80 columns."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for heading in headings:
-            table.add_column(heading, no_wrap=heading not in flowing, overflow="fold" if heading in flowing else "ellipsis")
+            table.add_column(heading, overflow="fold", no_wrap=heading in whole and self._console.width >= _NORMAL)
         for row in rows:
             table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
         self.draw(table)

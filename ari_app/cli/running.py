@@ -66,5 +66,5 @@ def _draw(screen: Screen, found: Examination) -> None:
     for item in found.items:
         fix = f"\n→ {item.fix}" if item.fix else ""
         rows.append((Text(item.state, style=_STYLES[item.state]), item.part, clean(f"{item.what}{fix}")))
-    screen.table(("", "part", "what"), rows, flowing=("what",))
+    screen.table(("", "part", "what"), rows)
     screen.say("Ready." if found.ready else "Not ready.", style="bold")

@@ -129,6 +129,4 @@ def _draw(screen: Screen, told: list[dict[str, Any]]) -> None:
         if each["text"] and each["text"]["parts"]:
             parts = each["text"]["parts"]
             screen.say(f"Text: {each['text']['state']}, {parts} SMS" + (f" ({each['text']['what']})." if each["text"]["what"] else "."))
-        screen.table(
-            ("at", "what"), [(screen.time(item["at"], seconds=True), item["what"]) for item in each["timeline"]], flowing=("what",)
-        )
+        screen.table(("at", "what"), [(screen.time(item["at"], seconds=True), item["what"]) for item in each["timeline"]], whole=("at",))
