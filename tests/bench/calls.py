@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,11 +33,13 @@ async def measure(say: Callable[[str], None], *, calls: int = 200, rate: float =
         with tempfile.TemporaryDirectory(prefix="textback-bench-") as folder:
             async with stage(lab, Path(folder), OPEN) as staged, lab.phones({"101": Phone("ring")}):
                 events = len(lab.listener.heard)
+                before = [_cpu(pid) for pid in (staged.supervisor.pid, lab.asterisk_pid)]
                 with HangUps(lab.record.ports.sip) as hung_up:
                     say(f"{calls} calls at {rate:g} a second on Asterisk {line}")
                     await flood(lab, DID, numbers, rate=rate, give_up=2.0, patience=calls / rate + 60)
                     stamps = await until("every text at the radio", lambda: _all_sent(staged, calls), patience=60)
                 heard = len(lab.listener.heard) - events
+                ours, asterisk = (_cpu(pid) - was for pid, was in zip((staged.supervisor.pid, lab.asterisk_pid), before, strict=True))
     finally:
         await lab.down()
     missing = [number for number in numbers if "+1" + number not in stamps or number not in hung_up.at]
@@ -49,11 +52,18 @@ async def measure(say: Callable[[str], None], *, calls: int = 200, rate: float =
         Row(figure="hangup_to_pdu_ms_p50", unit="ms", ours=round(p50, 2), limit=20, ratio=round(p50 / 20, 3)),
         Row(figure="hangup_to_pdu_ms_p99", unit="ms", ours=round(p99, 2), limit=100, ratio=round(p99 / 100, 3)),
         Row(figure="hangup_to_pdu_ms_max", unit="ms", ours=round(max(taken), 2)),
+        Row(figure="cpu_share_of_asterisk", unit="ours / Asterisk's", ours=round(ours / asterisk, 3)),
         Row(figure="calls", unit="calls", ours=len(taken)),
         Row(figure="asterisk_events", unit="events", ours=heard),
         Row(figure="doubled", unit="texts", ours=0, limit=0),
         Row(figure="lost", unit="texts", ours=0, limit=0),
     ]
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of CPU a process has used (proc(5), fields utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _all_sent(staged: Stage, count: int) -> dict[str, list[float]] | None:
