@@ -205,7 +205,7 @@ class Lab:
     # ---- hands
 
     @asynccontextmanager
-    async def phones(self, plan: Mapping[str, Phone]) -> AsyncIterator[dict[str, sipp.PhoneSet]]:
+    async def phones(self, plan: Mapping[str, Phone]) -> AsyncIterator[dict[str, sipp.Agent]]:
         """Plug phones in (extension -> how it takes calls), registered until the block ends."""
         folder, ports, sip = self.record.folder / "sipp", self.record.ports.sipp, self.record.ports.sip
         async with AsyncExitStack() as stack:

@@ -9,7 +9,6 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import aiohttp
@@ -83,11 +82,6 @@ class Listener:
                     await self._changed.wait()
         except TimeoutError:
             raise LabError(f"waited {patience:.0f} s for {what}, and it did not come") from None
-
-    def write(self, path: Path, keep: Callable[[Event], bool]) -> None:
-        """Write the events ``keep`` chooses as JSON lines."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in self._heard if keep(event)), encoding="utf-8")
 
     async def _read(self) -> None:
         try:

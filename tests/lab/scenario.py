@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ari_app.model import AnsweredBy, Outcome, Presentation, Reached
 from tests.lab.listener import Event, channels
 from tests.lab.numbering import Numbers
+from tests.lab.paths import Paths
 from tests.lab.scripts import Caller, Phone
-from tests.lab.sipp import PhoneSet, TrunkCall
+from tests.lab.sipp import Agent, TrunkCall
 
 if TYPE_CHECKING:
     from tests.lab.lab import Lab
@@ -79,9 +80,10 @@ class Stage:
         self.lab = lab
         self.scenario = scenario
         self.numbers = numbers
-        self._start = len(lab.listener.heard)
+        self._start = self._looked = len(lab.listener.heard)
+        self._calls: set[str] = set()
 
-    def phone(self, letter: str, how: Phone, *, name: str | None = None) -> AbstractAsyncContextManager[dict[str, PhoneSet]]:
+    def phone(self, letter: str, how: Phone, *, name: str | None = None) -> AbstractAsyncContextManager[dict[str, Agent]]:
         """Plug in phone ``letter`` (or the endpoint ``name``)."""
         return self.lab.phones({name or self.numbers.phone(letter): how})
 
@@ -150,16 +152,19 @@ class Stage:
         name = channel["name"]
         if letter == "caller":
             return bool(name.startswith("PJSIP/trunk-") and channel["id"] in self._inbound())
-        endpoint = letter if "-" in letter or letter.startswith("fax") else self.numbers.phone(letter)
-        return bool(name.startswith(f"PJSIP/{endpoint}-"))
+        return bool(name.startswith(f"PJSIP/{self._endpoint(letter)}-"))
+
+    def _endpoint(self, letter: str) -> str:
+        return self.numbers.phone(letter) if len(letter) == 1 else letter
 
     def _inbound(self) -> set[str]:
         """Ids of the inbound calls to this scenario's DID."""
-        return {
-            event["channel"]["id"]
-            for event in self.lab.listener.heard[self._start :]
-            if event["type"] == "ChannelCreated" and event["channel"]["dialplan"]["exten"] == self.numbers.did
-        }
+        heard = self.lab.listener.heard
+        for event in heard[self._looked :]:
+            if event["type"] == "ChannelCreated" and event["channel"]["dialplan"]["exten"] == self.numbers.did:
+                self._calls.add(event["channel"]["id"])
+        self._looked = len(heard)
+        return self._calls
 
     async def ringing(self, letter: str, after: int | None = None) -> str:
         """Wait until a phone rings; its channel."""
@@ -170,13 +175,22 @@ class Stage:
         return await self.channel(letter, f"{letter} in a bridge", event="ChannelEnteredBridge", after=after)
 
     async def talking(self, letter: str, after: int | None = None) -> str:
-        """Wait until a phone and the caller are both in a bridge; the phone's channel."""
-        await self.joined("caller", after)
-        return await self.joined(letter, after)
+        """Wait until a path leads from the caller to a phone; the phone's channel."""
+        paths, seen, caller = Paths(), self._start, ""
 
-    async def left(self, letter: str, after: int | None = None) -> str:
-        """Wait until a phone (or the caller) left a bridge; its channel."""
-        return await self.channel(letter, f"{letter} out of the bridge", event="ChannelLeftBridge", after=after)
+        def look(heard: Event) -> str | None:
+            nonlocal seen, caller
+            seen += 1
+            paths.take(heard)
+            if heard["type"] != "ChannelEnteredBridge":
+                return None
+            if self.is_of("caller", heard["channel"]):
+                caller = heard["channel"]["name"]
+            if not caller or seen <= (after or 0):
+                return None
+            return next((name for name in paths.from_(caller) if name.startswith(f"PJSIP/{self._endpoint(letter)}-")), None)
+
+        return await self.wait(look, f"the caller talking to {letter}")
 
     async def held(self, letter: str, *, again: bool = False) -> str:
         """Wait until a phone put its call on hold (``again``: took it back)."""

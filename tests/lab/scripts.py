@@ -32,14 +32,13 @@ class Caller:
     """Raw G.711 µ-law file sent from the answer on, over and over."""
     headers: tuple[str, ...] = ()
     """More header lines of the INVITE."""
-    display: str = ""
     anonymous: bool = False
     """From is RFC 3323's "Anonymous" <sip:anonymous@anonymous.invalid>."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """How a phone takes calls. Times in seconds. Kinds: answer, busy, decline, ring, silent, progress (183, then answer)."""
+    """How a phone takes calls. Times in seconds. Kinds: answer, busy (486), decline (603), ring, silent (no word at all)."""
 
     kind: str = "ring"
     after: float = 0.0
@@ -50,8 +49,6 @@ class Phone:
     resume_after: float | None = None
     """Take the caller back this long after the hold."""
     digits: tuple[tuple[float, str], ...] = ()
-    status: int = 486
-    """Final answer of ``busy`` and ``decline``."""
 
 
 def _ms(seconds: float | None) -> int:
@@ -87,7 +84,7 @@ def _document(name: str, body: str) -> str:
 def caller_script(call: Caller) -> str:
     """A call into the PBX: waits for the answer, sends digits and audio, hangs up when told, when its time is up or when the PBX does."""
     here = f"<sip:{call.number}@[local_ip]:[local_port]>"
-    source = '"Anonymous" <sip:anonymous@anonymous.invalid>' if call.anonymous else f'"{call.display}" <sip:{call.number}@[local_ip]>'
+    source = '"Anonymous" <sip:anonymous@anonymous.invalid>' if call.anonymous else f"<sip:{call.number}@[local_ip]>"
     source = source if call.number or call.anonymous else "<sip:[local_ip]>"
     ids = f"""From: {source};tag=c[call_number]
         To: <sip:{call.target}@[remote_ip]:[remote_port]>"""
@@ -200,7 +197,7 @@ def phone_script(phone: Phone, *, deaf: str = "") -> str:
             "silent phone", _INVITE + f'<recv request="CANCEL" timeout="{_ms(None)}" ontimeout="end"/>\n<label id="end"/>\n<nop/>\n'
         )
     if phone.kind in {"busy", "decline"}:
-        status = {"busy": f"{phone.status} Busy Here", "decline": "603 Decline"}[phone.kind]
+        status = {"busy": "486 Busy Here", "decline": "603 Decline"}[phone.kind]
         return _document(phone.kind, _INVITE + _send(_answer_to(status, to_tag=True), retrans=True) + '<recv request="ACK"/>\n')
     body = _INVITE + _send(_answer_to("180 Ringing", to_tag=True, contact=True))
     wait = _ms(phone.after if phone.kind == "answer" else None)

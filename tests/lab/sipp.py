@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from typing import Self
 from tests.lab.root import LabError, need
 from tests.lab.scripts import Caller, Phone, caller_script, phone_script
 
-__all__ = ["Agent", "PhoneSet", "TrunkCall", "free_port", "register"]
+__all__ = ["DESK", "TRUNK", "Agent", "TrunkCall", "bound", "free_port", "phone", "place", "prepare", "register"]
 
 TRUNK = "127.0.0.2"
 DESK = "127.0.0.1"
@@ -69,7 +70,7 @@ class Agent:
     @classmethod
     async def start(cls, folder: Path, script: str, address: str, port: int, *more: str) -> Self:
         """Start SIPp with a scenario. Its files lie in a new folder below ``folder``. Raises LabError when it ends at once."""
-        name = f"{os.getpid()}-{next(_numbers)}"
+        name = f"{os.getpid()}-{next(_numbers)}-{secrets.token_hex(2)}"
         home = folder / name
         command = [*prepare(home, script, address, port), "-cid_str", f"{name}-%u@lab", *more]
         with (home / "screen.log").open("wb") as screen:
@@ -89,12 +90,13 @@ class Agent:
         return text[-1500:] or "it said nothing"
 
     async def end(self) -> None:
-        """End it now, whatever it does. Safe to call twice."""
+        """End it now, whatever it does, and drop its files. Safe to call twice."""
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
         await self.process.wait()
         _reserved.discard(self.port)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class TrunkCall(Agent):
@@ -116,22 +118,11 @@ class TrunkCall(Agent):
         try:
             await asyncio.wait_for(self.process.wait(), patience)
         except TimeoutError:
+            said = self.said()
             await self.end()
-            raise LabError(f"a trunk call was not over after {patience:.0f} s") from None
+            raise LabError(f"a trunk call was not over after {patience:.0f} s: {said}") from None
         if self.process.returncode not in {0, 1}:
             raise LabError(f"SIPp ended with {self.process.returncode}: {self.said()}")
-
-
-class PhoneSet(Agent):
-    """One phone, registered while it runs."""
-
-    extension: str = ""
-    sip_port: int = 0
-
-    async def unplug(self) -> None:
-        """Unregister, then end."""
-        await register(self.extension, self.port, self.sip_port, seconds=0)
-        await self.end()
 
 
 def free_port(ports: range, address: str) -> int:
@@ -177,11 +168,10 @@ async def register(extension: str, port: int, sip_port: int, *, seconds: int = 3
 
 
 @asynccontextmanager
-async def phone(folder: Path, ports: range, sip_port: int, extension: str, how: Phone) -> AsyncIterator[PhoneSet]:
+async def phone(folder: Path, ports: range, sip_port: int, extension: str, how: Phone) -> AsyncIterator[Agent]:
     """A phone, registered and taking calls until the block ends."""
     port = free_port(ports, DESK)
-    agent = await PhoneSet.start(folder, phone_script(how), DESK, port)
-    agent.extension, agent.sip_port = extension, sip_port
+    agent = await Agent.start(folder, phone_script(how), DESK, port)
     try:
         await register(extension, port, sip_port)
         yield agent
