@@ -351,7 +351,7 @@ class Tracker:
 
     def _hold(self, event: ari.ChannelHold) -> None:
         station = self._see(event.channel, event.at)
-        if station is not None and station.held_since is None:
+        if station is not None:
             station.held_since = event.at
             self._judge(station, event.at)
 

@@ -409,10 +409,9 @@ def test_an_unhold_after_the_caller_hung_up_is_no_coming_back() -> None:
 def test_a_bridge_left_after_the_next_was_entered_is_the_old_one() -> None:
     story = Story()
     story.talk()
-    story.enter("b2", "p1")
-    story.leave("b1", "p1")
-    story.enter("b2", "c1")
     story.leave("b1", "c1")
+    story.enter("b2", "c1", "p1")
+    story.leave("b1", "p1")
     story.wait(60)
     assert row(story.hang_up("c1")) == (ANSWERED, EXTENSION, Place.RING)
 
@@ -631,13 +630,16 @@ def test_a_blind_transfer_to_a_mobile_after_a_talk_inside_was_answered_inside() 
     assert row(story.hang_up("c1")) == (ANSWERED, EXTENSION, Place.RING)
 
 
-def test_a_caller_whose_own_side_transfers_was_served() -> None:
+@pytest.mark.parametrize("late", [False, True], ids=["told first", "told when the phone has left"])
+def test_a_caller_whose_own_side_transfers_was_served(late: bool) -> None:
     story = Story()
     story.talk()
-    story.say(
-        "BridgeBlindTransfer", channel=story.channel("c1"), transferee=story.channel("p1"), bridge=story.bridge("b1"), result="Success"
-    )
-    story.leave("b1", "p1", "c1")
+    fields = {"channel": story.channel("c1"), "transferee": story.channel("p1"), "bridge": story.bridge("b1"), "result": "Success"}
+    if late:
+        story.leave("b1", "p1")
+    story.say("BridgeBlindTransfer", **fields)
+    if not late:
+        story.leave("b1", "p1")
     call = story.hang_up("c1")
     assert row(call) == (ANSWERED, EXTENSION, Place.RING)
     assert not call.handed_on
