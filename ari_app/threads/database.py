@@ -140,17 +140,18 @@ class Database:
     async def close(self) -> None:
         """Finish what was asked before, then let go of file and lock. Idempotent; later calls wait for the first."""
         if self._closing is None:
-            self._jobs.put(None)
             self._closing = asyncio.get_running_loop().run_in_executor(None, self._end)
         await asyncio.shield(self._closing)
 
     def _end(self) -> None:
-        if self._writer is not None:
-            self._writer.join()
         if self._readers is not None:
             self._readers.shutdown(wait=True)
         for connection in self._connections:
             connection.close()
+        # the writer last: only the last connection to close, and only one that may write, folds the log back into the file
+        self._jobs.put(None)
+        if self._writer is not None:
+            self._writer.join()
 
     def _look(self) -> None:
         place.readable(self.path)

@@ -410,3 +410,12 @@ async def test_a_damaged_file_is_refused(path: Path) -> None:
     with pytest.raises(StoreError, match=r"damaged|malformed"):
         await Database(path).open()
     assert content(path) == before
+
+
+async def test_a_clean_close_leaves_one_file(tmp_path: Path) -> None:
+    database = Database(tmp_path / "t.db")
+    await database.open()
+    await database.write(lambda tx: tx.run("INSERT INTO counter (name, value) VALUES ('x', 1)"))
+    assert await database.read(lambda reader: reader.value("SELECT value FROM counter WHERE name = 'x'")) == 1
+    await database.close()
+    assert not (tmp_path / "t.db-wal").exists()
