@@ -18,7 +18,7 @@ from agi.server import AgiServer
 from ari_app.clock import Clock, SystemClock
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
 from ari_app.desk import Desk
-from ari_app.errors import PbxError, StoreError
+from ari_app.errors import PbxError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
 from ari_app.model import Call, Decision, Inbound, Known, Reaction
@@ -41,6 +41,8 @@ log = structlog.get_logger("service")
 
 _RETRY = (0.5, 10.0)
 """Seconds between tries to file what the PBX said while the store cannot be written: first and longest."""
+_LOCK_PATIENCE = 3.0
+"""Seconds a command that holds the store is waited for at the start."""
 _HOUSEKEEPING = 30.0
 """Seconds between looks for long texts whose missing parts are overdue."""
 
@@ -90,13 +92,26 @@ class Service:
     async def run(self) -> None:
         """Run until ``stop()``. Raises StoreLockedError, StoreError, PbxAuthError, PbxReplacedError, SettingsError."""
         with Notifier() as notifier:
-            await self.store.open()
+            await self._open_store()
             try:
                 await self._run(notifier)
             finally:
                 await self.ari.close()
                 await self.store.close()
                 log.info("stopped")
+
+    async def _open_store(self) -> None:
+        """A command may hold the store for a moment; another service holds it for good."""
+        deadline = self.clock.monotonic() + _LOCK_PATIENCE
+        while True:
+            try:
+                await self.store.open()
+            except StoreLockedError:
+                if self.clock.monotonic() > deadline or self._stop.is_set():
+                    raise
+                await self.clock.sleep(0.1)
+            else:
+                return
 
     async def _run(self, notifier: Notifier) -> None:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
