@@ -7,80 +7,35 @@ caller's channel nor Dial's status says so: menus, queues and voicemail answer t
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
-from ari_app.model import AnsweredBy, Presentation
+from ari_app.model import Presentation
 from ari_app.model import Reached as Place
 from ari_app.numbers import e164
 from ari_app.pbx import events as ari
+from ari_app.pbx.config import WatchConfig, matcher
 from ari_app.pbx.graph import Graph, Station
+from ari_app.pbx.judge import judge
 from ari_app.pbx.live import VMSTATUS, LiveCall, LiveLeg, presentation_of
 from ari_app.pbx.outputs import (
     AskPresentation,
     CallEnded,
     CallStarted,
     OutgoingEnded,
-    OutgoingJoined,
     Output,
-    Reached,
     StrangeContext,
     SwitchTurned,
 )
 from ari_app.pbx.places import Kind, place_of, trunk_name
-from ari_app.settings import Settings
 
 __all__ = ["Tracker", "WatchConfig"]
 
 _MEMORY = 10_000
 """How many ended channels are remembered, so that an event told late or twice raises no ghost."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchConfig:
-    """What the tracker must know of the house."""
-
-    country: str
-    inbound_contexts: tuple[str, ...]
-    internal_length: tuple[int, int] = (2, 6)
-    machines: tuple[str, ...] = ()
-    trust_outside: bool = False
-    """A leg answered outside the PBX counts as a person reached."""
-    hold: timedelta = timedelta(seconds=30)
-    """Hung up after this long on hold is lost, not served."""
-    switches: tuple[str, ...] = ()
-    """Device states to follow: night switches."""
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """From textback.toml."""
-        pbx = settings.pbx
-        return cls(
-            country=settings.clinic.country,
-            inbound_contexts=pbx.inbound_contexts,
-            internal_length=pbx.internal_length,
-            machines=pbx.machines,
-            trust_outside=pbx.outside == "trust",
-            switches=(settings.hours.follow,) if settings.hours.follow else (),
-        )
-
-
-def _matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
-    """Does a name match one of these shell patterns; the answers are remembered, names recur."""
-    regexes = [re.compile(fnmatch.translate(pattern)) for pattern in patterns]
-
-    @lru_cache(maxsize=4096)
-    def match(name: str) -> bool:
-        return any(regex.match(name) for regex in regexes)
-
-    return match
 
 
 class Tracker:
@@ -100,9 +55,9 @@ class Tracker:
         """Channel that takes the message of a call → that call, over since then: whether there is one shows a moment later."""
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._internal: set[str] = set()
-        self.is_inbound = _matcher(config.inbound_contexts)
+        self.is_inbound = matcher(config.inbound_contexts)
         """Is a context of this name one that trunks use."""
-        self._machine = _matcher(config.machines)
+        self._is_machine = matcher(config.machines)
         self._out: list[Output] = []
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             ari.ChannelCreated: self._created,
@@ -370,40 +325,8 @@ class Tracker:
     def _judge(self, start: Station, at: datetime) -> list[str]:
         """Who among those joined to ``start`` is served, and by whom. Returns the ids looked at."""
         members = self._graph.joined(start)
-        parties = [
-            one for one in members if one.kind is Kind.DEVICE and one.up and not one.gone and one.room is not None and one.room.mixing
-        ]
-        people = [one for one in parties if one.id not in self._calls and not self._machine(one.name)]
-        for one in members:
-            call = self._calls.get(one.id)
-            # a caller who hangs up in the moment of the answer is joined after that (seen on 16), and was answered
-            if call is not None and one.room is not None and one.room.mixing and (not call.hung_up or (people and call.joined is None)):
-                self._judge_call(call, members, parties, people, at)
-            leg = self._legs.get(one.id)
-            if leg is not None and leg.joined is None and one in people and any(other.id not in self._legs for other in people):
-                leg.joined = at
-                self._out.append(OutgoingJoined(leg.so_far()))
+        self._out += judge(members, self._calls, self._legs, at, is_machine=self._is_machine, trust_outside=self.config.trust_outside)
         return [one.id for one in members]
-
-    def _judge_call(self, call: LiveCall, members: list[Station], parties: list[Station], people: list[Station], at: datetime) -> None:
-        if people:
-            by = AnsweredBy.OUTSIDE if all(one.id in self._legs for one in people) else AnsweredBy.EXTENSION
-            held = [one.held_since for one in people if one.held_since is not None]
-            call.join(at, by, max(held) if len(held) == len(people) else None)
-            if not call.told and (by is AnsweredBy.EXTENSION or self.config.trust_outside):
-                call.told = True
-                self._out.append(Reached(call.id, call.number, at))
-            return
-        if any(self._machine(one.name) for one in parties):
-            call.machine = Place.FAX
-        elif len(parties) <= 1:
-            call.alone(at)
-        for one in members:
-            place = place_of(one.app) if one.kind is Kind.LOCAL and one.room is None else None
-            if place is not None and place is not call.place:
-                call.go(place)
-            if place is Place.VOICEMAIL:
-                call.mailbox = one.id
 
     # handing on, dialling
 

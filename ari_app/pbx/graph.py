@@ -72,7 +72,6 @@ class Graph:
         room = self._rooms.get(bridge.id)
         if room is None:
             room = self._rooms[bridge.id] = Room(bridge.id, bridge.kind != "holding")
-        room.mixing = bridge.kind != "holding"
         if station.room is not room:
             self._out(station)
             station.room = room
