@@ -41,7 +41,6 @@ log = structlog.get_logger("pbx.ari")
 
 _QUEUE = 20_000
 """Events kept while the watcher is busy: some 40 s of a PBX with 5 calls/s."""
-_REQUEST_TIMEOUT = 5.0
 _BACKOFF = (0.2, 15.0)
 """Seconds before the first and, after doubling, between the later attempts; each drawn from the upper half of its span."""
 
@@ -57,7 +56,8 @@ class AriClient:
     """Speaks ARI with one Asterisk.
 
     ``device_states`` names the devices (night switches) whose state is followed. ``heartbeat`` is the seconds between websocket
-    pings; a peer silent for one and a half of it is lost. ``events`` may be iterated once at a time.
+    pings; a peer silent for one and a half of it is lost. ``patience`` is the seconds a request may take. ``events`` may be iterated
+    once at a time.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class AriClient:
         *,
         device_states: tuple[str, ...] = (),
         heartbeat: float = 10.0,
+        patience: float = 5.0,
         queue: int = _QUEUE,
     ) -> None:
         self._base = settings.ari.rstrip("/") + "/ari"
@@ -76,6 +77,7 @@ class AriClient:
         self._clock = clock
         self._device_states = device_states
         self._heartbeat = heartbeat
+        self._patience = patience
         self._queue_size = queue
         self._http: aiohttp.ClientSession | None = None
         self.unreadable = 0
@@ -142,14 +144,14 @@ class AriClient:
 
     async def _request(self, method: str, path: str, query: dict[str, str] | None = None, body: object = None) -> Any:
         """One REST request; raises PbxAuthError, PbxUnavailableError or PbxRequestError."""
-        timeout = aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT)
+        timeout = aiohttp.ClientTimeout(total=self._patience)
         try:
             async with self._session().request(method, self._base + path, params=query, json=body, timeout=timeout) as answer:
                 text = await answer.text(errors="replace")
                 if answer.status >= 400:
                     raise self._refusal(answer.status, f"{method} {path.partition('?')[0]}", _message(text))
         except TimeoutError as error:
-            raise PbxUnavailableError(f"Asterisk did not answer {method} {path} within {_REQUEST_TIMEOUT:.0f} s") from error
+            raise PbxUnavailableError(f"Asterisk did not answer {method} {path} within {self._patience:g} s") from error
         except aiohttp.ClientError as error:
             raise PbxUnavailableError(f"Asterisk at {self._base} cannot be reached ({_plain(error)})") from error
         try:
@@ -231,12 +233,12 @@ class AriClient:
                     heartbeat=self._heartbeat,
                     max_msg_size=0,
                 ),
-                _REQUEST_TIMEOUT,
+                self._patience,
             )
         except aiohttp.WSServerHandshakeError as error:
             raise self._refusal(error.status, "GET /events", "") from error
         except TimeoutError as error:
-            raise PbxUnavailableError(f"Asterisk did not open the event socket within {_REQUEST_TIMEOUT:.0f} s") from error
+            raise PbxUnavailableError(f"Asterisk did not open the event socket within {self._patience:g} s") from error
         except aiohttp.ClientError as error:
             raise PbxUnavailableError(f"Asterisk at {self._base} cannot be reached ({_plain(error)})") from error
 

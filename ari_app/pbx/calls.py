@@ -8,7 +8,7 @@ caller's channel nor Dial's status says so: menus, queues and voicemail answer t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -330,33 +330,20 @@ class Tracker:
 
     # handing on, dialling
 
-    def _members(self, channels: Iterable[ari.Channel | None], bridges: Iterable[ari.Bridge | None]) -> list[Station]:
-        """Everybody joined to these channels and bridges."""
-        ids = [channel.id for channel in channels if channel] + [member for bridge in bridges if bridge for member in bridge.channels]
-        found: dict[str, Station] = {}
-        for identity in ids:
-            station = self._graph.stations.get(identity)
-            if station is not None and identity not in found:
-                found.update((one.id, one) for one in self._graph.joined(station))
-        return list(found.values())
-
     def _blind_transfer(self, event: ari.BridgeBlindTransfer) -> None:
-        self._transfer([event.channel], [event.channel, event.transferee], [event.bridge], event.success, event.at)
+        if event.success:
+            self._transfer([event.channel], event.transferee, [event.bridge] if event.bridge else [], event.at)
 
     def _attended_transfer(self, event: ari.BridgeAttendedTransfer) -> None:
-        self._transfer(event.legs, [*event.legs, event.transferee], event.bridges, event.success, event.at)
+        if event.success:
+            self._transfer(event.legs, event.transferee, event.bridges, event.at)
 
     def _transfer(
-        self,
-        leaving: Iterable[ari.Channel],
-        involved: Iterable[ari.Channel | None],
-        bridges: Iterable[ari.Bridge | None],
-        success: bool,
-        at: datetime,
+        self, leaving: Sequence[ari.Channel], transferee: ari.Channel | None, bridges: Sequence[ari.Bridge], at: datetime
     ) -> None:
-        if not success:
-            return
-        members = self._members(involved, bridges)
+        """``leaving`` take themselves out; every caller joined to them, or in the bridges, is handed on."""
+        involved = [channel.id for channel in (*leaving, *([transferee] if transferee else []))]
+        members = self._graph.joined_to([*involved, *(member for bridge in bridges for member in bridge.channels)])
         for channel in leaving:
             station = self._see(channel, at)
             if station is not None:

@@ -126,6 +126,15 @@ class Graph:
                     todo.append(other)
         return list(found.values())
 
+    def joined_to(self, channel_ids: Iterable[str]) -> list[Station]:
+        """Everybody joined to any of these channels."""
+        found: dict[str, Station] = {}
+        for channel_id in channel_ids:
+            station = self.stations.get(channel_id)
+            if station is not None and channel_id not in found:
+                found.update((one.id, one) for one in self.joined(station))
+        return list(found.values())
+
     def half(self, station: Station) -> Station | None:
         """The other half of a Local channel."""
         if station.kind is not Kind.LOCAL:

@@ -24,6 +24,8 @@ class FakeAri:
     def __init__(self) -> None:
         self.status = 0
         """Not 0: every request is answered with this status."""
+        self.stuck = False
+        """No request is ever answered."""
         self.statuses: list[int] = []
         """Statuses of the next requests for the event socket, before it behaves."""
         self.channels: list[dict[str, Any]] = []
@@ -119,6 +121,8 @@ class FakeAri:
     @web.middleware
     async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path_qs}")
+        if self.stuck:
+            await asyncio.Event().wait()
         if self.status:
             return web.json_response({"message": "told to"}, status=self.status)
         wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()

@@ -228,6 +228,20 @@ async def test_an_overflow_is_said_and_resynchronised() -> None:
         assert ari.overflows == 1
 
 
+async def test_a_pbx_that_accepts_and_never_answers_is_given_up() -> None:
+    async with FakeAri.up() as fake:
+        ari = client(fake, patience=0.2)
+        fake.stuck = True
+        with pytest.raises(PbxUnavailableError, match=r"did not answer GET /asterisk/info within 0\.2 s"):
+            await ari.info()
+        events = ari.events()
+        lost = await anext(events)
+        assert isinstance(lost, Disconnected)
+        assert lost.reason == "Asterisk did not open the event socket within 0.2 s"
+        await events.aclose()
+        await ari.close()
+
+
 async def test_unknown_events_and_fields_are_no_error() -> None:
     async with FakeAri.up() as fake, connected(fake) as (ari, events):
         strange = {
