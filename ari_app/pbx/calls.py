@@ -350,8 +350,8 @@ class Tracker:
                 station.gone = True
         for station in members:
             call = self._calls.get(station.id)
-            # a caller whose own side transfers is no one handed on
-            if call is not None and not station.gone:
+            # a caller whose own side transfers is no one handed on; one in a holding bridge already was parked by this
+            if call is not None and not station.gone and (station.room is None or station.room.mixing):
                 call.hand_on(Place.TRANSFER)
         self._judge_all(members, at)
 

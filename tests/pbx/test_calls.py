@@ -654,6 +654,17 @@ def test_a_machine_that_transfers_hands_nobody_on() -> None:
     assert not story.hang_up("c1").handed_on
 
 
+def test_a_blind_transfer_told_after_somebody_took_it() -> None:
+    story = Story()
+    story.talk()
+    fields = {"channel": story.channel("p1"), "transferee": story.channel("c1"), "bridge": story.bridge("b1"), "result": "Success"}
+    story.leave("b1", "c1")
+    story.phone("p2", "c1", "102")
+    story.answer("p2", "c1", "b2")
+    story.say("BridgeBlindTransfer", **fields)
+    assert row(story.hang_up("c1")) == (ANSWERED, EXTENSION, Place.RING)
+
+
 def test_a_blind_transfer_that_failed_leaves_everybody_where_they_were() -> None:
     story = Story()
     story.talk()
