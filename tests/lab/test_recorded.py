@@ -63,3 +63,16 @@ def test_analog_line_brings_the_number_after_the_first_ring(line: str) -> None:
     assert (call.caller, call.presentation) == (numbers.caller_e164, Presentation.ALLOWED)
     assert (call.did, call.context, call.channel) == ("DAHDI/4", "from-zaptel", "DAHDI/4-1")
     assert (call.outcome, call.reached, call.caller_hung_up) == (Outcome.MISSED, Reached.RING, True)
+
+
+@pytest.mark.parametrize("line", ["22", "16"])
+def test_a_transfer_to_parking_is_told_before_or_after_the_caller_is_parked(line: str) -> None:
+    """Two threads of Asterisk tell these two events: either may come first."""
+    scenario = next(each for each in TABLE if each.name == "parked_and_never_retrieved")
+    lines = (_RECORDED / line / f"{scenario.name}.jsonl").read_text(encoding="utf-8").splitlines()
+    transfer = next(each for each in lines if '"type":"BridgeBlindTransfer"' in each)
+    lines.remove(transfer)
+    parked = next(each for each in lines if '"bridge_type":"holding"' in each and '"type":"ChannelEnteredBridge"' in each)
+    lines.insert(lines.index(parked) + 1, transfer)
+    calls, outgoing = _fed(lines)
+    assert_rows(scenario, calls, outgoing)
