@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ari_app.model import Call
+from ari_app.model import AnsweredBy, Call, Outcome
+from ari_app.model import Reached as Place
 from ari_app.pbx.calls import Tracker, WatchConfig
 from ari_app.pbx.events import Connected, Disconnected, Event, Origin, Snapshot, read_bridge, read_channel, read_event
 from ari_app.pbx.outputs import CallEnded, Output
@@ -185,3 +186,34 @@ def one_call(outputs: Iterable[Output]) -> Call:
     """The one call that ended."""
     (call,) = ended(outputs)
     return call
+
+
+def row(call: Call) -> tuple[Outcome, AnsweredBy | None, Place]:
+    """What a scenario is about: outcome, who answered, where it ended."""
+    return call.outcome, call.answered_by, call.reached
+
+
+def local(story: Story, caller: str = "c1", name: str = "L") -> tuple[str, str]:
+    """A Dial of a Local channel."""
+    one, two = f"{name}1", f"{name}2"
+    story.create(one, f"Local/600@ext-{name};1")
+    story.create(two, f"Local/600@ext-{name};2", state="Ring")
+    story.dial(caller, one, "600@ext/n")
+    return one, two
+
+
+def behind_a_local(story: Story, app: str) -> tuple[str, str]:
+    story.caller()
+    story.app("c1", "Dial")
+    one, two = local(story)
+    story.app(two, app)
+    story.state(two)
+    story.state(one)
+    story.state("c1")
+    story.enter("b1", one, "c1")
+    return one, two
+
+
+def outside(story: Story, caller: str, dialstring: str, leg_number: str = "", identity: str = "o1") -> None:
+    story.create(identity, f"PJSIP/trunk-{identity}", context="from-trunk", number=leg_number)
+    story.dial(caller, identity, dialstring)
