@@ -101,9 +101,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
-    lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None, *, ready: bool = True
-) -> AsyncIterator[Stage]:
+async def stage(lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None, *, ready: bool = True) -> AsyncIterator[Stage]:
     """The service on a lab until the block ends. ``changes`` are laid over the lab's own settings, table by table."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 (before anything runs)
     document = tomllib.loads(lab.settings())
