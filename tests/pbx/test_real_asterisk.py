@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -20,6 +21,7 @@ from ari_app.pbx.outputs import AskPresentation, Attached, CallEnded, CallStarte
 from ari_app.pbx.watch import Watch, switches_of
 from ari_app.settings import PbxSettings, Settings, load
 from tests.lab.lab import Lab
+from tests.lab.root import send_signal
 from tests.lab.scripts import Caller, Phone
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -85,6 +87,10 @@ class Watched:
     @property
     def calls(self) -> list[Call]:
         return [output.call for output in self.outputs if isinstance(output, CallEnded)]
+
+    @property
+    def asked(self) -> list[AskPresentation]:
+        return [output for output in self.outputs if isinstance(output, AskPresentation)]
 
     @property
     def attached(self) -> int:
@@ -211,12 +217,13 @@ async def test_presentation_is_read_over_rest_where_channelvars_is_not_set(lab: 
                 mark = len(lab.listener.heard)
                 async with lab.phones({"101": RING}), lab.trunk_call(caller) as call:
                     await ringing(lab, mark)
+                    await seen.until(lambda before=before: len(seen.asked) > before, "the question")  # type: ignore[misc]
+                    await seen.until(lambda: not seen.watch._asking, "its answer")
                     await call.hang_up()
                     await call.over()
                     await seen.until(lambda before=before: len(seen.calls) > before, "the end of the call")  # type: ignore[misc]
-            asked = [output for output in seen.outputs if isinstance(output, AskPresentation)]
             assert [call.presentation for call in seen.calls] == [Presentation.PROHIBITED, Presentation.ALLOWED]
-            assert len(asked) == 2
+            assert len(seen.asked) == 2
             assert seen.watch.status().channelvars is False
     finally:
         conf.write_text(text, encoding="utf-8")
@@ -230,6 +237,9 @@ async def test_asterisk_ends_and_comes_back_under_a_live_call(lab: Lab, kill: bo
         async with lab.phones({"101": RING}), lab.trunk_call(Caller("4385550005", DESK)) as call:
             await seen.until(lambda: seen.started, "the call")
             attached = seen.attached
+            if kill:
+                # at once: a SIGTERM before it would let Asterisk end its calls and tell us
+                send_signal(lab.asterisk_pid, signal.SIGKILL)
             await lab.restart_asterisk(kill=kill)
             await call.end()
         await seen.until(lambda: seen.attached > attached, "the reconnection")
