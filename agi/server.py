@@ -28,6 +28,7 @@ from agi.protocol import MOST_HEADERS, Application, Request
 from ari_app.clock import Clock, SystemClock
 from ari_app.errors import SettingsError
 from ari_app.opening import answer
+from ari_app.pbx.places import trunk_name
 from ari_app.policy.hours import Opening
 
 __all__ = ["AgiServer", "did_of"]
@@ -130,4 +131,4 @@ def did_of(headers: Mapping[str, str]) -> str:
         said = headers.get(name, "").strip()
         if said and said != "unknown" and not (name == "agi_extension" and re.fullmatch(r"[a-z]", said)):
             return said
-    return headers.get("agi_channel", "").rpartition("-")[0]
+    return trunk_name(headers.get("agi_channel", ""))

@@ -30,10 +30,12 @@ from ari_app.pbx.outputs import (
     StrangeContext,
     SwitchTurned,
 )
-from ari_app.pbx.places import Kind, place_of, trunk_name
+from ari_app.pbx.places import Kind, dialled_number, place_of, trunk_name
 
 __all__ = ["Tracker", "WatchConfig"]
 
+_INCOMING = frozenset({"Ring", "Pre-ring"})
+"""States a call comes in with; Pre-ring on analog lines that tell the caller's number before the first ring (chan_dahdi)."""
 _MEMORY = 10_000
 """How many ended channels are remembered, so that an event told late or twice raises no ghost."""
 
@@ -166,15 +168,15 @@ class Tracker:
         self._see(channel, event.at, created=True)
 
     def _classify(self, station: Station, channel: ari.Channel, at: datetime) -> None:
-        """What a channel is, by its state at creation: Ring comes in, anything else is dialled from here."""
+        """What a channel is, by its state at creation: some come in, all else is dialled from here."""
         if station.kind is not Kind.DEVICE:
             return
         if self.is_inbound(channel.context):
-            if channel.state == "Ring":
+            if channel.state in _INCOMING:
                 self._start(channel, channel.context, channel.exten, at)
             else:
                 self._legs[channel.id] = LiveLeg(id=channel.id, started=at, country=self.config.country)
-        elif channel.state == "Ring" and channel.context:
+        elif channel.state in _INCOMING and channel.context:
             self._learn(channel)
 
     def _learn(self, channel: ari.Channel) -> None:
@@ -192,7 +194,7 @@ class Tracker:
         """What a channel is whose creation was not seen. Its context may have moved on since, so its endpoint's counts first."""
         if station.kind is not Kind.DEVICE or not self.is_inbound(origin.context or channel.context):
             return
-        if station.app.startswith(("AppDial", "AppQueue")) or channel.state not in ("Ring", "Up"):
+        if station.app.startswith(("AppDial", "AppQueue")) or channel.state not in _INCOMING | {"Up"}:
             started = channel.created or at
             self._legs[channel.id] = LiveLeg(id=channel.id, started=started, country=self.config.country)
         else:
@@ -370,7 +372,7 @@ class Tracker:
         caller = self._see(event.caller, event.at) if event.caller else None
         if peer is None:
             return
-        leg = self._legs.get(peer.id)
+        leg = self._legs.get(peer.id) or self._outgoing(peer, event)
         if leg is not None and event.dialstring:
             leg.dialstring = event.dialstring
         root = self._root(caller) if caller else None
@@ -382,6 +384,17 @@ class Tracker:
                 self._roots[made.id] = root.id
         if caller.id == root.id and not root.hung_up and place_of(caller.app) is None:
             root.go(Place.RING)
+
+    def _outgoing(self, peer: Station, event: ari.Dial) -> LiveLeg | None:
+        """A leg to an outside number on a trunk whose context is not inbound: only its dial string tells it from a telephone's."""
+        if peer.kind is not Kind.DEVICE or peer.id in self._calls or not {"@", "/"} & set(event.dialstring):
+            return None
+        number = dialled_number(event.dialstring, "", self.config.country)
+        own_name = trunk_name(peer.name).partition("/")[2]
+        if number is None or number == e164(own_name, self.config.country):
+            return None
+        self._legs[peer.id] = LiveLeg(id=peer.id, started=event.at, country=self.config.country)
+        return self._legs[peer.id]
 
     # what is not a call
 

@@ -157,6 +157,7 @@ async def test_trying_is_waited_through(connect: Connect) -> None:
         ({"agi_arg_1": ""}, "5145550100"),
         ({"agi_dnid": "unknown", "agi_extension": "5145550177"}, "5145550177"),
         ({"agi_dnid": "unknown", "agi_extension": "s", "agi_channel": "DAHDI/1-1"}, "DAHDI/1"),
+        ({"agi_dnid": "unknown", "agi_extension": "s", "agi_channel": "DAHDI/i1/5145551234-3"}, "DAHDI/i1"),
         ({"agi_dnid": "unknown", "agi_extension": "t", "agi_channel": "PJSIP/bell-trunk-0000002a"}, "PJSIP/bell-trunk"),
         ({"agi_dnid": "unknown", "agi_extension": "s", "agi_channel": ""}, ""),
     ],

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ari_app.model import Presentation
+from ari_app.model import Outcome, Presentation
 from ari_app.pbx.outputs import CallStarted, StrangeContext
 from tests.pbx.story import CONFIG, Story, ended
 
@@ -25,6 +25,18 @@ def test_late_caller_id_of_an_analog_line() -> None:
     call = story.hang_up("c1")
     assert (call.caller, call.presented, call.presentation) == ("+15145551234", "5145551234", Presentation.ALLOWED)
     assert call.did == "DAHDI/4"
+
+
+def test_an_analog_line_that_tells_the_number_before_the_first_ring_is_an_inbound_call() -> None:
+    """chan_dahdi with cid_start=polarity or dtmf makes the channel in Pre-ring."""
+    story = Story()
+    (started,) = story.create("c1", "DAHDI/4-1", state="Pre-ring", number="5145551234", context="from-analog", exten="s")
+    assert isinstance(started, CallStarted)
+    story.state("c1", "Ring")
+    story.app("c1", "Dial")
+    story.wait(8)
+    call = story.hang_up("c1")
+    assert (call.outcome, call.caller, call.did) == (Outcome.MISSED, "+15145551234", "DAHDI/4")
 
 
 def test_late_caller_id_without_channelvars_brings_its_presentation() -> None:

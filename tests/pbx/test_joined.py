@@ -236,6 +236,36 @@ def test_forwarded_to_a_mobile(trust: bool) -> None:
     assert leg.joined is None  # an outside leg that talks to an outside caller is nobody calling back
 
 
+@pytest.mark.parametrize("dialstring", ["4505550000@outtrunk", "outtrunk/sip:14505550000@sip.example.net"])
+def test_forwarded_to_a_mobile_over_a_trunk_that_only_goes_out(dialstring: str) -> None:
+    story = Story()
+    story.caller()
+    story.create("o1", "PJSIP/outtrunk-o1", context="default")
+    story.dial("c1", "o1", dialstring)
+    story.answer("o1", "c1", "b1")
+    assert story.tracker.live_numbers() == {"+15145551234", "+14505550000"}
+    assert row(story.hang_up("c1")) == (ANSWERED, OUTSIDE, Place.RING)
+
+
+@pytest.mark.parametrize("dialstring", ["101", "101/sip:101@192.0.2.7:5060", "5145550101/sip:5145550101@192.0.2.7:5060"])
+def test_a_telephone_is_an_extension_however_it_is_dialled(dialstring: str) -> None:
+    story = Story()
+    story.caller()
+    story.create("p1", f"PJSIP/{dialstring.partition('/')[0]}-0000001a", context="from-internal")
+    story.dial("c1", "p1", dialstring)
+    story.answer("p1", "c1", "b1")
+    assert row(story.hang_up("c1")) == (ANSWERED, EXTENSION, Place.RING)
+
+
+def test_staff_calling_back_over_a_trunk_that_only_goes_out() -> None:
+    story = Story()
+    story.create("p1", "PJSIP/101-p1", state="Ring", number="101", exten="5145559999")
+    story.create("o1", "PJSIP/outtrunk-o1", context="default")
+    story.dial("p1", "o1", "5145559999@outtrunk")
+    (joined,) = [output.call for output in story.answer("o1", "p1", "b1") if isinstance(output, OutgoingJoined)]
+    assert joined.number == "+15145559999"
+
+
 def test_a_mobile_first_and_a_phone_later_is_an_extension() -> None:
     story = Story()
     story.caller()
