@@ -9,12 +9,12 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from typing import Any
 
 import structlog
 
 from agi.server import AgiServer
+from ari_app import __version__
 from ari_app.clock import Clock, SystemClock
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
 from ari_app.desk import Desk
@@ -248,7 +248,7 @@ class Service:
         pbx = self.watch.status()
         return ServiceStatus(
             pid=os.getpid(),
-            version=version("asterisk-textback"),
+            version=__version__,
             started=self.started,
             pbx=PbxStatus(
                 connected=pbx.connected,

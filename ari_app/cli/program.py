@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ari_app import __version__
 from ari_app.cli import lists, running
 from ari_app.cli.frame import Program, command
 from ari_app.cli.send import send
@@ -16,7 +17,7 @@ __all__ = ["main"]
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--config", type=click.Path(path_type=Path), help="The settings file, instead of /etc/textback/textback.toml.")
-@click.version_option(package_name="asterisk-textback", prog_name="textback", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="textback", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:
     """Text back the callers a clinic's Asterisk could not answer, and keep every call and text as threads.
