@@ -19,9 +19,13 @@ __all__ = [
 
 
 class TextbackError(Exception):
-    """Base: shown to the user as one line, ``what``, then ``fix``. ``code`` is stable and machine-read."""
+    """Base: shown to the user as one line, ``what``, then ``fix``. ``code`` is stable and machine-read.
+
+    ``status`` is the exit status of a command that ends with it.
+    """
 
     code = "error"
+    status = 1
 
     def __init__(self, what: str, fix: str = "", *, code: str | None = None) -> None:
         super().__init__(what)
@@ -83,9 +87,13 @@ class PbxAuthError(PbxError):
 
 
 class PbxReplacedError(PbxError):
-    """Another client took our ARI application name. Stops the service: reconnecting would fight over it."""
+    """Another client took our ARI application name. Stops the service for good: reconnecting would fight over it.
+
+    Its exit status is one that config/textback.service does not restart.
+    """
 
     code = "pbx_replaced"
+    status = 3
 
 
 class PbxUnavailableError(PbxError):

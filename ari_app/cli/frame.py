@@ -118,7 +118,7 @@ def command(group: click.Group, name: str | None = None) -> Callable[[Callable[.
 
 
 class Program(click.Group):
-    """A group whose every failure is one line, "what. fix", or one JSON document: 0 done, 1 failed, 2 usage."""
+    """A group whose every failure is one line, "what. fix", or one JSON document: 0 done, 1 failed, 2 usage, 3 failed for good."""
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> NoReturn:  # type: ignore[override]
         given = list(sys.argv[1:] if args is None else args)
@@ -144,6 +144,7 @@ class Program(click.Group):
             _report(Failed("failed", error.format_message(), ""), as_json)
         except TextbackError as error:
             _report(Failed(error.code, error.what, error.fix), as_json)
+            return error.status
         except Exception as error:
             log.exception("command_failed")
             _report(Failed("internal", f"textback failed at this ({type(error).__name__})", "report it with the lines above"), as_json)

@@ -25,6 +25,8 @@ from typing import Self
 
 __all__ = ["Supervisor"]
 
+_FOR_GOOD = frozenset({3})
+"""RestartPreventExitStatus= of config/textback.service."""
 _CREDENTIALS = struct.Struct("3i")
 """struct ucred of unix(7): pid, uid, gid."""
 
@@ -53,6 +55,8 @@ class Supervisor:
         """Exit status of every run that ended, negative for a signal."""
         self.status = ""
         """The service's last STATUS= line."""
+        self.gave_up = asyncio.Event()
+        """The service ended with a status that is not restarted."""
         self._log = log
         self._watchdog = watchdog
         self._pause = pause
@@ -145,6 +149,9 @@ class Supervisor:
     async def _keep_running(self) -> None:
         while True:
             await self._run_once()
+            if self.exits[-1] in _FOR_GOOD:
+                self.gave_up.set()
+                return
             await asyncio.sleep(self._pause)
 
     async def _run_once(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -222,6 +223,23 @@ async def test_a_second_service_on_the_same_store_is_refused_with_the_fix(lab: L
         assert status == 1
         assert "Traceback" not in said
         assert "another" in said
+
+
+async def test_of_two_services_with_one_application_name_one_stays_and_they_do_not_fight(lab: Lab, tmp_path: Path) -> None:
+    first_port, second_port = (tmp_path / name for name in ("one", "two"))
+    async with Simulator(first_port, imei="350000000000001"), Simulator(second_port, imei="350000000000002"):
+        first = {**QUICK, "modem": [{"name": "one", "port": str(first_port)}]}
+        second = {
+            **QUICK,
+            "modem": [{"name": "two", "port": str(second_port)}],
+            "agi": {"listen": f"127.0.0.1:{lab.record.ports.agi + 90}"},
+        }
+        async with stage(lab, tmp_path / "a", first) as incumbent, stage(lab, tmp_path / "b", second) as newcomer:
+            async with asyncio.timeout(30):
+                await incumbent.supervisor.gave_up.wait()
+            assert "another client" in incumbent.log.read_text(encoding="utf-8")
+            await newcomer.ready()
+            assert (incumbent.supervisor.starts, incumbent.supervisor.exits, newcomer.supervisor.starts) == (1, [3], 1)
 
 
 async def test_wrong_password_stops_the_service_and_says_what_to_do(lab: Lab, tmp_path: Path) -> None:
