@@ -278,6 +278,8 @@ class Inbound:
     """When staff last wrote to this number."""
     auto_recent: int = 0
     """Automatic texts of ours to this number in the last hour, notices included."""
+    last_auto: datetime | None = None
+    """When an automatic text of ours, a notice included, last went to this number, or may have gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,10 +292,12 @@ class Reaction:
     """Text of a notice to queue at once."""
     notice_name: str | None = None
     """Which notice it is: "stop", "start", "help" or "received"."""
+    automatic: bool = False
+    """The text is an automatic reply: shown to staff, never answered, no word of a person."""
     looping: bool = False
-    """The text is an automatic reply: kept, never answered, and the number gets no more automatic texts until a person writes."""
+    """It answers an automatic text of ours: the number gets no more of them until a person writes."""
     reopens: bool = True
-    """False leaves the thread's state as it is (STOP, automatic replies)."""
+    """False leaves the thread's state as it is (STOP)."""
     language: Language | None = None
     """The language of the notice; None without one."""
     delay: timedelta = timedelta(0)

@@ -162,23 +162,45 @@ def _once(words: str) -> str:
     return each[0] if len(set(each)) == 1 else words  # no words: no keyword
 
 
-_AUTOMATIC = re.compile(
-    r"^(?:ceci est une? )?(?:reponse|message|texto) auto(?:matique|matise|matisee)?\b(?! de)"
-    r"|^(?:this is an? )?auto(?:matic|mated)? ?(?:reply|response|responder|message|text)\b"
-    r"|^(?:je suis )?absente? du bureau\b|^message d absence\b|^(?:i am |i m )?(?:currently )?out of (?:the )?office\b"
-    r"|^(?:i m|i am) driving with (?:driving |car )?(?:focus|do not disturb)\b|\bi m not receiving notifications\b"
-    r"|\bi ll see your message when i get where i m going\b|\bje verrai votre message (?:quand|lorsque|une fois|a mon arrivee)\b"
-    r"|\bje ne recois pas (?:de|les|mes) notifications\b|^(?:je conduis|je suis au volant) (?:avec|et) (?:le mode|la concentration)\b"
-    r"|^(?:i m|i am) driving(?: right now)?$|^(?:je conduis|je suis au volant)(?: (?:presentement|en ce moment|actuellement))?$"
-    r"|\b(?:please )?do not reply to this (?:message|text|sms|number)\b"
-    r"|\bne (?:pas repondre|repondez pas) a ce (?:message|texto|sms|numero)\b"
-    r"|\bthis (?:number|mailbox|inbox|phone) (?:is not|isn t) (?:monitored|able to receive|in service)\b"
-    r"|\b(?:numero|boite|messagerie) (?:n est )?(?:pas|non) surveillee?\b|\bnumero n accepte pas les (?:textos|messages|sms)\b"
-    r"|\b(?:sent|generated) automatically\b|\b(?:envoye|genere) automatiquement\b"
-    r"|\b(?:message|texto|sms) not (?:delivered|sent)\b|\bcould not be delivered\b|\bn a pas pu etre (?:livre|envoye|remis)\b"
+_LABEL = re.compile(
+    r"(?:ceci est une? )?(?:reponse|message|texto) auto(?:matique|matise|matisee)?|message d absence"
+    r"|(?:this is an? )?auto(?:matic|mated)? ?(?:reply|response|responder|message|text)"
 )
+"""What a robot's text begins with, before a stop or colon; whatever follows is the robot's."""
+_DATE = (
+    r"(?: (?:\d+\w*|the|of|le|er|next|week|tomorrow|demain|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|january|february|march|april|may|june|july|august|september|october"
+    r"|november|december|janvier|fevrier|mars|avril|mai|juin|juillet|aout|septembre|octobre|novembre|decembre))+"
+)
+_ROBOT = re.compile(
+    rf"(?:je suis )?absente? du bureau(?: jusqu (?:au|a){_DATE}| cette semaine| aujourd hui)?"
+    rf"|(?:i am |i m )?(?:currently )?out of (?:the )?office(?: until{_DATE}| this week| today)?"
+    r"|(?:i m|i am) driving with (?:driving |car )?(?:focus|do not disturb)(?: while driving)?(?: (?:turned )?on)?"
+    r"|(?:i m|i am) not receiving notifications|i ll see your message when i get where i m going"
+    r"|if this is urgent|reply urgent(?: to send a notification through with your original message)?"
+    r"|je verrai votre message (?:une fois arrivee?|a mon arrivee|(?:quand|lorsque) (?:je serai|j arriverai)(?: \w+){0,3})"
+    r"|je ne recois pas (?:de|les|mes) notifications|en cas d urgence|repondez urgent(?: pour \w+ une notification(?: \w+){0,6})?"
+    r"|(?:je conduis|je suis au volant) (?:avec|et) (?:le mode|la concentration)(?: \w+){0,3} activee?"
+    r"|(?:i m|i am) driving(?: right now)?|(?:je conduis|je suis au volant)(?: (?:presentement|en ce moment|actuellement))?"
+    r"|(?:please )?do not reply to this (?:message|text|sms|number)"
+    r"|(?:veuillez |svp )?ne (?:pas repondre|repondez pas) a ce (?:message|texto|sms|numero)"
+    r"|this (?:number|mailbox|inbox|phone) (?:is not|isn t) (?:monitored|able to receive (?:texts|messages|sms)|in service)"
+    r"|(?:ce |cette )?(?:numero|boite|messagerie) (?:n est )?(?:pas|non) surveillee?|ce numero n accepte pas les (?:textos|messages|sms)"
+    r"|(?:this )?(?:message|text|sms) (?:was )?(?:sent|generated) automatically"
+    r"|(?:ce )?(?:message|texto|sms) (?:a ete )?(?:envoye|genere) automatiquement"
+    r"|(?:your )?(?:message|text|texto|sms)(?: to [\d ]+)? (?:was )?(?:not (?:delivered|sent)|could not be delivered)"
+    r"|votre (?:message|texto|sms)(?: (?:a|au) [\d ]+)? n a pas pu etre (?:livre|envoye|remis)"
+)
+"""Whole sentences, or pieces between commas, as driving modes, out-of-offices and carriers' robots write them."""
+_PIECES = re.compile(r"[.,!:;…\n()–—]+|\s-+\s")
 
 
 def automatic(text: str) -> bool:
-    """Is the text an automatic reply (a driving mode, an out-of-office, a carrier's robot): answering it would start a loop."""
-    return _AUTOMATIC.search(plain(text)) is not None
+    """Is the text wholly an automatic reply (a driving mode, an out-of-office, a carrier's robot): answering it may start a loop.
+
+    A question, or one piece that no robot writes, and a person may have written it.
+    """
+    if "?" in unicodedata.normalize("NFKC", text):
+        return False
+    pieces = [words for piece in _PIECES.split(text) if (words := plain(piece))]
+    return bool(pieces) and (_LABEL.fullmatch(pieces[0]) is not None or all(_ROBOT.fullmatch(piece) for piece in pieces))

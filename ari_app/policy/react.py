@@ -12,10 +12,12 @@ from ari_app.model import Inbound, Language, Reaction
 from ari_app.policy.hours import Opening
 from ari_app.policy.keywords import Keyword, automatic, meaning
 
-__all__ = ["HELP_PAUSE", "ROBOT_TEXTS", "react"]
+__all__ = ["HELP_PAUSE", "ROBOT_ANSWERS", "ROBOT_TEXTS", "react"]
 
 ROBOT_TEXTS = 5
 """Automatic texts of ours to one number within an hour after which no notice goes: two robots may be talking."""
+ROBOT_ANSWERS = timedelta(minutes=5)
+"""A robot answers an automatic text of ours within this span; later it speaks of something else."""
 HELP_PAUSE = timedelta(hours=1)
 """HELP is answered once in this span."""
 _NIGHT = timedelta(hours=12)
@@ -41,7 +43,9 @@ def react(
     if found is not None and talking and not found.sure:
         found = None  # as likely the answer to a question of staff
     if found is None and automatic(inbound.text):
-        return Reaction(looping=True, reopens=False)
+        # staff see it: a person may have written just these words
+        answers_us = inbound.last_auto is not None and now - inbound.last_auto < ROBOT_ANSWERS
+        return Reaction(automatic=True, looping=answers_us)
     answerable = answerable and inbound.auto_recent < ROBOT_TEXTS
     name: str | None = None
     opt: bool | None = None

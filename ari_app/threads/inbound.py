@@ -233,6 +233,7 @@ def _react(tx: Transaction, message: int, react: React, home: Home, now: datetim
         notices=_notices(tx, number),
         last_staff=moment(_last_staff(tx, number)),
         auto_recent=_auto_recent(tx, number, now),
+        last_auto=moment(_last_auto(tx, number)),
     )
     try:
         reaction = react(inbound)
@@ -243,8 +244,9 @@ def _react(tx: Transaction, message: int, react: React, home: Home, now: datetim
         people.set_contact(tx, number, "opted_out", stamp(now) if reaction.opt else None)
         if reaction.opt:
             _withdraw_notices(tx, number)
-    tx.run("UPDATE message SET automatic = ? WHERE id = ?", (int(reaction.looping), message))
-    people.set_contact(tx, number, "looping", stamp(now) if reaction.looping else None)
+    tx.run("UPDATE message SET automatic = ? WHERE id = ?", (int(reaction.automatic), message))
+    if reaction.looping or not reaction.automatic:
+        people.set_contact(tx, number, "looping", stamp(now) if reaction.looping else None)
     people.set_contact(tx, number, "not_textable", None)
     if reaction.notice:
         due = now + reaction.delay
@@ -281,6 +283,14 @@ def _last_staff(tx: Transaction, number: str) -> Any:
     return tx.value(
         """SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
             WHERE t.number = ? AND m.kind = 'staff' AND m.state NOT IN ('cancelled', 'expired')""",
+        (number,),
+    )
+
+
+def _last_auto(tx: Transaction, number: str) -> Any:
+    return tx.value(
+        """SELECT max(coalesce(m.went, m.claimed)) FROM message m JOIN thread t ON t.id = m.thread
+            WHERE t.number = ? AND m.kind IN ('auto', 'notice') AND (m.state = 'sending' OR m.went IS NOT NULL)""",
         (number,),
     )
 

@@ -137,7 +137,14 @@ je suis au volant j'arrive bientôt | I am out of town until Monday | Je suis ab
 my office is closed | I'm away until the 3rd, any time after? | please reply | répondez-moi svp | réponse: oui
 message reçu merci | I work in an office | Le message automatique de votre boîte ne marche pas
 your automatic door is broken | do I need to reply? | texto automatique de rappel reçu?
-My automatic payment failed
+My automatic payment failed | Absente du bureau demain, puis-je venir à 16h? | I am out of the office until 3, call me after
+My night guard could not be delivered, can you call me? | Le reçu est-il envoyé automatiquement à mon assurance?
+Votre texto n'a pas pu être livré hier, pouvez-vous le renvoyer? J'ai très mal | I am out of the office until 3 call me
+Ne pas répondre à ce numéro svp, appelez-moi au 514 555-0177 | Message automatique reçu, oui je confirme mon rdv
+Je suis absente du bureau demain | I'm driving right now. Call me in an hour | Réponse automatique: avez-vous de la place?
+My insurance form could not be delivered | Message not delivered to the pharmacy, please send it again
+Absent du bureau jusqu'à mardi, je peux venir mercredi | Je ne reçois pas de notifications de votre part, rappelez-moi
+Automatic reply？
 """
 
 

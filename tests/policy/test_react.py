@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_app.model import Inbound, Reaction
-from ari_app.policy.react import HELP_PAUSE, ROBOT_TEXTS
+from ari_app.policy.react import HELP_PAUSE, ROBOT_ANSWERS, ROBOT_TEXTS
 from modem.alphabet import segments
 from tests.policy.kit import CALLER, inbound, policy
 
@@ -154,9 +154,16 @@ def test_numbers_that_get_no_text_get_no_notice(number: str) -> None:
     assert (stop.opt, stop.notice) == (True, None)
 
 
-def test_automatic_replies_are_not_answered_and_leave_the_thread_as_it_is() -> None:
-    robot = reaction("Réponse automatique: je suis absent jusqu'à lundi", NIGHT)
-    assert robot == Reaction(looping=True, reopens=False)
+def test_automatic_replies_are_shown_and_not_answered() -> None:
+    text = "Réponse automatique: je suis absent jusqu'à lundi"
+    assert reaction(text, NIGHT) == Reaction(automatic=True)
+    assert reaction(text, NIGHT, last_auto=NIGHT - ROBOT_ANSWERS) == Reaction(automatic=True), "it speaks of something else"
+
+
+def test_a_robot_that_answers_our_robot_is_a_loop() -> None:
+    answered = NIGHT - ROBOT_ANSWERS + SECOND
+    assert reaction("I'm driving right now", NIGHT, last_auto=answered) == Reaction(automatic=True, looping=True)
+    assert not reaction("I'm driving right now, call me", NIGHT, last_auto=answered).looping
 
 
 NUMBERS = st.one_of(st.text(max_size=12), st.just(CALLER), st.from_regex(r"\+[0-9]{0,15}", fullmatch=True))
@@ -173,6 +180,7 @@ MESSAGES = st.builds(
     notices=st.dictionaries(st.sampled_from(["stop", "start", "help", "received"]), AROUND),
     last_staff=st.one_of(st.none(), AROUND),
     auto_recent=st.integers(0, 9),
+    last_auto=st.one_of(st.none(), AROUND),
 )
 HOUSE = policy()
 
@@ -186,4 +194,6 @@ def test_any_text_from_anybody(message: Inbound, now: datetime) -> None:
         assert message.number.startswith("+1")
         assert message.auto_recent < ROBOT_TEXTS
         assert segments(found.notice).parts == 1
-        assert not found.looping
+        assert not found.automatic
+    assert found.automatic or not found.looping
+    assert found.reopens or found.opt is not None, "only an opt-out or opt-in asks nobody for an answer"

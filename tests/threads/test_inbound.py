@@ -227,16 +227,41 @@ async def test_what_the_policy_is_told(store: Store, clock: HandClock) -> None:
 
 
 async def test_an_automatic_reply_marks_a_loop_until_a_person_writes(store: Store, clock: HandClock) -> None:
-    await store.keep(raw(inbound(ALICE, "I am driving")), lambda _: Reaction(looping=True, reopens=False))
-    contact = await store.contact(ALICE)
-    assert contact
-    assert contact["looping"] is not None
-    assert (await store.thread(ALICE))["state"] == "done"
+    async def looping() -> bool:
+        contact = await store.contact(ALICE)
+        assert contact
+        return contact["looping"] is not None
+
+    await store.keep(raw(inbound(ALICE, "I am driving")), lambda _: Reaction(automatic=True, looping=True))
+    assert await looping()
+    assert (await store.thread(ALICE))["state"] == "to_answer", "a person may have written it"
+    clock.move(minutes=1)
+    await store.keep(raw(inbound(ALICE, "I am driving", clock.at), clock.at), lambda _: Reaction(automatic=True))
+    assert await looping(), "no person wrote"
     clock.move(minutes=1)
     await store.keep(raw(inbound(ALICE, "sorry, here now", clock.at), clock.at), nothing)
-    contact = await store.contact(ALICE)
-    assert contact
-    assert contact["looping"] is None
+    assert not await looping()
+
+
+async def test_the_policy_is_told_when_our_last_automatic_text_went(store: Store, clock: HandClock) -> None:
+    told: list[Inbound] = []
+
+    def see(one: Inbound) -> Reaction:
+        told.append(one)
+        return Reaction(notice="We open at 8.", notice_name="received")
+
+    await store.keep(raw(inbound(ALICE, "hello"), clock.at), see)
+    (due,) = (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)).due
+    clock.move(minutes=1)
+    claimed = await store.claim(due.id, Clerk(), submit, live=False)
+    assert claimed
+    went = clock.at
+    attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")
+    assert attempt
+    await store.finish_attempt(attempt, Sent(7))
+    clock.move(minutes=1)
+    await store.keep(raw(inbound(ALICE, "I am driving", clock.at), clock.at), see)
+    assert [one.last_auto for one in told] == [None, went]
 
 
 async def test_a_policy_that_fails_costs_no_text(store: Store) -> None:
