@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from pydantic import TypeAdapter, ValidationError
@@ -15,13 +17,35 @@ from ari_app.numbers import e164
 from ari_app.setting_types import Duration
 from ari_app.settings import Settings
 
-__all__ = ["filters", "limit_option", "number_option", "since_option", "text_from"]
+__all__ = ["Seconds", "filters", "limit_option", "limited", "number_option", "since_option", "text_from"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 _DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 
 since_option = click.option("--since", metavar="WHEN", help="Only from then on: 2h, 7d, 2026-03-02 or 2026-03-02T08:00 (clinic's time).")
 number_option = click.option("--number", metavar="NUMBER", help="Only this caller.")
-limit_option = click.option("--limit", type=click.IntRange(min=0), default=50, show_default=True, help="How many at most; 0 for all.")
+
+
+def limited(default: int, help_text: str) -> Callable[[_F], _F]:
+    """``--limit``: how many at most, 0 for all. No more than SQLite could count, nor than any list will ever have."""
+    return click.option("--limit", type=click.IntRange(0, 2**31 - 1), default=default, show_default=True, help=help_text)
+
+
+limit_option = limited(50, "How many at most; 0 for all.")
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, 0 or more; "nan" and "inf" are floats to Python, and no time to wait."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is no number of seconds; write one such as 30", param, ctx)
+        return seconds
 
 
 def filters(settings: Settings, since: str | None, number: str | None, limit: int) -> dict[str, Any]:

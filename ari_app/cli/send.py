@@ -10,7 +10,7 @@ import click
 
 from ari_app.cli.access import act, reading
 from ari_app.cli.frame import Env
-from ari_app.cli.given import text_from
+from ari_app.cli.given import Seconds, text_from
 from ari_app.cli.sentences import TEXT_STATES
 from ari_app.errors import TextbackError
 from ari_app.settings import Settings
@@ -28,7 +28,7 @@ _FIXES = {
 @click.argument("number")
 @click.argument("text")
 @click.option("--id", "act_id", metavar="ID", help="An id of your own for this text: sent twice with one id, it goes once.")
-@click.option("--wait", type=click.FloatRange(min=0), metavar="S", help="Wait up to S seconds until the network took it.")
+@click.option("--wait", type=Seconds(), metavar="S", help="Wait up to S seconds until the network took it.")
 @click.option("--line", help="The line whose thread it belongs to; else the number's latest.")
 def send(env: Env, *, number: str, text: str, act_id: str | None, wait: float | None, line: str | None) -> None:
     """Send TEXT to NUMBER as a person here. TEXT "-" is read from stdin, so that it shows in no process list.

@@ -11,6 +11,7 @@ import click
 
 from ari_app.cli.access import reading
 from ari_app.cli.frame import Env
+from ari_app.cli.given import limited
 from ari_app.cli.render import Screen
 from ari_app.cli.sentences import Facts, explain, setting_behind
 from ari_app.errors import NotFoundError
@@ -32,7 +33,7 @@ _RESULTS = {"sent": "the network took it", "refused": "refused", "not_sent": "it
 
 
 @click.argument("call_or_number")
-@click.option("--limit", type=click.IntRange(min=0), default=5, show_default=True, help="How many of a number's calls; 0 for all.")
+@limited(5, "How many of a number's calls; 0 for all.")
 def why(env: Env, call_or_number: str, limit: int) -> None:
     """Explain why a call got a text, or none. CALL_OR_NUMBER is a call's id, or a number: its latest calls."""
     settings = env.settings
