@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ari_app.cli.access import act, reading
 from ari_app.cli.frame import Env
-from ari_app.cli.given import filters, limit_option, number_option, since_option
+from ari_app.cli.given import filters, limit_option, limited, number_option, since_option
 from ari_app.cli.render import Screen, clean
 from ari_app.desk import number_or_thread
 from ari_app.settings import Settings
@@ -119,24 +119,29 @@ def _draw_threads(screen: Screen, rows: list[dict[str, Any]]) -> None:
 @click.option("--line", help="The thread on this line; else the number's latest.")
 @click.option("--done", "mark", flag_value="done", help="Tick it off first.")
 @click.option("--reopen", "mark", flag_value="reopen", help="Put it back to be answered first.")
-def thread(env: Env, number: str, line: str | None, mark: str | None) -> None:
+@limited(50, "How many texts, and how many calls, at most; 0 for all.")
+def thread(env: Env, number: str, line: str | None, mark: str | None, limit: int) -> None:
     """Show everything with one NUMBER: calls and texts. A thread's id does as well.
 
     Threads of calls that hid their number have only their id.
     """
     key = number_or_thread(number, env.settings.clinic.country)
-    found = asyncio.run(_thread(env.settings, key, line, mark))
-    env.answer(found, lambda screen: _draw_thread(screen, found))
+    found, older = asyncio.run(_thread(env.settings, key, line, mark, limit))
+    env.answer(found, lambda screen: _draw_thread(screen, found, older))
 
 
-async def _thread(settings: Settings, key: str | int, line: str | None, mark: str | None) -> dict[str, Any]:
+async def _thread(settings: Settings, key: str | int, line: str | None, mark: str | None, limit: int) -> tuple[dict[str, Any], list[str]]:
+    """The thread, and which of "messages" and "calls" have more than ``limit``: one more than wanted is asked for."""
+    ask = limit and limit + 1
     if mark is not None:
         key = int((await act(settings, mark, {"named": str(key), "line": line}))["thread"])
     async with reading(settings) as store:
-        return await store.thread_by_id(key) if isinstance(key, int) else await store.thread(key, line)
+        found = await (store.thread_by_id(key, limit=ask) if isinstance(key, int) else store.thread(key, line, limit=ask))
+    older = [kind for kind in ("messages", "calls") if limit and len(found[kind]) > limit]
+    return {**found, **{kind: found[kind][:limit] for kind in older}}, older
 
 
-def _draw_thread(screen: Screen, found: dict[str, Any]) -> None:
+def _draw_thread(screen: Screen, found: dict[str, Any], older: list[str]) -> None:
     name = f"{found['contact']}, " if found["contact"] else ""
     screen.say(
         f"{name}{screen.number(found['number'])}, line {found['line']}: {found['state'].replace('_', ' ')} (thread {found['id']})",
@@ -150,6 +155,9 @@ def _draw_thread(screen: Screen, found: dict[str, Any]) -> None:
     entries += [(row["at"], _text_entry(row)) for row in found["messages"]]
     entries.sort(key=lambda entry: entry[0], reverse=True)
     screen.table(("at", "what", ""), [(screen.time(at), *cells) for at, cells in entries], whole=("at",))
+    for kind, words, at in (("messages", "Texts", "at"), ("calls", "Calls", "started")):
+        if kind in older:
+            screen.say(f"{words} before {screen.time(found[kind][-1][at])} are left out; --limit 0 shows all.", style="yellow")
 
 
 def _call_entry(row: dict[str, Any]) -> tuple[Text, str]:
