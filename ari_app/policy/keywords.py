@@ -2,6 +2,7 @@
 
 Carriers want STOP, ARRET, HELP, AIDE and INFO understood whatever the case (CWTA short code guidelines 3.9; good practice for a SIM).
 A keyword counts only when nothing but it, courtesies and punctuation are in the text: in a clinic "arrêt de travail" is a sick note.
+"Cancel", "end", "quit", "arrêter", "fin" alone are none: our own text asks what the caller needs, and they answer it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Meaning:
     language: Language | None
     """The language it is in, None where both share it ("stop", "info")."""
     sure: bool
-    """False for a word that may as well answer a question of staff ("cancel", "arrêter")."""
+    """False for words that may as well answer a question of staff ("no texts", "stop it")."""
 
 
 # As ``plain`` gives them, parted by commas or lines.
@@ -50,13 +51,12 @@ _TABLE: tuple[tuple[Keyword, Language | None, bool, str], ...] = (
         "en",
         True,
         """
-        unsubscribe, unsub, unsubscribe me, opt out, optout, opt me out, remove me,
-        remove my number,
+        unsubscribe, unsub, unsubscribe me, opt out, optout, opt me out, remove my number,
         stop texting, stop texting me, stop text, stop texts, stop all texts, stop the texts, stop these texts, stop your texts,
         stop sending texts, stop sending me texts, stop sending texts to me, stop texting this number, stop messaging,
         stop messaging me, stop message, stop messages, stop all messages, stop the messages, stop these messages,
         stop sending messages, stop sending me messages, stop sending these messages, stop sending me these messages,
-        stop contacting me, stop writing to me, stop writing me, no more texts, no more text, no more messages, no texts,
+        stop contacting me, stop writing to me, stop writing me, no more texts, no more text, no more messages,
         i want to unsubscribe, i want to opt out, i want no more texts, i don t want texts, i do not want texts,
         i don t want your texts, i don t want to get texts, i don t want any more texts, do not text, do not text me,
         do not text me again, do not text me anymore, do not text this number, do not message me, dont text, dont text me,
@@ -64,7 +64,7 @@ _TABLE: tuple[tuple[Keyword, Language | None, bool, str], ...] = (
         don t text me anymore, don t text this number, don t message me, don t contact me, quit texting me, end texts, cancel texts
         """,
     ),
-    (Keyword.STOP, "en", False, "end, quit, cancel, revoke, stop it, stop this, leave me alone"),
+    (Keyword.STOP, "en", False, "no texts, remove me, stop it, stop this, leave me alone"),
     (
         Keyword.STOP,
         "fr",
@@ -80,7 +80,7 @@ _TABLE: tuple[tuple[Keyword, Language | None, bool, str], ...] = (
         desabonne, desabonnez, desabonnement, desabonner moi, desabonnez moi, desabonne moi, me desabonner, se desabonner,
         je me desabonne, je veux me desabonner, je voudrais me desabonner, desinscrire, desinscription, desinscrivez moi,
         me desinscrire, je veux me desinscrire, plus de textos, plus de texto, plus de sms, plus de messages, plus aucun texto,
-        plus aucun message, pas de textos, pas de texto, ne plus recevoir, ne plus recevoir de textos, ne plus recevoir de sms,
+        plus aucun message, ne plus recevoir, ne plus recevoir de textos, ne plus recevoir de sms,
         ne plus recevoir de messages, ne plus recevoir vos textos, je ne veux plus de textos, je ne veux plus de messages,
         je ne veux plus de vos textos, je ne veux plus recevoir de textos, je ne veux plus recevoir de messages,
         je ne veux plus recevoir de sms, je ne veux plus recevoir vos textos,
@@ -90,14 +90,7 @@ _TABLE: tuple[tuple[Keyword, Language | None, bool, str], ...] = (
         supprimez mon numero
         """,
     ),
-    (
-        Keyword.STOP,
-        "fr",
-        False,
-        """
-        arreter, arretez, arrete, arretez ca, arrete ca, arretez tout, cesser, cessez, fin, assez, laissez moi tranquille
-        """,
-    ),
+    (Keyword.STOP, "fr", False, "pas de textos, pas de texto, arretez ca, arrete ca, laissez moi tranquille"),
     (Keyword.START, None, True, "start, unstop"),
     (
         Keyword.START,

@@ -12,15 +12,15 @@ STOP = """
 STOP | stop | Stop. | STOP!!! | stop please | Stop s'il vous plaît | "STOP" | « Stop » | “stop” | 'stop' | STOP 🛑
 stop 🙏🙏 | StOp | stop stop STOP | STOPALL | stop all | ＳＴＯＰ | S.T.O.P. | s t o p | Bonjour, stop svp, merci
 ok stop | stop now | STOP thanks | Hi, please STOP. | ARRET | arret | ARRÊT | arrêt | Arrêt. | ARRÊT!!! | Arrêt svp
-arrêt s.v.p. | Arrêt stp merci | ARRE\u0302T | (arrêt) | ARRÊT 😡 | Arrêt SMS | arrêt texto | Arrêter | arrêtez
-ARRETEZ SVP | arrêtez de m'écrire | Arrêtez les textos | arrêtez de m’envoyer des messages svp | cesser
+arrêt s.v.p. | Arrêt stp merci | ARRE\u0302T | (arrêt) | ARRÊT 😡 | Arrêt SMS | arrêt texto
+arrêtez de m'écrire | Arrêtez les textos | arrêtez de m’envoyer des messages svp
 Cessez de m'écrire | UNSUBSCRIBE | unsubscribe | Unsubscribe me please | unsub | UNSUB. | Opt out | opt-out
-optout | END | quit | Quit! | CANCEL | cancel please | Stop texting me | stop texting me!! | Please stop texting me
+optout | Stop texting me | stop texting me!! | Please stop texting me
 don't text me | Do not text me anymore | Don’t text me again | stop these messages | no more texts
 No more texts please | remove me | stop sending me messages | I want to unsubscribe | DÉSABONNER | desabonner
 Désabonnement | désabonnez-moi | Désabonnez-moi svp | me désabonner | je veux me désabonner | DESABONNEMENT.
 désinscription | Je ne veux plus de textos | je ne veux plus recevoir de messages merci | plus de textos svp
-ne m'écrivez plus | ne me textez plus | fin
+ne m'écrivez plus | ne me textez plus | STOP ALL | no texts | pas de textos | stop it | désinscrire
 STOP -- Sent from my iPhone | Arrêt. Envoyé de mon iPhone
 """
 
@@ -59,7 +59,9 @@ Remove my stitches? | pouvez-vous enlever mes points | take me off the list for 
 plus de douleur merci | plus de médicaments, il faut renouveler | je n'ai plus de comprimés
 pas de rendez-vous demain? | Oui | yes | ok | Merci! | Bonjour | 👍 | 🛑 | ??? | 10h | demain | rappelez-moi
 call me back | yes please start | Stop? What do you mean? | qui est-ce? stop ou encore? | I said stop the swelling
-STOP the car | arretons-nous mardi
+STOP the car | arretons-nous mardi | Cancel | CANCEL | cancel please | Cancel. | please cancel, thanks | end | END | quit | Quit!
+revoke | fin | Fin. | assez | Assez! | arrêter | Arrêtez | ARRETEZ SVP | arrête | arrêtez tout | cesser | cessez | enough | done
+finish | annulé | cancelled
 """
 
 
@@ -99,9 +101,9 @@ def test_words_for_staff(phrase: str) -> None:
         ("Arrêt", "fr", True),
         ("unsubscribe", "en", True),
         ("Désabonner", "fr", True),
-        ("cancel", "en", False),
-        ("arrêter", "fr", False),
-        ("fin", "fr", False),
+        ("no texts", "en", False),
+        ("stop it", "en", False),
+        ("pas de textos", "fr", False),
         ("START", None, True),
         ("reprendre", "fr", True),
         ("help", "en", True),

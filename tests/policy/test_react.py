@@ -71,8 +71,14 @@ def test_language_of_a_notice(text: str, contact: str | None, parts: dict[str, A
     assert reaction(text, parts=parts, language=contact).language == language
 
 
-@pytest.mark.parametrize("text", ["cancel", "fin", "arrêter", "End.", "Cessez"])
-def test_a_doubtful_word_in_a_conversation_is_an_answer_to_staff(text: str) -> None:
+@pytest.mark.parametrize("text", ["Cancel", "cancel please", "fin", "arrêter", "End.", "Cessez", "Quit", "assez"])
+def test_a_word_that_answers_what_our_text_asks_opts_nobody_out(text: str) -> None:
+    assert reaction(text) == Reaction()
+    assert reaction(text, last_auto=OPEN - SECOND) == Reaction()
+
+
+@pytest.mark.parametrize("text", ["No texts", "Pas de textos svp", "remove me", "Stop it", "Laissez-moi tranquille"])
+def test_doubtful_words_in_a_conversation_is_an_answer_to_staff(text: str) -> None:
     assert reaction(text).opt is True
     talking = reaction(text, last_staff=OPEN - 12 * HOUR + SECOND)
     assert talking == Reaction()
@@ -167,7 +173,7 @@ def test_a_robot_that_answers_our_robot_is_a_loop() -> None:
 
 
 NUMBERS = st.one_of(st.text(max_size=12), st.just(CALLER), st.from_regex(r"\+[0-9]{0,15}", fullmatch=True))
-TEXTS = st.one_of(st.text(max_size=200), st.sampled_from(["stop", "arrêter", "start", "aide", "Bonjour", "Auto-reply: away"]))
+TEXTS = st.one_of(st.text(max_size=200), st.sampled_from(["stop", "no texts", "arrêter", "start", "aide", "Bonjour", "Auto-reply: away"]))
 AROUND = st.integers(-20, 20).map(lambda hours: NIGHT + hours * HOUR)
 MESSAGES = st.builds(
     Inbound,
