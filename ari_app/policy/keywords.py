@@ -71,6 +71,9 @@ _TABLE: tuple[tuple[Keyword, Language | None, bool, str], ...] = (
         True,
         """
         arret, arrets, arret sms, arret texto, arret textos, arret texte, arret des textos, arret des sms, arret des messages,
+        arret les textos, arret les sms, arret les messages, stop les textos, stop les sms, stop les messages, stop aux textos,
+        stop vos textos, stop vos messages, stopper les textos, stopper les messages, stoppez les textos, stoppez les sms,
+        stoppez les messages, stoppez vos textos, stoppez vos messages, stoppe les textos, stoppez de m ecrire, stoppez de me texter,
         arreter les textos, arreter les sms, arreter les messages, arreter les texte, arreter les textes, arreter de m ecrire,
         arreter de me texter, arreter de m envoyer des textos, arreter de m envoyer des messages, arretez les textos, arretez les sms,
         arretez les messages, arretez vos textos, arretez vos messages, arretez de m ecrire, arretez de me texter,
@@ -128,9 +131,10 @@ _COURTESY = re.compile(
     r"\b(?:s il (?:vous|te) plait|s v p|svp|stp|merci(?: (?:beaucoup|bien|d avance))?|please|pls|plz|"
     r"(?:thank you|thanks|thx|ty)(?: very much| a lot)?|"
     r"bonjour|bonsoir|bonne journee|allo|salut|hello|hi|hey|sorry|desole|ok|okay|"
-    r"right now|now|immediately|maintenant|immediatement|tout de suite|madame|monsieur|"
-    r"sent from my \w+|envoye (?:de|depuis) mon \w+)\b"
+    r"right now|now|immediately|maintenant|immediatement|tout de suite|madame|monsieur)\b"
 )
+_SIGNATURE = re.compile(r"\b(?:sent from my|envoye (?:de|depuis|a partir de) mon)(?: \w+){1,6}$")
+"""A phone's, at the end of a text."""
 
 
 def plain(text: str) -> str:
@@ -145,14 +149,18 @@ def meaning(text: str) -> Meaning | None:
     words = plain(text)
     if len(words) > _LONGEST:
         return None
-    bare = " ".join(_COURTESY.sub(" ", words).split())
-    return _PHRASES.get(words) or _PHRASES.get(bare) or _PHRASES.get(_once(bare))
+    bare = " ".join(_COURTESY.sub(" ", _SIGNATURE.sub("", words)).split())
+    return _PHRASES.get(words) or _PHRASES.get(bare) or _run(bare)
 
 
-def _once(words: str) -> str:
-    """ "stop stop stop" → "stop"."""
-    each = words.split()
-    return each[0] if len(set(each)) == 1 else words  # no words: no keyword
+def _run(words: str) -> Meaning | None:
+    """ "stop stop stop", "stop arret": one keyword however often said, in either language."""
+    each = [_PHRASES.get(word) for word in words.split()]
+    keywords = {found.keyword if found and found.sure else None for found in each}
+    languages = {found.language for found in each if found and found.language}
+    if len(keywords) != 1 or (keyword := keywords.pop()) is None:
+        return None
+    return Meaning(keyword, languages.pop() if len(languages) == 1 else None, sure=True)
 
 
 _LABEL = re.compile(

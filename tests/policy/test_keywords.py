@@ -21,6 +21,9 @@ No more texts please | remove me | stop sending me messages | I want to unsubscr
 Désabonnement | désabonnez-moi | Désabonnez-moi svp | me désabonner | je veux me désabonner | DESABONNEMENT.
 désinscription | Je ne veux plus de textos | je ne veux plus recevoir de messages merci | plus de textos svp
 ne m'écrivez plus | ne me textez plus | STOP ALL | no texts | pas de textos | stop it | désinscrire
+Stop les textos | ARRÊT les textos | stop les messages | Stoppez les textos svp | Stop aux textos | stoppez de m'écrire
+STOP ARRET | STOP/ARRET | Arrêt - stop | STOP, UNSUBSCRIBE please | Stop, envoyé depuis mon Galaxy S21
+STOP Sent from my Samsung Galaxy S21 Ultra 5G | Arrêt svp. Envoyé à partir de mon Galaxy A54
 STOP -- Sent from my iPhone | Arrêt. Envoyé de mon iPhone
 """
 
@@ -61,7 +64,8 @@ pas de rendez-vous demain? | Oui | yes | ok | Merci! | Bonjour | 👍 | 🛑 | ?
 call me back | yes please start | Stop? What do you mean? | qui est-ce? stop ou encore? | I said stop the swelling
 STOP the car | arretons-nous mardi | Cancel | CANCEL | cancel please | Cancel. | please cancel, thanks | end | END | quit | Quit!
 revoke | fin | Fin. | assez | Assez! | arrêter | Arrêtez | ARRETEZ SVP | arrête | arrêtez tout | cesser | cessez | enough | done
-finish | annulé | cancelled
+finish | annulé | cancelled | stop calling me | Arrêtez de m'appeler | stop help | aide stop | stop it stop | stop les médicaments
+STOP sent from my pharmacy was a mistake, please fill it again | stoppez les antibiotiques? | start stop
 """
 
 
@@ -104,6 +108,11 @@ def test_words_for_staff(phrase: str) -> None:
         ("no texts", "en", False),
         ("stop it", "en", False),
         ("pas de textos", "fr", False),
+        ("STOP ARRET", "fr", True),
+        ("stop stop", None, True),
+        ("Unsubscribe / Désabonner", None, True),
+        ("Stop\n\nSent from my Galaxy S21 Ultra", None, True),
+        ("Arrêt\n\n--\nEnvoyé de mon Galaxy S21", "fr", True),
         ("START", None, True),
         ("reprendre", "fr", True),
         ("help", "en", True),
