@@ -232,11 +232,14 @@ class ControlServer:
         try:
             line = await reader.readline()
         except ValueError:
-            return _error("too_large", f"the request is longer than {LINE_LIMIT} bytes", "send less")
+            return _error("too_large", f"the request is longer than {LINE_LIMIT} bytes", "shorten what is in it")
         if not line:
             return None
         try:
             op, args = _request(line)
+        except ValueError as error:
+            return _error("bad_request", f"the request is wrong: {error}", "send one JSON object on one line")
+        try:
             verb = self._ops.get(op)
             if verb is None:
                 return _error(
@@ -246,8 +249,6 @@ class ControlServer:
         except ValidationError as error:
             wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False))
             return _error("bad_request", f"the request is wrong: {wrong}", "use the textback command of the same version")
-        except ValueError as error:
-            return _error("bad_request", f"the request is wrong: {error}", "send one JSON object on one line")
         except TextbackError as error:
             return _error(error.code, error.what, error.fix)
         except Exception:
@@ -256,7 +257,7 @@ class ControlServer:
 
     async def _tell(self, args: dict[str, Any]) -> dict[str, Any]:
         if args:
-            raise ValueError("status takes no arguments")
+            raise TextbackError("status takes no arguments", "leave them out", code="bad_request")
         return self._status().model_dump(mode="json")
 
 
@@ -289,13 +290,17 @@ async def ask(path: Path, op: str, args: dict[str, Any] | None = None, *, patien
     """Ask the service listening at ``path``. Seconds of ``patience`` for all of it.
 
     Raises NotRunningError when nobody listens, TextbackError with the service's own words when it says no, and with code ``no_answer``
-    when it was lost after it was asked: what was asked may be done or not.
+    when it was lost after it was asked: what was asked may be done or not. ``too_large``: nothing was asked.
     """
+    request = json.dumps({"op": op, "args": args or {}}).encode("ascii") + b"\n"
+    if len(request) > LINE_LIMIT:
+        longest, value = max((args or {}).items(), key=lambda arg: len(str(arg[1])))
+        raise TextbackError(f"the {longest} is too long ({len(str(value))} characters)", "shorten it", code="too_large")
     try:
         async with asyncio.timeout(patience):
             reader, writer = await _connect(path)
             try:
-                writer.write(json.dumps({"op": op, "args": args or {}}).encode("ascii") + b"\n")
+                writer.write(request)
                 await writer.drain()
                 line = await reader.readline()
             finally:

@@ -11,10 +11,14 @@ from ari_app.model import MessageState
 from ari_app.numbers import e164
 from ari_app.settings import MAIN_LINE, Settings
 from ari_app.threads import Store
+from ari_app.threads.staff import STAFF_PARTS
 
-__all__ = ["Desk", "Marked", "Written", "number_or_thread"]
+__all__ = ["Desk", "Marked", "Written", "check_text", "is_utf8", "number_or_thread", "shown"]
 
 _ACT = re.compile(r"[\x21-\x7e]{1,100}")
+_LONGEST_TEXT = STAFF_PARTS * 153
+"""Characters. A part of a long text holds at most 153 (GSM 7-bit, 3GPP TS 23.040 9.2.3.24.1): what is longer fits in no alphabet."""
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,39 @@ def number_or_thread(named: str, country: str) -> str | int:
         return number
     match = re.fullmatch(r"#?([0-9]{1,6})", named.strip())
     if match is None:
-        raise RefusedError(f"{named!r} is no phone number", "write it as +15145550123, or a thread's id", code="no_number")
+        raise RefusedError(f"{shown(named)} is no phone number", "write it as +15145550123, or a thread's id", code="no_number")
     return int(match[1])
+
+
+def check_text(number: str, text: str, country: str, *, act: str | None = None) -> str:
+    """What can be said of a person's text before the store is asked; returns the E.164 of whom it is for.
+
+    ``act``: 1 to 100 printable ASCII characters. Raises RefusedError: ``no_number``, ``not_utf8``, ``too_long``, ``bad_id``.
+    """
+    dialled = e164(number, country)
+    if dialled is None:
+        raise RefusedError(f"{shown(number)} is no phone number", "write it as +15145550123", code="no_number")
+    if not is_utf8(text):
+        raise RefusedError("the text is not UTF-8", "write it again as UTF-8", code="not_utf8")
+    if len(text) > _LONGEST_TEXT:
+        raise RefusedError(
+            f"the text has {len(text)} characters, and {_LONGEST_TEXT} ({STAFF_PARTS} SMS) is the most",
+            "shorten it, or send it in two",
+            code="too_long",
+        )
+    if act is not None and not _ACT.fullmatch(act):
+        raise RefusedError("the id is empty, too long or has spaces", "use 1 to 100 letters, digits or signs", code="bad_id")
+    return dialled
+
+
+def is_utf8(text: str) -> bool:
+    """False for half a surrogate pair, which Python makes of bytes that are no UTF-8, and JSON allows: no file and no SMS holds it."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def shown(written: str) -> str:
+    """What somebody wrote, for an error: whole, or how it begins."""
+    return repr(written) if len(written) <= _SHOWN else f"{written[:_SHOWN]!r}… ({len(written)} characters)"
 
 
 class Desk:
@@ -68,11 +103,7 @@ class Desk:
         ``act``: an id made by the caller of this, 1 to 100 printable ASCII characters; without one the text is a new act.
         ``line``: the line whose thread it belongs to; else the number's latest. Raises RefusedError with the fix.
         """
-        dialled = e164(number, self._country)
-        if dialled is None:
-            raise RefusedError(f"{number!r} is no phone number", "write it as +15145550123", code="no_number")
-        if act is not None and not _ACT.fullmatch(act):
-            raise RefusedError("the id is empty, too long or has spaces", "use 1 to 100 letters, digits or signs", code="bad_id")
+        dialled = check_text(number, text, self._country, act=act)
         self._known_line(line)
         queued = await self._store.queue_staff(dialled, text, act or uuid.uuid4().hex, line=line, author=author)
         return Written(queued.message, queued.thread, queued.state, queued.new)
@@ -96,4 +127,4 @@ class Desk:
 
     def _known_line(self, line: str | None) -> None:
         if line is not None and line not in self._lines:
-            raise NotFoundError(f'there is no line "{line}"', f"use one of: {', '.join(self._lines)}", code="no_line")
+            raise NotFoundError(f"there is no line {shown(line)}", f"use one of: {', '.join(self._lines)}", code="no_line")

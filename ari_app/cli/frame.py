@@ -18,6 +18,7 @@ import structlog
 
 from ari_app import logs
 from ari_app.cli.render import Screen
+from ari_app.desk import is_utf8
 from ari_app.errors import SettingsError, TextbackError
 from ari_app.settings import Settings, load
 
@@ -103,6 +104,7 @@ def command(group: click.Group, name: str | None = None) -> Callable[[Callable[.
         @click.pass_context
         @functools.wraps(work)
         def run(ctx: click.Context, /, config: Path | None, as_json: bool, **given: Any) -> None:
+            _all_utf8(ctx)
             work(Env(config or ctx.obj, as_json), **given)
 
         options = (
@@ -115,6 +117,14 @@ def command(group: click.Group, name: str | None = None) -> Callable[[Callable[.
         return group.command(name)(ready)
 
     return wrap
+
+
+def _all_utf8(ctx: click.Context) -> None:
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name or "")
+        if isinstance(value, str) and not is_utf8(value):
+            name = parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
+            raise TextbackError(f"{name} is not UTF-8", "write it again as UTF-8", code="not_utf8")
 
 
 class Program(click.Group):

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from ari_app.desk import shown
 from ari_app.errors import TextbackError
 from ari_app.numbers import e164
 from ari_app.setting_types import Duration
@@ -58,7 +59,7 @@ def _number(given: str | None, settings: Settings) -> str | None:
         return None
     number = e164(given, settings.clinic.country)
     if number is None:
-        raise click.BadParameter(f"{given!r} is no phone number; write it as +15145550123", param_hint="--number")
+        raise click.BadParameter(f"{shown(given)} is no phone number; write it as +15145550123", param_hint="--number")
     return number
 
 

@@ -12,6 +12,7 @@ from ari_app.cli.access import act, reading
 from ari_app.cli.frame import Env
 from ari_app.cli.given import Seconds, text_from
 from ari_app.cli.sentences import TEXT_STATES
+from ari_app.desk import check_text
 from ari_app.errors import TextbackError
 from ari_app.settings import Settings
 
@@ -46,6 +47,7 @@ def send(env: Env, *, number: str, text: str, act_id: str | None, wait: float | 
 
 
 async def _send(settings: Settings, args: dict[str, Any], wait: float | None) -> dict[str, Any]:
+    check_text(args["number"], args["text"], settings.clinic.country, act=args["act"])
     try:
         written = await act(settings, "send", args)
     except TextbackError as error:
