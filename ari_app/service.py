@@ -325,6 +325,9 @@ class _Door:
     async def pin_known_bad(self, sim: str, digest: str) -> bool:
         return await self._service.store.pin_known_bad(sim, digest)
 
+    async def pin_accepted(self, sim: str) -> None:
+        await self._service.store.pin_forget(sim)
+
 
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT. Raises TextbackError with the fix for what a restart would not mend."""

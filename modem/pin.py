@@ -1,6 +1,13 @@
-"""Unlocking a SIM: each PIN at most once, never one refused before, never with fewer than three tries left, never a PUK.
+"""Unlocking a SIM: never a PIN refused before, never with fewer than three tries left, never a PUK.
 
-A wrong PIN three times blocks the SIM, and the service restarts by itself; so a refusal is remembered by SIM and digest.
+A wrong PIN three times blocks the SIM, and the service restarts by itself; so each try is committed before it is made, and what is
+committed is forgotten when the SIM says READY. Until then:
+
+- a PIN that was refused is not tried again;
+- a PIN whose answer never came (power cut, crash, silence) is tried once more, and only when the modem itself counts three tries left;
+- a SIM whose modem counts nothing gets two PINs at most.
+
+So no more than two tries are made on an answer that is missing or a counter that is wrong, and the third stays a person's.
 """
 
 from __future__ import annotations
@@ -9,15 +16,20 @@ import asyncio
 import hashlib
 import re
 
+import structlog
+
 from modem.at import Dialogue, Reply
 from modem.codes import SIM_BUSY, WRONG_PIN, error_code
-from modem.errors import ModemError, NoAnswerError
+from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.timing import Timing
 from modem.types import Door
 
 __all__ = ["Pin"]
 
 _TRIES = 3
+_MOST = 2
+"""Tries made without a person; the third is the one that blocks the SIM."""
+_SWITCH_OFF = "put the SIM in a phone and switch its PIN off there"
 _COUNTERS = (  # command, answer, which of its numbers are the PIN's tries left
     ('AT+CPINR="SIM PIN"', "+CPINR:", re.compile(r"SIM PIN\"?,\s*(\d+)")),  # 3GPP TS 27.007 8.65
     ("AT^CPIN?", "^CPIN:", re.compile(r"SIM PIN,\s*(\d+)")),  # Huawei
@@ -35,13 +47,15 @@ class Pin:
         self._pin = pin
         self._door = door
         self._timing = timing
-        self._unsure: set[tuple[str, str]] = set()
-        """Tried, and the answer did not come."""
+        self._log = structlog.get_logger("modem")
+        self._clear_on: Dialogue | None = None
+        """The connection on which the SIM was READY and its tries are forgotten."""
 
     async def unlock(self, dialogue: Dialogue, imei: str) -> None:
         """Wait for the SIM and enter the PIN where it asks. Raises ModemError naming what a person must do."""
         state = await self._state(dialogue)
         if state == "READY":
+            await self._ready(dialogue, imei)
             return
         if state != "SIM PIN":
             raise _locked(state)
@@ -52,32 +66,69 @@ class Pin:
         sim = await _sim(dialogue, imei, self._timing)
         digest = await asyncio.to_thread(_digest, self._pin, sim)
         if await self._door.pin_known_bad(sim, digest):
-            raise ModemError("pin_refused", "the SIM refused this PIN; it is not tried again", "correct pin of this modem")
+            raise _refused()
         left = await _tries_left(dialogue, self._timing)
         if left is not None and left < _TRIES:
             raise ModemError(
                 "pin_few_tries",
                 f"the SIM has {left} of {_TRIES} PIN tries left; none is risked",
-                "put the SIM in a phone and enter its PIN there once",
+                "check pin of this modem, then put the SIM in a phone and enter its PIN there once",
             )
-        if left is None and (sim, digest) in self._unsure:
+        made = await self._made(sim)
+        if await self._door.pin_known_bad(sim, _tried(digest)) and (left is None or made >= _MOST):
             raise ModemError(
-                "pin_unsure", "the PIN was tried and no answer came; it is not risked again", "check pin, then restart the service"
+                "pin_unsure",
+                "the PIN was tried and no answer came; it is not risked again",
+                f"if pin of this modem is wrong, correct it; if it is right, {_SWITCH_OFF}",
             )
-        await self._enter(dialogue, sim, digest)
+        if left is None and made >= _MOST:
+            raise ModemError(
+                "pin_few_tries", f"{made} PINs of this SIM were tried and the modem does not count; none is risked", _SWITCH_OFF
+            )
+        await self._enter(dialogue, sim, digest, made)
+        await self._ready(dialogue, imei)
 
-    async def _enter(self, dialogue: Dialogue, sim: str, digest: str) -> None:
-        self._unsure.add((sim, digest))
+    async def _made(self, sim: str) -> int:
+        """How many tries were made since the SIM was READY, ``_MOST`` for more."""
+        for number in range(_MOST, 0, -1):
+            if await self._door.pin_known_bad(sim, _nth(number)):
+                return number
+        return 0
+
+    async def _enter(self, dialogue: Dialogue, sim: str, digest: str, made: int) -> None:
+        self._clear_on = None
+        try:
+            await self._door.pin_refused(sim, _nth(min(made + 1, _MOST)))
+            await self._door.pin_refused(sim, _tried(digest))
+        except Exception as error:
+            raise ModemError(
+                "pin_not_noted",
+                f"the PIN is not tried while that cannot be stored ({type(error).__name__})",
+                "check disk and store; it is tried again by itself",
+            ) from error
         reply = await dialogue.command(f'AT+CPIN="{self._pin}"', timeout=self._timing.slow)
         if not reply.ok and error_code(reply.final)[:2] not in SIM_BUSY:
             family, number, _ = error_code(reply.final)
             if (family, number) in WRONG_PIN or await self._state(dialogue) != "READY":
                 await self._door.pin_refused(sim, digest)
-                raise ModemError("pin_refused", "the SIM refused the PIN; it is not tried again", "correct pin of this modem")
+                raise _refused()
         state = await self._state(dialogue, entered=True)
         if state != "READY":
             raise _locked(state)
-        self._unsure.discard((sim, digest))
+
+    async def _ready(self, dialogue: Dialogue, imei: str) -> None:
+        """The SIM is open: all of its tries are there again. Once per connection; a store that fails does not stop the modem."""
+        if self._pin is None or self._clear_on is dialogue:
+            return
+        try:
+            # tried under the IMEI where the ICCID could not be read before the PIN
+            for sim in {await _sim(dialogue, imei, self._timing), _by_imei(imei)}:
+                await self._door.pin_accepted(sim)
+        except (LinkLostError, NoAnswerError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the tries stay noted: the next connection forgets them
+            self._log.warning("modem.pin_tries_not_forgotten", error=type(error).__name__)
+        self._clear_on = dialogue
 
     async def _state(self, dialogue: Dialogue, *, entered: bool = False) -> str:
         """What ``AT+CPIN?`` says, once the SIM is no longer busy. ``entered``: a SIM still asking may need a moment."""
@@ -100,6 +151,10 @@ def _no_sim(reply: Reply) -> ModemError:
     if (family, number) in {("CME", 10), ("CMS", 310)}:
         return ModemError("no_sim", "there is no SIM in the modem", "insert the SIM, then replug the modem")
     return ModemError("sim_failure", f"the SIM cannot be read ({words})", "take the SIM out and in again; try it in a phone")
+
+
+def _refused() -> ModemError:
+    return ModemError("pin_refused", "the SIM refused the PIN; it is not tried again", "correct pin of this modem")
 
 
 def _locked(state: str) -> ModemError:
@@ -138,7 +193,21 @@ async def _sim(dialogue: Dialogue, imei: str, timing: Timing) -> str:
         match = re.search(r"\d{18,20}", " ".join(reply.lines))
         if reply.ok and match is not None:
             return match[0]
+    return _by_imei(imei)
+
+
+def _by_imei(imei: str) -> str:
     return f"imei:{imei}"
+
+
+def _nth(number: int) -> str:
+    """The mark of a SIM's first or second try, kept beside the digests."""
+    return f"try {number}"
+
+
+def _tried(digest: str) -> str:
+    """The mark of a PIN that was tried, whatever came of it."""
+    return f"tried {digest}"
 
 
 def _digest(pin: str, sim: str) -> str:

@@ -113,10 +113,13 @@ class Door(Protocol):
         """Commit a received PDU, whatever it is. When it raises, the PDU stays in the modem's store and is read again."""
 
     async def pin_refused(self, sim: str, digest: str) -> None:
-        """Commit that the SIM refused this PIN, so that it is not tried again."""
+        """Commit that the SIM refused this PIN, so that it is not tried again. ``digest`` may also be a mark of a try yet to be made."""
 
     async def pin_known_bad(self, sim: str, digest: str) -> bool:
-        """Was this PIN refused by this SIM before?"""
+        """Was ``pin_refused`` committed with these, and not forgotten since?"""
+
+    async def pin_accepted(self, sim: str) -> None:
+        """The SIM is open: forget whatever ``pin_refused`` committed for it."""
 
 
 class Bearer(Protocol):

@@ -43,6 +43,9 @@ class Door:
     async def pin_known_bad(self, sim: str, digest: str) -> bool:
         return await self._store.pin_known_bad(sim, digest)
 
+    async def pin_accepted(self, sim: str) -> None:
+        await self._store.pin_forget(sim)
+
 
 async def work(path: Path, port: str, count: int) -> None:
     clock, clerk = SystemClock(), Clerk(delay=timedelta(0))

@@ -47,6 +47,9 @@ class Keeper:
     async def pin_known_bad(self, sim: str, digest: str) -> bool:
         return (sim, digest) in self.refused_pins
 
+    async def pin_accepted(self, sim: str) -> None:
+        self.refused_pins = {(which, digest) for which, digest in self.refused_pins if which != sim}
+
     @property
     def decoded(self) -> list[Decoded]:
         return [decode(raw.pdu) for raw in self.kept]
