@@ -280,6 +280,10 @@ class Inbound:
     """Automatic texts of ours to this number in the last hour, notices included."""
     last_auto: datetime | None = None
     """When an automatic text of ours, a notice included, last went to this number, or may have gone."""
+    auto_today: int = 0
+    """Automatic texts that went, or may have gone, to this number in the last 24 h, notices still queued included."""
+    all_today: int = 0
+    """The same to anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,12 +110,23 @@ class Policy:
             and self._house.owner(inbound.number, inbound.number, settings.clinic.country) is None
         )
 
+        limited = inbound.auto_today >= settings.reply.per_number_limit or inbound.all_today >= settings.reply.daily_limit
+
         def words(name: str, keyword_language: Language | None) -> tuple[str, Language]:
             language = keyword_language or line.language(inbound.language)[0]
             return line.notice(name, language, opening.opens, now), language
 
         replies = line.own is None or line.own.reply
-        return react(inbound, now, opening, conversation=settings.reply.conversation, answerable=answerable, replies=replies, words=words)
+        return react(
+            inbound,
+            now,
+            opening,
+            conversation=settings.reply.conversation,
+            answerable=answerable,
+            limited=limited,
+            replies=replies,
+            words=words,
+        )
 
     def _line(self, name: str) -> Line:
         return self._lines.get(name, self._lines[MAIN_LINE])

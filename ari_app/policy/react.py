@@ -1,6 +1,7 @@
 """What a caller's text comes to: opting out and in, a notice, or nothing but its place in the thread.
 
-One confirmation of STOP, none after. Nothing is ever answered that is no person's number: short codes, names, the clinic's own.
+One confirmation of STOP, none after. The daily limits of automatic texts hold for notices too, but for that one. Nothing is ever
+answered that is no person's number: short codes, names, the clinic's own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ ROBOT_ANSWERS = timedelta(minutes=5)
 """A robot answers an automatic text of ours within this span; later it speaks of something else."""
 HELP_PAUSE = timedelta(hours=1)
 """HELP is answered once in this span."""
+_DAY = timedelta(hours=24)
 _NIGHT = timedelta(hours=12)
 """How far back a closure reaches whose beginning nobody knows (a night switch)."""
 
@@ -31,11 +33,13 @@ def react(
     *,
     conversation: timedelta,
     answerable: bool,
+    limited: bool,
     replies: bool,
     words: Callable[[str, Language | None], tuple[str, Language]],
 ) -> Reaction:
     """``conversation``: how long after words of staff a text counts as their answer. ``answerable``: a notice may go to this number.
-    ``replies``: the line sends automatic texts. ``words``: text of a notice by name."""
+    ``limited``: the day's limit of automatic texts, to it or to all, is reached. ``replies``: the line sends automatic texts.
+    ``words``: text of a notice by name."""
     if not inbound.number.startswith("+"):
         return Reaction()
     talking = inbound.last_staff is not None and now - inbound.last_staff < conversation
@@ -59,10 +63,16 @@ def react(
     elif found.keyword is Keyword.HELP:
         last = inbound.notices.get("help")
         name = "help" if last is None or now - last >= HELP_PAUSE else None
-    if name is None or not answerable:
+    if name is None or not answerable or (limited and not _owed(name, inbound, now)):
         return Reaction(opt=opt, reopens=reopens)
     text, language = words(name, None if found is None else found.language)
     return Reaction(opt=opt, notice=text, notice_name=name, reopens=reopens, language=language)
+
+
+def _owed(name: str, inbound: Inbound, now: datetime) -> bool:
+    """Goes beyond the limits: the one confirmation of STOP."""
+    last = inbound.notices.get(name)
+    return name == "stop" and (last is None or now - last >= _DAY)
 
 
 def _first_while_closed(inbound: Inbound, now: datetime, opening: Opening) -> bool:

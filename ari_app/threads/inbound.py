@@ -18,6 +18,7 @@ from ari_app.model import Inbound, MessageKind, MessageState, Reaction
 from ari_app.numbers import e164
 from ari_app.threads import people
 from ari_app.threads.database import Transaction
+from ari_app.threads.known import DAY
 from ari_app.threads.reports import keep_report
 from ari_app.threads.rows import moment, required, stamp, stamp_or_none
 from modem import joining
@@ -234,6 +235,8 @@ def _react(tx: Transaction, message: int, react: React, home: Home, now: datetim
         last_staff=moment(_last_staff(tx, number)),
         auto_recent=_auto_recent(tx, number, now),
         last_auto=moment(_last_auto(tx, number)),
+        auto_today=_today(tx, now, number),
+        all_today=_today(tx, now),
     )
     try:
         reaction = react(inbound)
@@ -242,8 +245,7 @@ def _react(tx: Transaction, message: int, react: React, home: Home, now: datetim
         return True
     if reaction.opt is not None:
         people.set_contact(tx, number, "opted_out", stamp(now) if reaction.opt else None)
-        if reaction.opt:
-            _withdraw_notices(tx, number)
+        _withdraw_notices(tx, number, but="stop" if reaction.opt and not reaction.notice else "")
     tx.run("UPDATE message SET automatic = ? WHERE id = ?", (int(reaction.automatic), message))
     if reaction.looping or not reaction.automatic:
         people.set_contact(tx, number, "looping", stamp(now) if reaction.looping else None)
@@ -295,6 +297,21 @@ def _last_auto(tx: Transaction, number: str) -> Any:
     )
 
 
+def _today(tx: Transaction, now: datetime, number: str | None = None) -> int:
+    """Automatic texts of the last 24 h, to ``number`` or to all. A queued notice counts: nobody decides about it again."""
+    return int(
+        tx.value(
+            """SELECT (SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE m.kind IN ('auto', 'notice')
+                    AND m.claimed >= :day AND m.state != 'queued' AND (m.state = 'sending' OR m.went IS NOT NULL)
+                    AND (:number IS NULL OR t.number = :number))
+                + (SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE m.state = 'queued'
+                    AND (m.kind = 'notice' OR (m.kind = 'auto' AND m.went IS NOT NULL))
+                    AND (:number IS NULL OR t.number = :number))""",
+            {"number": number, "day": stamp(now - DAY)},
+        )
+    )
+
+
 def _auto_recent(tx: Transaction, number: str, now: datetime) -> int:
     return int(
         tx.value(
@@ -306,14 +323,15 @@ def _auto_recent(tx: Transaction, number: str, now: datetime) -> int:
     )
 
 
-def _withdraw_notices(tx: Transaction, number: str) -> None:
+def _withdraw_notices(tx: Transaction, number: str, *, but: str) -> None:
+    """Queued notices no longer say what is so; a STOP said twice leaves the confirmation of the first (``but``)."""
     rows = tx.all(
         """SELECT m.id, m.thread FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.kind = 'notice' AND m.state = 'queued'""",
-        (number,),
+            WHERE t.number = ? AND m.kind = 'notice' AND m.state = 'queued' AND m.notice != ?""",
+        (number, but),
     )
     for row in rows:
-        tx.run("UPDATE message SET state = 'cancelled', code = 'opted_out' WHERE id = ?", (row["id"],))
+        tx.run("UPDATE message SET state = 'cancelled', code = 'withdrawn' WHERE id = ?", (row["id"],))
         tx.notify(MessageChanged(row["id"], row["thread"]))
 
 

@@ -118,6 +118,24 @@ def test_received_once_a_closure(changes: dict[str, Any], told: bool) -> None:
     assert (reaction("Bonjour", NIGHT, **changes).notice is not None) is told
 
 
+LIMITS = {"reply": {"per_number_limit": 3, "daily_limit": 200}}
+
+
+@pytest.mark.parametrize("counted", [{"auto_today": 3}, {"all_today": 200}, {"auto_today": 9, "all_today": 999}])
+def test_no_notice_beyond_the_daily_limits_but_one_confirmation_of_stop(counted: dict[str, Any]) -> None:
+    for text, now, opted_out in [("help", OPEN, False), ("hello", NIGHT, False), ("start", OPEN, True)]:
+        assert reaction(text, now, parts=LIMITS, opted_out=opted_out).notice is not None
+        below: dict[str, Any] = {name: count - 1 for name, count in zip(("auto_today", "all_today"), (3, 200), strict=True)}
+        assert reaction(text, now, parts=LIMITS, opted_out=opted_out, **below).notice is not None
+        kept = reaction(text, now, parts=LIMITS, opted_out=opted_out, **counted)
+        assert kept.notice is None
+        assert kept.opt is (False if opted_out else None), "what the caller wants holds all the same"
+    assert reaction("stop", parts=LIMITS, **counted).notice_name == "stop"
+    assert reaction("stop", parts=LIMITS, notices={"stop": OPEN - 24 * HOUR}, **counted).notice_name == "stop"
+    toggled = reaction("stop", parts=LIMITS, notices={"stop": OPEN - 24 * HOUR + SECOND}, **counted)
+    assert (toggled.opt, toggled.notice) == (True, None)
+
+
 def test_received_names_the_line_s_own_number_on_call_and_words() -> None:
     line = {"did": ["5145550111"], "name": "west", "number": "+15145550111", "on_call": "+15145550119", "language": "en"}
     notice = reaction("hi", NIGHT, parts={"line": [line]}, line="west").notice
@@ -187,6 +205,8 @@ MESSAGES = st.builds(
     last_staff=st.one_of(st.none(), AROUND),
     auto_recent=st.integers(0, 9),
     last_auto=st.one_of(st.none(), AROUND),
+    auto_today=st.integers(0, 5),
+    all_today=st.integers(0, 300),
 )
 HOUSE = policy()
 
@@ -199,6 +219,7 @@ def test_any_text_from_anybody(message: Inbound, now: datetime) -> None:
     if found.notice is not None:
         assert message.number.startswith("+1")
         assert message.auto_recent < ROBOT_TEXTS
+        assert found.notice_name == "stop" or (message.auto_today < 3 and message.all_today < 200)
         assert segments(found.notice).parts == 1
         assert not found.automatic
     assert found.automatic or not found.looping

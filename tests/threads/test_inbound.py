@@ -10,11 +10,13 @@ import pytest
 
 from ari_app.events import ContactChanged, MessageChanged, Notice, ThreadChanged
 from ari_app.model import Inbound, Reaction, Reason
+from ari_app.policy import Policy
+from ari_app.settings import parse
 from ari_app.threads import Store
 from ari_app.threads.inbound import PARTIAL_AFTER
 from modem.pdu import submit
 from modem.sim_pdu import encode_deliver, encode_report
-from modem.types import Sent, Unknown
+from modem.types import Refused, Sent, Unknown
 from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
 
 LONG = "Bonjour, j'aimerais déplacer mon rendez-vous de mardi à jeudi après 15 h si possible 🙂 " * 3
@@ -223,6 +225,8 @@ async def test_what_the_policy_is_told(store: Store, clock: HandClock) -> None:
         notices={"received": START},
         last_staff=START + timedelta(minutes=1),
         auto_recent=1,
+        auto_today=1,
+        all_today=1,
     )
 
 
@@ -262,6 +266,89 @@ async def test_the_policy_is_told_when_our_last_automatic_text_went(store: Store
     clock.move(minutes=1)
     await store.keep(raw(inbound(ALICE, "I am driving", clock.at), clock.at), see)
     assert [one.last_auto for one in told] == [None, went]
+
+
+async def test_the_policy_is_told_of_every_automatic_text_of_the_day(store: Store, clock: HandClock) -> None:
+    told: list[tuple[int, int]] = []
+
+    def see(one: Inbound) -> Reaction:
+        told.append((one.auto_today, one.all_today))
+        return Reaction(notice="We open at 8.", notice_name="received")
+
+    async def write(number: str) -> tuple[int, int]:
+        clock.move(seconds=1)
+        await store.keep(raw(inbound(number, "hello", clock.at), clock.at), see)
+        return told[-1]
+
+    async def send(*results: object) -> None:
+        for result in results:
+            due = (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)).due[0]
+            claimed = await store.claim(due.id, Clerk(), submit, live=False)
+            assert claimed
+            attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")
+            assert attempt
+            await store.finish_attempt(attempt, result)  # type: ignore[arg-type]
+
+    assert [await write(ALICE), await write(ALICE), await write(BOB)] == [(0, 0), (1, 1), (0, 2)], "queued"
+    await send(Sent(1), Unknown("no answer"), Refused("1", "unassigned", permanent=True))
+    assert await write(BOB) == (0, 2), "what was refused did not go"
+    call = a_call(ended=clock.at)
+    await store.record_call(call, Clerk().first(call, clock.at), line="main")
+    assert await write(ALICE) == (2, 3), "a queued automatic text is decided again when it is due"
+    clock.move(hours=24)
+    await store.expire()
+    assert await write(ALICE) == (0, 0)
+
+
+async def test_notices_end_at_the_daily_limits(store: Store, clock: HandClock) -> None:
+    """The policy as it is shipped, a modem that is away: nothing piles up either."""
+    document = {
+        "clinic": {"name": "Clinique", "number": "+15145550100"},
+        "pbx": {"username": "textback", "password": "secret"},
+        "hours": {"open": "Sa 08:00-09:00"},
+        "reply": {"per_number_limit": 3, "daily_limit": 10},
+    }
+    policy = Policy(parse(document))
+
+    async def write(number: str, text: str) -> None:
+        await store.keep(raw(inbound(number, text, clock.at), clock.at), lambda one: policy.react(one, clock.at, {}))
+
+    async def notices(number: str) -> list[str]:
+        thread = await store.thread(number)
+        return [m["text"] for m in thread["messages"] if m["kind"] == "notice" and m["state"] == "queued"]
+
+    for _ in range(6):
+        clock.move(hours=1)
+        await write(ALICE, "help")
+    assert len(await notices(ALICE)) == 3
+    for number in range(20):
+        await write(f"+1514555{number:04d}", "Bonjour, mal de dents")
+    assert sum([len(await notices(f"+1514555{number:04d}")) for number in range(20)]) == 7
+    await write(BOB, "STOP")
+    assert len(await notices(BOB)) == 1, "a STOP is confirmed whatever the limits"
+    for text, queued in (("STOP", 1), ("START", 0), ("STOP", 1), ("stop!", 1)):
+        clock.move(minutes=1)
+        await write(BOB, text)
+        assert len(await notices(BOB)) == queued, "at most one, and only what is so"
+
+
+async def test_stop_and_start_in_turn_end_at_the_daily_limit(store: Store, clock: HandClock) -> None:
+    policy = Policy(
+        parse({"clinic": {"name": "Clinique", "number": "+15145550100"}, "pbx": {"username": "textback", "password": "secret"}})
+    )
+    went = 0
+    for turn in range(20):
+        clock.move(minutes=13)
+        text = "START" if turn % 2 else "STOP"
+        await store.keep(raw(inbound(ALICE, text, clock.at), clock.at), lambda one: policy.react(one, clock.at, {}))
+        for due in (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)).due:
+            claimed = await store.claim(due.id, Clerk(), submit, live=False)
+            assert claimed
+            attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")
+            assert attempt
+            await store.finish_attempt(attempt, Sent(turn))
+            went += 1
+    assert went == 3
 
 
 async def test_a_policy_that_fails_costs_no_text(store: Store) -> None:
