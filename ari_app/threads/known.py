@@ -14,6 +14,7 @@ BURST_WINDOW = timedelta(minutes=10)
 DAY = timedelta(hours=24)
 
 # "Went or may have gone" begins with the claim, before the first attempt: two modems may decide for one number at the same time.
+# It holds of a failed text too when one of its parts went: the caller has that part.
 
 
 def known_person(reader: Reader, number: str) -> bool:
@@ -52,7 +53,7 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
     last_auto = reader.one(
         """SELECT coalesce(m.went, m.claimed) AS at, m.call FROM message m JOIN thread t ON t.id = m.thread
             WHERE t.number = :number AND m.kind = 'auto' AND m.call IS NOT :call
-            AND (m.state = 'sending' OR (m.went IS NOT NULL AND m.state NOT IN ('failed', 'cancelled'))) ORDER BY at DESC LIMIT 1""",
+            AND (m.state = 'sending' OR m.went IS NOT NULL) ORDER BY at DESC LIMIT 1""",
         about,
     )
     auto_today = reader.value(

@@ -11,7 +11,8 @@ from ari_app.events import CallChanged, MessageChanged, Notice, ThreadChanged
 from ari_app.model import AnsweredBy, Call, Decision, DecisionKind, Known, Outcome, OutgoingCall, Presentation, Reason
 from ari_app.threads import Store
 from modem.pdu import submit
-from modem.types import Refused, Sent
+from modem.sim_pdu import encode_report
+from modem.types import Refused, SendResult, Sent, Unknown
 from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, answered, inbound, nothing, raw, silence
 
 
@@ -217,6 +218,46 @@ async def test_a_claimed_text_counts_before_it_left_and_a_refused_one_does_not(s
     await store.finish_attempt(attempt, Refused("41", "temporary failure", permanent=False))
     facts = await known(store)
     assert (facts.last_auto, facts.auto_today, facts.all_today) == (None, 0, 0)
+
+
+async def result(store: Store, part: int, what: SendResult) -> None:
+    attempt = await store.begin_attempt(part, modem="gsm1")
+    assert attempt
+    await store.finish_attempt(attempt, what)
+
+
+@pytest.mark.parametrize("first", [Sent(7), Unknown("no answer")])
+async def test_a_half_sent_text_that_failed_still_counts(store: Store, clock: HandClock, first: SendResult) -> None:
+    clerk = Clerk(delay=timedelta(0), text="We missed your call. What can we do for you? " * 5)
+    call = a_call()
+    message = await record(store, clerk, call)
+    assert message
+    claimed = await store.claim(message, clerk, submit, live=False)
+    assert claimed
+    await result(store, claimed.parts[0].id, first)
+    if isinstance(first, Sent):
+        await result(store, claimed.parts[1].id, Refused("69", "not allowed", permanent=True))
+    else:
+        await store.keep(raw(encode_report(9, ALICE, clock.at, clock.at, 0x46)), nothing)
+    assert (await store.message(message))["state"] == "failed"
+    facts = await known(store)
+    assert (facts.last_auto, facts.last_auto_call, facts.auto_today) == (START, call.id, 1)
+    clock.move(minutes=5)
+    again = a_call(ended=clock.at)
+    assert await record(store, clerk, again) is None, "the caller has a part of the first"
+    assert (await store.calls())[0]["reason"] == "cooldown"
+
+
+async def test_a_text_refused_for_good_before_anything_went_does_not_count(store: Store) -> None:
+    clerk = Clerk(delay=timedelta(0))
+    message = await record(store, clerk, a_call())
+    assert message
+    claimed = await store.claim(message, clerk, submit, live=False)
+    assert claimed
+    await result(store, claimed.parts[0].id, Refused("69", "not allowed", permanent=True))
+    assert (await store.message(message))["state"] == "failed"
+    facts = await known(store)
+    assert (facts.last_auto, facts.auto_today) == (None, 0)
 
 
 async def test_a_known_persons_text_is_no_burst(store: Store) -> None:
