@@ -18,7 +18,7 @@ from ari_app.model import Inbound, MessageKind, MessageState, Reaction
 from ari_app.numbers import e164
 from ari_app.threads import people
 from ari_app.threads.database import Transaction
-from ari_app.threads.known import DAY
+from ari_app.threads.known import DAY, STAFF_WROTE
 from ari_app.threads.reports import keep_report
 from ari_app.threads.rows import moment, required, stamp, stamp_or_none
 from modem import joining
@@ -283,8 +283,7 @@ def _notices(tx: Transaction, number: str) -> dict[str, datetime]:
 
 def _last_staff(tx: Transaction, number: str) -> Any:
     return tx.value(
-        """SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.kind = 'staff' AND m.state NOT IN ('cancelled', 'expired')""",
+        f"SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread WHERE t.number = ? AND {STAFF_WROTE}",  # noqa: S608  (our own)
         (number,),
     )
 

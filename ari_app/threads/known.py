@@ -8,10 +8,12 @@ from ari_app.model import Known
 from ari_app.threads.database import Reader
 from ari_app.threads.rows import moment, stamp
 
-__all__ = ["BURST_WINDOW", "DAY", "gather", "known_person"]
+__all__ = ["BURST_WINDOW", "DAY", "STAFF_WROTE", "gather", "known_person"]
 
 BURST_WINDOW = timedelta(minutes=10)
 DAY = timedelta(hours=24)
+STAFF_WROTE = "m.kind = 'staff' AND (m.state NOT IN ('cancelled', 'expired', 'failed') OR m.went IS NOT NULL)"
+"""Of message m: words of staff that reached the caller, may have, or still will."""
 
 # "Went or may have gone" begins with the claim, before the first attempt: two modems may decide for one number at the same time.
 # It holds of a failed text too when one of its parts went: the caller has that part.
@@ -21,10 +23,10 @@ def known_person(reader: Reader, number: str) -> bool:
     """Named, or has written or been written to by a person."""
     return bool(
         reader.value(
-            """SELECT EXISTS (SELECT 1 FROM contact WHERE number = :number AND name IS NOT NULL)
+            f"""SELECT EXISTS (SELECT 1 FROM contact WHERE number = :number AND name IS NOT NULL)
                 OR EXISTS (SELECT 1 FROM message m JOIN thread t ON t.id = m.thread
                     WHERE t.number = :number AND NOT m.automatic
-                    AND (m.kind = 'caller' OR (m.kind = 'staff' AND m.state NOT IN ('cancelled', 'expired'))))""",
+                    AND (m.kind = 'caller' OR ({STAFF_WROTE})))""",  # noqa: S608  (our own)
             {"number": number},
         )
     )
@@ -63,9 +65,9 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
         about,
     )
     last_person = reader.value(
-        """SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
+        f"""SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
             WHERE t.number = :number AND t.line = :line AND NOT m.automatic
-            AND (m.kind = 'caller' OR (m.kind = 'staff' AND m.state NOT IN ('cancelled', 'expired')))""",
+            AND (m.kind = 'caller' OR ({STAFF_WROTE}))""",  # noqa: S608  (our own)
         about,
     )
     later_due = reader.value(

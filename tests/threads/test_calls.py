@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ari_app.events import CallChanged, MessageChanged, Notice, ThreadChanged
-from ari_app.model import AnsweredBy, Call, Decision, DecisionKind, Known, Outcome, OutgoingCall, Presentation, Reason
+from ari_app.model import AnsweredBy, Call, Decision, DecisionKind, Inbound, Known, Outcome, OutgoingCall, Presentation, Reaction, Reason
 from ari_app.threads import Store
 from modem.pdu import submit
 from modem.sim_pdu import encode_report
@@ -258,6 +258,35 @@ async def test_a_text_refused_for_good_before_anything_went_does_not_count(store
     assert (await store.message(message))["state"] == "failed"
     facts = await known(store)
     assert (facts.last_auto, facts.auto_today) == (None, 0)
+
+
+async def test_staff_words_that_never_left_are_no_conversation(store: Store, clock: HandClock) -> None:
+    told: list[Inbound] = []
+
+    def see(one: Inbound) -> Reaction:
+        told.append(one)
+        return Reaction(automatic=True)
+
+    async def spoken() -> tuple[bool, bool, bool]:
+        facts = await known(store)
+        clock.move(seconds=1)
+        await store.keep(raw(inbound(ALICE, "robot", clock.at), clock.at), see)
+        return facts.last_person is not None, facts.known_contact, told[-1].last_staff is not None
+
+    message = (await store.queue_staff(ALICE, "How can we help? " * 15, "one")).message
+    assert await spoken() == (True, True, True), "they still will"
+    claimed = await store.claim(message, Clerk(), submit, live=False)
+    assert claimed
+    await result(store, claimed.parts[0].id, Refused("69", "not allowed", permanent=True))
+    assert (await store.message(message))["state"] == "failed"
+    assert await spoken() == (False, False, False)
+    half = (await store.queue_staff(ALICE, "How can we help? " * 15, "two")).message
+    claimed = await store.claim(half, Clerk(), submit, live=False)
+    assert claimed
+    await result(store, claimed.parts[0].id, Sent(7))
+    await result(store, claimed.parts[1].id, Refused("69", "not allowed", permanent=True))
+    assert (await store.message(half))["state"] == "failed"
+    assert await spoken() == (True, True, True), "the caller has the first part"
 
 
 async def test_a_known_persons_text_is_no_burst(store: Store) -> None:
