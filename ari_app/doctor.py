@@ -115,10 +115,29 @@ def _settings(settings: Settings, origin: Path | None) -> list[Item]:
     items = [Item("settings", each.state, "settings_problem", f"{each.key}: {each.what}", each.fix) for each in problems]
     if origin is not None:
         items += _origin(settings, origin)
+    items += _not_used(settings)
     if settings.reply.mode != "send":
         mode = settings.reply.mode
         items.append(Item("settings", "warn", "no_texts", f'reply.mode is "{mode}": no automatic text goes', 'write mode = "send"'))
     return items or [Item("settings", "ok", "settings", f"{origin or 'textback.toml'} is in order")]
+
+
+def _not_used(settings: Settings) -> Iterator[Item]:
+    """What the file sets and this version does not act on: nobody should believe that it does."""
+    told = {
+        "store.retention": (settings.store.retention.model_fields_set, "nothing is erased, texts and calls are kept for ever"),
+        "portal": ("portal" in settings.model_fields_set, "there are no web pages"),
+        "pbx.ami": (settings.pbx.ami, "nothing is read or written over AMI"),
+        "pbx.cdr": (settings.pbx.cdr, "calls missed while the service is down are not found"),
+    }
+    budgets = {
+        f"modem.{modem.name}.daily_budget": (modem.daily_budget is not None, "only reply.daily_limit holds") for modem in settings.modem
+    }
+    for key, (is_set, so) in (told | budgets).items():
+        if is_set:
+            yield Item(
+                "settings", "warn", "not_used", f"{key} is set and not used yet: {so}", f"take {key} out of the settings until it is"
+            )
 
 
 def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
@@ -158,8 +177,8 @@ async def _pbx(settings: Settings, status: ServiceStatus | None) -> list[Item]:
         found = await probes.ari(settings.pbx, settings.pbx.read_password())
     except SettingsError:
         return []  # said under settings
-    if status is not None and found.state == "ok":
-        return []  # the service says more
+    if status is not None and (found.state == "ok" or (status.pbx.connected and found.code == "pbx_tls")):
+        return []  # the service says more; its unit may name certificates (SSL_CERT_FILE) that are not trusted here
     return [_item("pbx", found)]
 
 

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import socket
 import ssl
 import tty
@@ -27,6 +28,7 @@ from ari_app.settings import ModemSettings, PbxSettings, Settings, load, parse
 from ari_app.threads import Store
 from tests.contract.clinic import fill, write_settings
 
+SETTINGS_DOC = Path(__file__).parents[1] / "docs" / "settings.md"
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 
@@ -123,28 +125,6 @@ async def test_nobody_listens() -> None:
         free.bind(("127.0.0.1", 0))
         found = await probes.ari(pbx(f"http://127.0.0.1:{free.getsockname()[1]}"), "p4ss")
     assert found.code == "pbx_refused"
-
-
-async def test_tls_where_there_is_none() -> None:
-    async with an_asterisk() as base:
-        found = await probes.ari(pbx(base.replace("http:", "https:")), "p4ss")
-    assert found.code == "pbx_tls"
-
-
-async def test_a_certificate_nobody_trusts(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "pbx.crt", tmp_path / "pbx.key"
-    made = await asyncio.create_subprocess_exec(
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=pbx"),
-        *("-keyout", str(key), "-out", str(certificate)),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert await made.wait() == 0
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    async with an_asterisk(tls=context) as base:
-        found = await probes.ari(pbx(base), "p4ss")
-    assert (found.state, found.code) == ("bad", "pbx_tls")
-    assert "certificate" in found.fix
 
 
 async def test_a_name_nobody_knows() -> None:
@@ -403,6 +383,39 @@ async def test_settings_that_are_doubtful_or_wrong_are_items(tmp_path: Path) -> 
     assert of(items, "settings") == [("warn", "settings_problem"), ("warn", "settings_mode"), ("warn", "no_texts")]
     assert "U+260E" in items[0].what
     assert of(items, "modem") == [("warn", "no_modem")]
+
+
+NOT_USED = {
+    "store.retention": ('[store.retention]\ntexts = "365d"\n', "nothing is erased"),
+    "portal": ('[portal]\nlisten = "127.0.0.1:8790"\n', "no web pages"),
+    "pbx.ami": ('[pbx.ami]\nusername = "textback"\nsecret = "s3cret-of-ami"\n', "AMI"),
+    "pbx.cdr": ('[pbx.cdr]\ncsv = "/var/log/asterisk/cdr-csv/Master.csv"\n', "not found"),
+    "modem.gsm1.daily_budget": ('[[modem]]\nname = "gsm1"\nport = "/dev/ttyUSB-none"\ndaily_budget = 0\n', "reply.daily_limit"),
+}
+
+
+@pytest.mark.parametrize("key", NOT_USED)
+async def test_a_key_that_is_set_and_not_used_is_told(tmp_path: Path, key: str) -> None:
+    table, so = NOT_USED[key]
+    items = [item for item in (await look(settings_at(tmp_path, "http://127.0.0.1:9", table))).items if item.part == "settings"]
+    assert [(item.state, item.code) for item in items] == [("warn", "not_used")]
+    assert items[0].what.startswith(f"{key} is set and not used yet: ")
+    assert so in items[0].what
+    assert key in items[0].fix
+    assert "s3cret" not in repr(items)
+
+
+async def test_keys_that_are_not_set_are_not_told(tmp_path: Path) -> None:
+    found = await look(settings_at(tmp_path, "http://127.0.0.1:9", "[store.retention]\n"))
+    assert of(found.items, "settings") == [("ok", "settings")]
+
+
+def test_every_key_the_documentation_calls_unused_is_told() -> None:
+    """So that no key is unused in silence."""
+    rows = [line for line in SETTINGS_DOC.read_text("utf-8").splitlines() if line.endswith("| not used yet |")]
+    keys = {key.replace("modem.", "modem.gsm1.") for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])}
+    assert len(keys) > 10
+    assert {next((told for told in NOT_USED if key == told or key.startswith(f"{told}.")), key) for key in keys} == set(NOT_USED)
 
 
 async def test_a_password_file_that_is_gone(tmp_path: Path) -> None:
