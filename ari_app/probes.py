@@ -8,6 +8,7 @@ import contextlib
 import os
 import pwd
 import sqlite3
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,12 +97,7 @@ def _status(status: int, settings: PbxSettings) -> Finding:
 
 def _unreachable(error: Exception, base: str) -> Finding:
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return Finding(
-            "bad",
-            "pbx_tls",
-            f"no trusted TLS connection to {base} ({_plain(error)})",
-            "give Asterisk a certificate this machine trusts for that name (http.conf tlscertfile), or write http:// for loopback",
-        )
+        return _tls(error, base)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return Finding("bad", "pbx_name", f"the name in {base} is not known", "write the PBX's address in pbx.ari")
     if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
@@ -118,6 +114,35 @@ def _unreachable(error: Exception, base: str) -> Finding:
     return Finding(
         "bad", "pbx_unreachable", f"{base} cannot be used ({_plain(error)})", "set pbx.ari to Asterisk's HTTP server (http.conf)"
     )
+
+
+_UNKNOWN_ISSUERS = frozenset({18, 19, 20, 21})
+"""Self-signed, or signed by one this machine does not know. These and the next: X509_V_ERR_… of OpenSSL's x509_vfy.h."""
+_OTHER_NAMES = frozenset({62, 64})
+_TOO_EARLY_OR_LATE = frozenset({9, 10})
+
+
+def _tls(error: Exception, base: str) -> Finding:
+    cause = error.certificate_error if isinstance(error, aiohttp.ClientConnectorCertificateError) else None
+    if not isinstance(cause, ssl.SSLCertVerificationError):
+        return Finding(
+            "bad",
+            "pbx_tls",
+            f"{base} does not speak TLS as it should ({_plain(error)})",
+            "set tlsenable = yes and tlsbindaddr in Asterisk's http.conf and pbx.ari to that port, or write http:// for loopback",
+        )
+    fix = "give Asterisk another certificate (tlscertfile in http.conf)"
+    if cause.verify_code in _UNKNOWN_ISSUERS:
+        fix = (
+            "let systemctl edit textback say [Service] Environment=SSL_CERT_FILE=/etc/textback/pbx.pem, a copy of that certificate "
+            "(or its issuer's); set SSL_CERT_FILE for this command too. Or give Asterisk one of an authority this machine trusts "
+            "(tlscertfile in http.conf)"
+        )
+    elif cause.verify_code in _OTHER_NAMES:
+        fix = "write the name the certificate is for in pbx.ari, or give Asterisk one for this name (tlscertfile in http.conf)"
+    elif cause.verify_code in _TOO_EARLY_OR_LATE:
+        fix = "see this machine's clock, then renew Asterisk's certificate (tlscertfile in http.conf)"
+    return Finding("bad", "pbx_tls", f"the certificate of {base} is not trusted ({cause.verify_message})", fix)
 
 
 def _plain(error: Exception) -> str:
