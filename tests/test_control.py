@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,11 +70,11 @@ async def listening(path: Path, task: asyncio.Task[None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(path: Path, *, patience: float = 30.0) -> AsyncIterator[Store]:
+async def running(path: Path, *, patience: float = 30.0, tell: Callable[[], ServiceStatus] = status) -> AsyncIterator[Store]:
     """A store and its control server, as the service has them."""
     store = Store(path, SystemClock())
     await store.open()
-    server = ControlServer(socket_path(path), Desk(store, settings(path)), status, patience=patience)
+    server = ControlServer(socket_path(path), Desk(store, settings(path)), tell, patience=patience)
     task = asyncio.create_task(server.run())
     try:
         await listening(path, task)
@@ -177,6 +177,27 @@ async def test_what_is_no_request_is_told_so_and_the_next_one_is_served(tmp_path
             writer.close()
             await writer.wait_closed()
         assert (await service_status(path)).pid == os.getpid()
+
+
+async def test_a_bug_of_the_service_is_not_told_as_the_askers_mistake(tmp_path: Path) -> None:
+    breaks = False
+
+    def tell() -> ServiceStatus:
+        if breaks:
+            raise ValueError("not the request's fault")
+        return status()
+
+    path = tmp_path / "t.db"
+    async with running(path, tell=tell):
+        breaks = True
+        assert (await raw(socket_path(path), b'{"op": "status"}\n'))["error"]["code"] == "internal"
+
+
+async def test_what_is_too_long_to_ask_is_named_before_it_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"  # where nobody listens
+    with pytest.raises(TextbackError) as caught:
+        await ask(socket_path(path), "send", {"number": ALICE, "text": "x", "line": "l" * LINE_LIMIT})
+    assert (caught.value.code, caught.value.what) == ("too_large", f"the line is too long ({LINE_LIMIT} characters)")
 
 
 async def test_a_request_without_end_is_cut_off(tmp_path: Path) -> None:
