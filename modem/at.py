@@ -40,7 +40,9 @@ class UrcKind(Enum):
     FULL = "full"
     """A store is full: nothing is announced until something is deleted."""
     RESTARTED = "restarted"
-    """The modem started anew and forgot its settings."""
+    """The modem starts anew and forgot its settings."""
+    STARTING = "starting"
+    """It may have: a line that some say when they start, some long after, and some again and again."""
     OTHER = "other"
 
 
@@ -65,9 +67,12 @@ _PREFIXES = {
     "+ZSMMEMFULL": UrcKind.FULL,
     '+CIEV: "SMSFULL"': UrcKind.FULL,
     "SMS FULL": UrcKind.FULL,
+    "*ATREADY": UrcKind.RESTARTED,
+    "^BOOT:": UrcKind.STARTING,
 }
 _TWO_LINES = ("+CMT:", "+CDS:", "+CBM:")
-_RESTARTED = {"RDY", "START", "SMS READY", "CALL READY", "SMS DONE", "PB DONE", "NORMAL POWER DOWN"}
+_RESTARTED = {"RDY", "START", "NORMAL POWER DOWN"}
+_STARTING = {"SMS READY", "CALL READY", "SMS DONE", "PB DONE"}
 _CALLS = ("RING", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "VOICE CALL")
 
 
@@ -134,6 +139,8 @@ class Dialogue:
         self._stale = True
         self.resyncs = 0
         """How often the modem was out of sight: what it said of its stores before may hold no longer."""
+        self.doubts = 0
+        """How often the modem said what may mean that it started anew."""
         self._lost: asyncio.Future[LinkLostError] = asyncio.get_running_loop().create_future()
 
     @property
@@ -150,6 +157,15 @@ class Dialogue:
         if not self._lost.done():
             self._lost.set_result(error)
             self._wake()
+
+    def restarted(self) -> None:
+        """The modem started anew: nothing that was asked is answered any more, and nothing that was set holds."""
+        self.lost(LinkLostError("the modem restarted", restarted=True))
+
+    def doubt(self) -> None:
+        """The modem may have started anew; whoever waits decides how long he still does."""
+        self.doubts += 1
+        self._wake()
 
     def feed(self, data: bytes) -> None:
         """What was read from the port."""
@@ -206,7 +222,7 @@ class Dialogue:
             self._listener = None
             await asyncio.sleep(self._settle)
             if not self.alive:
-                raise self._lost.result()
+                raise self._gone()
             self._stale = False
             self.resyncs += 1
             return
@@ -228,7 +244,7 @@ class Dialogue:
     async def write(self, data: bytes) -> None:
         """Write to the port. Raises LinkLostError."""
         if not self.alive:
-            raise LinkLostError(self._lost.result().what)
+            raise self._gone()
         await self._transport.write(data)
 
     async def until(self, done: Callable[[], bool], seconds: float) -> None:
@@ -236,12 +252,16 @@ class Dialogue:
         async with asyncio.timeout(seconds):
             while not done():
                 if not self.alive:
-                    raise LinkLostError(self._lost.result().what)
+                    raise self._gone()
                 self._waiter = asyncio.get_running_loop().create_future()
                 try:
                     await self._waiter
                 finally:
                     self._waiter = None
+
+    def _gone(self) -> LinkLostError:
+        first = self._lost.result()
+        return LinkLostError(first.what, restarted=first.restarted)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -294,8 +314,8 @@ class Dialogue:
             if upper.startswith(prefix):
                 self._known(kind, line, two_lines=prefix in _TWO_LINES)
                 return True
-        if upper in _RESTARTED:
-            self._on_urc(Urc(UrcKind.RESTARTED, line))
+        if upper in _RESTARTED or upper in _STARTING:
+            self._on_urc(Urc(UrcKind.RESTARTED if upper in _RESTARTED else UrcKind.STARTING, line))
             return True
         if upper.startswith(("+", "^", *_CALLS)):
             self._on_urc(Urc(UrcKind.OTHER, line))

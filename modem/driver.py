@@ -65,6 +65,8 @@ class SerialModem:
         """Known once the modem is set up; None while it is not."""
         self._was_ready = False
         self._restarted = False
+        self._boots = 0
+        """^BOOT lines since the modem was set up: some Huawei say one when they start, some every few seconds."""
         self._look_now = asyncio.Event()
         self._trouble: ModemError = ModemError("starting", "the modem is being set up", "wait a moment")
 
@@ -84,7 +86,8 @@ class SerialModem:
         dialogue = self._dialogue
         if dialogue is None or not self.ready:
             return NotSent(self.health().what)
-        result = await submit(dialogue, part, commit, prompt=self._timing.prompt, result=self._timing.result)
+        timing = self._timing
+        result = await submit(dialogue, part, commit, prompt=timing.prompt, result=timing.result, in_doubt=timing.result_in_doubt)
         match result:
             case Sent(reference):
                 self._log.info("modem.sent", reference=reference, part=part.part, parts=part.parts, octets=part.length)
@@ -151,11 +154,7 @@ class SerialModem:
             except ModemError as error:
                 self._failed(error)
             except (LinkLostError, NoAnswerError) as error:
-                self._failed(
-                    ModemError(
-                        "silent", str(error), "replug the modem; if it stays silent, choose another of its ports or remove ModemManager"
-                    )
-                )
+                self._failed(_trouble(error))
             except Exception as error:  # noqa: BLE001 - nothing may end the reader; where it happened is logged, its data is not
                 self._unexpected("modem.unexpected", error)
                 self._failed(ModemError("failed", f"the driver failed ({type(error).__name__})", "report this with the log"))
@@ -203,6 +202,7 @@ class SerialModem:
             mine = {session.radio.imei} - {""}
             _in_use.update(mine)
             self._dialogue, self._radio = dialogue, session.radio
+            self._boots = 0
             self._log.info("modem.set_up", model=session.radio.model, port=port)
             self._tell()
             await _first_failure(
@@ -244,10 +244,26 @@ class SerialModem:
             self._was_ready = False
 
     def _urc(self, urc: Urc) -> None:
-        if urc.kind is UrcKind.RESTARTED:
+        if urc.kind is UrcKind.RESTARTED and self._dialogue is not None:
+            self._dialogue.restarted()
+        elif urc.kind in {UrcKind.RESTARTED, UrcKind.STARTING} and not self._chatter(urc):
             self._restarted = True
             self._look_now.set()
+            if self._dialogue is not None:
+                self._dialogue.doubt()
         self._inbox.announced(urc)
+
+    def _chatter(self, urc: Urc) -> bool:
+        if not urc.line.upper().startswith("^BOOT:"):
+            return False
+        self._boots += 1
+        return self._boots > 1
+
+
+def _trouble(error: LinkLostError | NoAnswerError) -> ModemError:
+    if isinstance(error, LinkLostError) and error.restarted:
+        return ModemError("forgot", error.what, "nothing to do: it is set up again")
+    return ModemError("silent", str(error), "replug the modem; if it stays silent, choose another of its ports or remove ModemManager")
 
 
 async def _ending(dialogue: Dialogue, job: Coroutine[Any, Any, None]) -> None:

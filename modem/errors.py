@@ -20,12 +20,16 @@ class ModemError(Exception):
 
 
 class LinkLostError(Exception):
-    """The port is gone. ``written``: octets of the write it interrupted that the kernel had taken."""
+    """The port is gone, or the modem behind it started anew (``restarted``).
 
-    def __init__(self, what: str, written: int = 0) -> None:
+    ``written``: octets of the write it interrupted that the kernel had taken.
+    """
+
+    def __init__(self, what: str, written: int = 0, *, restarted: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.written = written
+        self.restarted = restarted
 
 
 class NoAnswerError(Exception):

@@ -19,8 +19,10 @@ __all__ = ["submit"]
 _REFERENCE = re.compile(r"\+CMGS:\s*(\d{1,3})\b", re.IGNORECASE)
 
 
-async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: float, result: float) -> SendResult:
+async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: float, result: float, in_doubt: float) -> SendResult:
     """Send ``part``. ``prompt`` and ``result``: seconds to wait for the prompt and for ``+CMGS``.
+
+    ``in_doubt``: the most to wait for ``+CMGS`` once the modem said what may mean that it started anew.
 
     Never raises for what the modem does; an exception of ``commit`` (or a cancellation) leaves the prompt by ESC and is raised on.
     """
@@ -30,6 +32,7 @@ async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: fl
             prompt_open = True  # or may be: a refusal may be noise, or belong to something else
             try:
                 command = f"AT+CMGS={part.length}"
+                doubts = dialogue.doubts
                 listener = dialogue.listen(command)
                 await dialogue.write(command.encode("ascii") + b"\r")
                 refusal = await _prompted(dialogue, listener, prompt)
@@ -39,8 +42,11 @@ async def submit(dialogue: Dialogue, part: Submit, commit: Commit, *, prompt: fl
                     return NotSent("called off", called_off=True)
                 if listener.final is not None:
                     return NotSent("the modem left its prompt")
+                if dialogue.doubts != doubts:
+                    dialogue.restarted()  # setting up anew costs less than a text on a modem that forgot its settings
+                    return NotSent("the modem may have restarted")
                 prompt_open = False
-                return await _hand_over(dialogue, part, result, prompt)
+                return await _hand_over(dialogue, part, result, prompt, in_doubt)
             finally:
                 if prompt_open:
                     with suppress(LinkLostError):
@@ -65,7 +71,7 @@ async def _prompted(dialogue: Dialogue, listener: Listener, seconds: float) -> N
         listener.final = None  # OK answers something else
 
 
-async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: float) -> SendResult:
+async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: float, in_doubt: float) -> SendResult:
     """PDU and Ctrl-Z in one write; from its last octet on, silence means Unknown. ``after``: seconds for OK after the reference."""
     data = part.pdu.encode("ascii") + b"\x1a"
     listener = dialogue.listen(part.pdu, "+CMGS:")
@@ -74,11 +80,18 @@ async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: fl
     except LinkLostError as error:
         return Unknown(error.what) if error.written == len(data) else NotSent(error.what)
     why = ""
+    doubts = dialogue.doubts
     try:
-        await dialogue.until(lambda: listener.final is not None or bool(listener.lines), seconds)
+        try:
+            await dialogue.until(lambda: _answered(listener) or dialogue.doubts != doubts, seconds)
+            await dialogue.until(lambda: _answered(listener), in_doubt)
+        except TimeoutError:
+            if dialogue.doubts != doubts:
+                dialogue.restarted()
+            raise
         await dialogue.until(lambda: listener.final is not None, after)
     except TimeoutError:
-        why = f"the modem gave no result in {seconds:g} s"
+        why = "the modem seems to have restarted" if dialogue.doubts != doubts else f"the modem gave no result in {seconds:g} s"
     except LinkLostError as error:
         why = error.what
     reference = next((int(match[1]) for line in listener.lines if (match := _REFERENCE.match(line))), None)
@@ -92,3 +105,7 @@ async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: fl
         return Unknown("the modem said OK without a reference")
     dialogue.in_step(yes=True)
     return outcome(final)
+
+
+def _answered(listener: Listener) -> bool:
+    return listener.final is not None or bool(listener.lines)

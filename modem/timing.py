@@ -27,6 +27,8 @@ class Timing:
     """For the prompt of AT+CMGS."""
     result: float = 60.0
     """For +CMGS after the Ctrl-Z; makers name 60 to 120 s as their longest."""
+    result_in_doubt: float = 10.0
+    """The same, from a line on that may mean that the modem started anew."""
     sim: float = 60.0
     """For a SIM to become ready after power-up or PIN."""
     again: float = 1.0

@@ -17,7 +17,7 @@ from modem.simulator import Simulator
 from modem.types import NotSent, RawPdu, SendResult
 
 QUICK = Timing(
-    probe=0.2, find=0.05, settle=0.01, command=1.0, slow=1.0, prompt=0.4, result=0.6, sim=1.0, again=0.05,
+    probe=0.2, find=0.05, settle=0.01, command=1.0, slow=1.0, prompt=0.4, result=0.6, result_in_doubt=0.3, sim=1.0, again=0.05,
     poll=0.5, poll_deaf=0.1, keep_again=0.05, watch=0.5, retry_first=0.05, retry_most=0.1, retry_person=0.1,
 )  # fmt: skip
 """Short waits, so that faults are over soon; what is asserted never depends on them."""

@@ -171,7 +171,7 @@ async def test_a_pdu_whose_ctrl_z_stays_behind_is_not_sent(pty: Pty) -> None:
         pty.fill()
         return True
 
-    sending = asyncio.create_task(submit(dialogue, PART, commit, prompt=2, result=2))
+    sending = asyncio.create_task(submit(dialogue, PART, commit, prompt=2, result=2, in_doubt=2))
     await pty.heard(b"AT+CMGS=20\r")
     pty.say(b"\r\n> ")
     assert isinstance(await sending, NotSent)
@@ -182,7 +182,7 @@ async def test_a_pdu_that_left_whole_and_went_unanswered_is_unknown(pty: Pty) ->
     link = await Link.open(pty.path)
     dialogue = talk(link, [])
     await in_step(pty, dialogue)
-    sending = asyncio.create_task(submit(dialogue, PART, yes, prompt=2, result=60))
+    sending = asyncio.create_task(submit(dialogue, PART, yes, prompt=2, result=60, in_doubt=60))
     await pty.heard(b"AT+CMGS=20\r")
     pty.say(b"\r\n> ")
     await pty.heard(b"\x1a")
@@ -238,7 +238,9 @@ async def test_an_ok_that_answers_something_else_is_found_out(pty: Pty) -> None:
         (b'\r\n^SMMEMFULL: "SM"\r\n', [UrcKind.FULL]),
         (b'\r\n+CIEV: "SMSFULL",1\r\n', [UrcKind.FULL]),
         (b"\r\nRDY\r\n", [UrcKind.RESTARTED]),
-        (b"\r\n+ZDONR: 1\r\n\r\n^BOOT:1,0,0,0,72\r\n\r\nRING\r\n", [UrcKind.OTHER] * 3),
+        (b"\r\n*ATREADY: 1\r\n", [UrcKind.RESTARTED]),
+        (b"\r\nSMS Ready\r\n\r\n^BOOT:1,0,0,0,72\r\n", [UrcKind.STARTING] * 2),
+        (b"\r\n+ZDONR: 1\r\n\r\n^RSSI:17\r\n\r\nRING\r\n", [UrcKind.OTHER] * 3),
         (b"\r\nOKAY see you\r\nERRORS happen\r\n", []),  # defect 6: no final results
     ],
 )

@@ -174,6 +174,103 @@ async def test_unplugged_during_commit(make_rig: MakeRig) -> None:
     await the_next_goes(rig)
 
 
+PATIENT = replace(STILL, result=600)
+"""A wait for +CMGS that no test outlasts."""
+RESTARTING = ["sim800", "sim7670", "ec25", "huawei"]
+"""Makes that say so."""
+
+
+async def all_goes_on(rig: Rig, arrived: int) -> None:
+    """Set up anew: the next text goes, its report and what handsets send are kept."""
+    await the_next_goes(rig, arrived)
+    assert rig.sim.state()["cnmi"][:2] == [2, 1]
+    rig.sim.text(NUMBER, "allô?")
+    await rig.until(lambda: rig.keeper.texts == ["allô?"], "the text is kept")
+    await rig.until(lambda: rig.events("accepted")[-1]["reference"] in {one.reference for one in rig.keeper.reports}, "and the report")
+
+
+@pytest.mark.parametrize("profile", RESTARTING)
+@pytest.mark.parametrize(("at", "arrived"), [("ctrl_z", 0), ("accepted", 1)])
+async def test_a_restart_ends_the_wait_for_the_result(make_rig: MakeRig, profile: str, at: str, arrived: int) -> None:
+    """Whoever waits behind it hears at once, too, and may try again."""
+    rig = await make_rig(profile=profile, driver={"timing": PATIENT})
+    await rig.ready()
+    rig.sim.fault("reboot", at=at)
+    async with asyncio.timeout(20):
+        first, *others = await asyncio.gather(rig.send(), *(rig.send(f"texte {place}", "+15145550177") for place in range(3)))
+    assert isinstance(first, Unknown)
+    assert "restarted" in first.what
+    assert all(isinstance(other, NotSent) for other in others), others
+    assert rig.sim.inbox("+15145550177") == []
+    async with asyncio.timeout(20):
+        await all_goes_on(rig, arrived)
+
+
+@pytest.mark.parametrize("profile", RESTARTING)
+async def test_a_restart_at_the_prompt_lets_nothing_go(make_rig: MakeRig, profile: str) -> None:
+    rig = await make_rig(profile=profile, driver={"timing": PATIENT})
+    await rig.ready()
+
+    async def commit() -> bool:
+        dialogue = rig.driver._dialogue
+        assert dialogue is not None
+        rig.sim.reboot()
+        await rig.until(lambda: dialogue.doubts > 0 or not dialogue.alive, "the driver hears it")
+        return True
+
+    async with asyncio.timeout(20):
+        assert isinstance(await rig.send(commit=commit), NotSent)
+    assert rig.events("ctrl_z") == []
+    async with asyncio.timeout(20):
+        await all_goes_on(rig, 0)
+
+
+async def test_a_restart_before_the_prompt(make_rig: MakeRig) -> None:
+    rig = await make_rig(profile="sim800", driver={"timing": replace(PATIENT, prompt=600)})
+    await rig.ready()
+    rig.sim.fault("reboot", at="command", command="AT+CMGS")
+    async with asyncio.timeout(20):
+        assert isinstance(await rig.send(), NotSent)
+        await all_goes_on(rig, 0)
+
+
+@pytest.mark.parametrize("line", ["SMS Ready", "Call Ready", "PB DONE", "^BOOT:20952548,0,0,0,72"])
+async def test_a_line_that_may_mean_a_restart_spoils_no_text(make_rig: MakeRig, line: str) -> None:
+    """Some say it long after they started; +CMGS still comes then."""
+    rig = await make_rig(latency_ms=100, driver={"timing": replace(PATIENT, result_in_doubt=60)})
+    await rig.ready()
+    sending = asyncio.create_task(rig.send())
+    await rig.sim.wait_event("ctrl_z")
+    rig.sim.fault("garbage", hex=f"\r\n{line}\r\n".encode().hex())
+    assert isinstance(await sending, Sent)
+    await the_next_goes(rig, 1)
+    assert rig.ready_calls == [1]
+
+
+async def test_a_huawei_that_says_boot_all_the_time_sends(make_rig: MakeRig) -> None:
+    """Neither called off at the prompt nor given up early."""
+    rig = await make_rig(driver={"timing": replace(PATIENT, result_in_doubt=0.01)})
+    await rig.ready()
+    said = b"\r\n^BOOT:20952548,0,0,0,72\r\n".hex()
+
+    async def heard() -> None:
+        before = rig.driver._boots
+        rig.sim.fault("garbage", hex=said)
+        await rig.until(lambda: rig.driver._boots > before, "the line is heard")
+
+    async def commit() -> bool:
+        await heard()
+        return True
+
+    await heard()
+    rig.sim.fault("late_answer", ms=300)
+    sending = asyncio.create_task(rig.send(commit=commit))
+    await rig.sim.wait_event("accepted")
+    await heard()
+    assert isinstance(await sending, Sent)
+    assert rig.ready_calls == [1]
+
+
 async def test_a_prompt_given_up_during_commit(make_rig: MakeRig) -> None:
     rig = await make_rig()
     await rig.ready()
