@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 __all__ = [
+    "CLOCK_SLACK",
     "AnsweredBy",
     "Call",
     "Decision",
@@ -30,6 +31,9 @@ __all__ = [
     "Reason",
     "Trigger",
 ]
+
+CLOCK_SLACK = timedelta(minutes=5)
+"""A stamp further ahead than this was made by a clock that was wrong: it says nothing of how long ago something was."""
 
 Language = str
 """An ISO 639-1 code that has a set of wordings: "fr" or "en"."""

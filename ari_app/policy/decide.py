@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ari_app.model import AnsweredBy, Call, Known, Outcome, Presentation, Reached, Reason
+from ari_app.model import CLOCK_SLACK, AnsweredBy, Call, Known, Outcome, Presentation, Reached, Reason
 from ari_app.policy.textable import House, refusal
 from ari_app.settings import LineSettings, Settings
 
@@ -126,9 +126,14 @@ def _stale(case: Case) -> Facts | None:
     return _when(case.now > expires_at(case), ended=case.call.ended.isoformat(), max_age=_seconds(case.settings.reply.max_age))
 
 
+def _ahead(case: Case, then: datetime) -> bool:
+    """Stamped before the clock was set back: nothing to go by."""
+    return then - case.now > CLOCK_SLACK
+
+
 def _within(case: Case, then: datetime | None, span: timedelta) -> Facts | None:
     """Less than ``span`` ago; ``until`` is when that is over."""
-    if then is None or case.now - then >= span:
+    if then is None or _ahead(case, then) or case.now - then >= span:
         return None
     return {"last": then.isoformat(), "until": (then + span).isoformat()}
 
@@ -140,7 +145,7 @@ def _in_conversation(case: Case) -> Facts | None:
 def _cooldown(case: Case) -> Facts | None:
     last, span = case.known.last_auto, case.settings.reply.cooldown
     facts = _within(case, last, span)
-    if facts is None and last is not None and last >= case.call.started:
+    if facts is None and last is not None and last >= case.call.started and not _ahead(case, last):
         # a text since this call has answered it, however short the cooldown
         facts = {"last": last.isoformat(), "until": (last + span).isoformat()}
     if facts is not None and case.known.last_auto_call is not None:
@@ -149,7 +154,7 @@ def _cooldown(case: Case) -> Facts | None:
 
 
 def _since_call(case: Case, then: datetime | None) -> Facts | None:
-    return None if then is None or then < case.call.started else {"at": then.isoformat()}
+    return None if then is None or then < case.call.started or _ahead(case, then) else {"at": then.isoformat()}
 
 
 def _limit(case: Case) -> Facts | None:

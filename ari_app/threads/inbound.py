@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from ari_app.events import MessageChanged, ThreadChanged
-from ari_app.model import Inbound, MessageKind, MessageState, Reaction
+from ari_app.model import CLOCK_SLACK, Inbound, MessageKind, MessageState, Reaction
 from ari_app.numbers import e164
 from ari_app.threads import people
 from ari_app.threads.database import Transaction
@@ -232,9 +232,9 @@ def _react(tx: Transaction, message: int, react: React, home: Home, now: datetim
         language=contact["language"],
         opted_out=contact["opted_out"] is not None,
         notices=_notices(tx, number),
-        last_staff=moment(_last_staff(tx, number)),
+        last_staff=moment(_last_staff(tx, number, now)),
         auto_recent=_auto_recent(tx, number, now),
-        last_auto=moment(_last_auto(tx, number)),
+        last_auto=moment(_last_auto(tx, number, now)),
         auto_today=_today(tx, now, number),
         all_today=_today(tx, now),
     )
@@ -281,18 +281,20 @@ def _notices(tx: Transaction, number: str) -> dict[str, datetime]:
     return {row["notice"]: required(row["at"]) for row in rows}
 
 
-def _last_staff(tx: Transaction, number: str) -> Any:
+def _last_staff(tx: Transaction, number: str, now: datetime) -> Any:
     return tx.value(
-        f"SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread WHERE t.number = ? AND {STAFF_WROTE}",  # noqa: S608  (our own)
-        (number,),
+        f"""SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
+            WHERE t.number = ? AND m.at <= ? AND {STAFF_WROTE}""",  # noqa: S608  (our own)
+        (number, stamp(now + CLOCK_SLACK)),
     )
 
 
-def _last_auto(tx: Transaction, number: str) -> Any:
+def _last_auto(tx: Transaction, number: str, now: datetime) -> Any:
     return tx.value(
         """SELECT max(coalesce(m.went, m.claimed)) FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.kind IN ('auto', 'notice') AND (m.state = 'sending' OR m.went IS NOT NULL)""",
-        (number,),
+            WHERE t.number = ? AND m.kind IN ('auto', 'notice') AND (m.state = 'sending' OR m.went IS NOT NULL)
+            AND coalesce(m.went, m.claimed) <= ?""",
+        (number, stamp(now + CLOCK_SLACK)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from ari_app.model import Known
+from ari_app.model import CLOCK_SLACK, Known
 from ari_app.threads.database import Reader
 from ari_app.threads.rows import moment, stamp
 
@@ -33,8 +33,11 @@ def known_person(reader: Reader, number: str) -> bool:
 
 
 def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: datetime, now: datetime, live: bool) -> Known:
-    """Everything known of ``number`` at ``now``, this call's own row and text left out."""
-    totals = {"call": call, "day": stamp(now - DAY), "burst": stamp(now - BURST_WINDOW)}
+    """Everything known of ``number`` at ``now``, this call's own row and text left out.
+
+    "Last" passes over stamps further ahead than ``CLOCK_SLACK``: made before the clock was set back, they would hide the true last.
+    """
+    totals = {"soon": stamp(now + CLOCK_SLACK), "call": call, "day": stamp(now - DAY), "burst": stamp(now - BURST_WINDOW)}
     all_today = reader.value(
         """SELECT count(*) FROM message m WHERE m.kind IN ('auto', 'notice') AND m.claimed >= :day
             AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call""",
@@ -55,7 +58,7 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
     last_auto = reader.one(
         """SELECT coalesce(m.went, m.claimed) AS at, m.call FROM message m JOIN thread t ON t.id = m.thread
             WHERE t.number = :number AND m.kind = 'auto' AND m.call IS NOT :call
-            AND (m.state = 'sending' OR m.went IS NOT NULL) ORDER BY at DESC LIMIT 1""",
+            AND (m.state = 'sending' OR m.went IS NOT NULL) AND coalesce(m.went, m.claimed) <= :soon ORDER BY at DESC LIMIT 1""",
         about,
     )
     auto_today = reader.value(
@@ -66,7 +69,7 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
     )
     last_person = reader.value(
         f"""SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = :number AND t.line = :line AND NOT m.automatic
+            WHERE t.number = :number AND t.line = :line AND NOT m.automatic AND m.at <= :soon
             AND (m.kind = 'caller' OR ({STAFF_WROTE}))""",  # noqa: S608  (our own)
         about,
     )
@@ -88,8 +91,8 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
         auto_today=auto_today,
         all_today=all_today,
         burst=burst,
-        reached=moment(reader.value("SELECT max(at) FROM reached WHERE number = :number AND call != :call", about)),
-        called_back=moment(reader.value("SELECT max(joined) FROM outgoing WHERE number = :number", about)),
+        reached=moment(reader.value("SELECT max(at) FROM reached WHERE number = :number AND call != :call AND at <= :soon", about)),
+        called_back=moment(reader.value("SELECT max(joined) FROM outgoing WHERE number = :number AND joined <= :soon", about)),
         looping=bool(contact and contact["looping"]),
         live=live,
         later_due=moment(later_due),

@@ -17,7 +17,7 @@ __all__ = ["WINDOW", "keep_report", "match_waiting"]
 WINDOW = timedelta(hours=72)
 """References return after 256 parts: a report is about a part this young, or about none of ours."""
 _CLOCKS = timedelta(minutes=15)
-"""How far the SMS centre's clock may be from ours when a part without a reference is recognised by its time."""
+"""How far the SMS centre's clock, or ours before it was set right, may be from ours when a part is recognised by its time."""
 _SUFFIX = 7
 
 
@@ -91,9 +91,10 @@ def _by_reference(tx: Transaction, row: sqlite3.Row) -> sqlite3.Row | None:
         "modem": row["modem"],
         "reference": row["reference"],
         "since": stamp(received - WINDOW),
-        "until": stamp(received),
+        "received": row["received"],
+        "until": stamp(received + _CLOCKS),  # our clock may have been set back since
     }
-    parts = tx.all(f"{_PARTS} AND p.reference = :reference ORDER BY p.submitted DESC", about)
+    parts = tx.all(f"{_PARTS} AND p.reference = :reference ORDER BY p.submitted > :received, p.submitted DESC", about)
     return next((part for part in parts if _same(part["recipient"], row["recipient"])), None)
 
 

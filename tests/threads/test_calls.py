@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -338,7 +338,7 @@ async def test_who_wrote_when(store: Store, clock: HandClock) -> None:
     assert (await known(store, line="main")).last_person == clock.at
 
 
-async def test_reached_and_called_back(store: Store) -> None:
+async def test_reached_and_called_back(store: Store, clock: HandClock) -> None:
     missed = a_call()
     talk = answered(ended=START + timedelta(minutes=5), started=START + timedelta(minutes=1))
     await store.note_reached(talk.id, ALICE, START + timedelta(minutes=1, seconds=5))
@@ -350,10 +350,44 @@ async def test_reached_and_called_back(store: Store) -> None:
     out = OutgoingCall(id="9.1", started=START, joined=None, ended=START, number=ALICE)
     await store.note_outgoing(out)
     assert (await known(store)).called_back is None
-    joined = START + timedelta(minutes=7)
+    clock.move(minutes=7)
+    joined = clock.at
     await store.note_outgoing(OutgoingCall(id="9.2", started=START, joined=joined, ended=None, number=ALICE))
     await store.note_outgoing(OutgoingCall(id="9.2", started=START, joined=None, ended=joined, number=ALICE))
     assert (await known(store)).called_back == joined
+
+
+async def test_stamps_of_a_clock_that_was_ahead_do_not_hide_the_true_last_ones(store: Store, clock: HandClock) -> None:
+    clerk = Clerk(delay=timedelta(0), cooldown=timedelta(0))
+    told: list[Inbound] = []
+
+    def see(one: Inbound) -> Reaction:
+        told.append(one)
+        return Reaction()
+
+    async def everything() -> None:
+        message = await record(store, clerk, a_call(ended=clock.at))
+        assert message
+        await send(store, clerk, message)
+        written = (await store.queue_staff(ALICE, "hello", f"{clock.at}")).message
+        await send(store, clerk, written)
+        await store.note_reached(f"r{clock.at}", ALICE, clock.at)
+        await store.note_outgoing(OutgoingCall(id=f"o{clock.at}", started=clock.at, joined=clock.at, ended=None, number=ALICE))
+
+    async def last() -> set[datetime | None]:
+        facts = await known(store)
+        clock.move(seconds=1)
+        await store.keep(raw(inbound(BOB, "hello", clock.at), clock.at), nothing)
+        return {facts.last_auto, facts.last_person, facts.reached, facts.called_back}
+
+    await everything()
+    clock.move(days=400)
+    await everything()
+    assert await last() == {START + timedelta(days=400)}
+    clock.at = START + timedelta(minutes=1)
+    assert await last() == {START}
+    await store.keep(raw(inbound(ALICE, "hello", clock.at), clock.at), see)
+    assert (told[0].last_auto, told[0].last_staff) == (START, START)
 
 
 async def test_an_answered_call_counts_as_reached_from_the_moment_of_its_join(store: Store) -> None:

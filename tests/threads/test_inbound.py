@@ -409,6 +409,26 @@ async def test_a_report_is_about_modem_reference_recipient_and_a_recent_part(sto
     assert [await state(store, each) for each in (message, newer)] == ["sent", "delivered"]
 
 
+async def test_a_report_settles_its_part_though_the_clock_was_set_back_meanwhile(store: Store, clock: HandClock) -> None:
+    message = await sent(store, clock, "hello", Sent(7))
+    clock.move(minutes=-14)
+    await report(store, clock, 7)
+    assert await state(store, message) == "delivered"
+
+
+async def test_a_report_is_about_a_part_of_the_past_before_one_of_the_future(store: Store, clock: HandClock) -> None:
+    past = await sent(store, clock, "past", Sent(7))
+    clock.move(minutes=20)
+    ahead = await sent(store, clock, "ahead", Sent(7))
+    clock.move(minutes=-10)
+    await report(store, clock, 7)
+    assert [await state(store, each) for each in (past, ahead)] == ["delivered", "sent"]
+    far = await sent(store, clock, "far ahead", Sent(8))
+    clock.move(minutes=-16)
+    await report(store, clock, 8)
+    assert await state(store, far) == "sent", "more than clocks differ"
+
+
 async def test_a_failed_report_fails_the_text_and_may_mark_the_number(store: Store, clock: HandClock) -> None:
     message = await sent(store, clock, "hello", Sent(7))
     await report(store, clock, 7, 0x46)

@@ -222,6 +222,58 @@ async def test_people_first_then_notices_then_callers_and_only_by_modems_that_ar
     assert await order([]) == []
 
 
+async def test_texts_queued_while_the_clock_was_ahead_go_at_once(store: Store, clock: HandClock) -> None:
+    async def due() -> list[int]:
+        agenda = await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)
+        return [each.id for each in agenda.due]
+
+    clock.move(hours=5)
+    staff = (await store.queue_staff(ALICE, "hello", "one")).message
+    told = Reaction(notice="We open at 8.", notice_name="received")
+    await store.keep(raw(inbound(BOB, "hello"), clock.at), lambda _: told)
+    notice = (await store.thread(BOB))["messages"][0]["id"]
+    clock.move(seconds=-60)
+    assert await due() == [], "a minute is no clock set back"
+    clock.at = START
+    assert await due() == [staff, notice]
+    assert await claim(store, notice) is not None
+    part = (await claimed(store, staff)).parts[0]
+    await attempt(store, part.id, Refused("41", "temporary failure", permanent=False))
+    assert await due() == [], "tried, it waits its turn by the true clock"
+    assert await claim(store, staff) is None
+    clock.move(seconds=8)
+    assert await due() == [staff]
+
+
+async def test_a_try_put_off_while_the_clock_was_ahead_is_made_again(store: Store, clock: HandClock) -> None:
+    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    clock.move(hours=5)
+    part = (await claimed(store, message)).parts[0]
+    await attempt(store, part.id, NotSent("the modem went away"))
+    assert await claim(store, message) is None
+    clock.at = START
+    assert await claim(store, message) is not None
+
+
+async def test_a_stop_while_the_clock_was_ahead_holds_nothing_up(store: Store, clock: HandClock) -> None:
+    clock.move(hours=5)
+    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    clock.move(seconds=2)
+    await claimed(store, message)
+    clock.at = START
+    store = await reopened(store, clock)
+    assert await claim(store, message) is not None
+    await store.close()
+
+
+async def test_an_automatic_text_is_never_early(store: Store, clock: HandClock) -> None:
+    clock.move(hours=5)
+    message = await due_auto(store)
+    clock.at = START
+    assert await claim(store, message) is None
+    assert (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)).due == ()
+
+
 async def test_too_late(store: Store, clock: HandClock, heard: list[Notice]) -> None:
     auto = await due_auto(store)
     staff = (await store.queue_staff(BOB, "hello", "one")).message
