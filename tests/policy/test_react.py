@@ -78,7 +78,7 @@ def test_a_word_that_answers_what_our_text_asks_opts_nobody_out(text: str) -> No
 
 
 @pytest.mark.parametrize("text", ["No texts", "Pas de textos svp", "remove me", "Stop it", "Laissez-moi tranquille"])
-def test_doubtful_words_in_a_conversation_is_an_answer_to_staff(text: str) -> None:
+def test_doubtful_words_in_a_conversation_are_an_answer_to_staff(text: str) -> None:
     assert reaction(text).opt is True
     talking = reaction(text, last_staff=OPEN - 12 * HOUR + SECOND)
     assert talking == Reaction()
