@@ -75,12 +75,12 @@ async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: fl
     """PDU and Ctrl-Z in one write; from its last octet on, silence means Unknown. ``after``: seconds for OK after the reference."""
     data = part.pdu.encode("ascii") + b"\x1a"
     listener = dialogue.listen(part.pdu, "+CMGS:")
+    doubts = dialogue.doubts
     try:
         await dialogue.write(data)
     except LinkLostError as error:
         return Unknown(error.what) if error.written == len(data) else NotSent(error.what)
     why = ""
-    doubts = dialogue.doubts
     try:
         try:
             await dialogue.until(lambda: _answered(listener) or dialogue.doubts != doubts, seconds)
