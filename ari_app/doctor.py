@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ __all__ = ["Examination", "Item", "examine", "judge_clock", "judge_outbox", "jud
 _LAG_MS = 20.0
 """Design rule 9: nothing holds the event loop longer."""
 _CLOCKS_APART = 5_000.0
+_CLOCKS_USELESS = 600_000.0
 _WAITS_LONG = timedelta(minutes=10)
 
 
@@ -60,6 +61,7 @@ def _item(part: str, finding: Finding) -> Item:
 
 async def examine(settings: Settings, store: Store, *, origin: Path | None = None) -> Examination:
     """Look at everything. ``store``: opened for reading here; ``origin``: the settings file, to see who may read its passwords."""
+    zone = settings.clinic.zone
     items = _settings(settings, origin)
     store_items, facts = await _store(settings.store.path, store)
     items += store_items
@@ -79,16 +81,16 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
         found = await asyncio.gather(*(probes.port(modem) for modem in settings.modem))
         items += [_item(f"modem {modem.name}", finding) for modem, finding in zip(settings.modem, found, strict=True)]
     else:
-        items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=bool(facts and facts["calls"]))
+        items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=bool(facts and facts["calls"]), zone=zone)
     if not settings.modem:
         needed = settings.reply.mode == "send"
         items.append(
             Item("modem", "bad" if needed else "warn", "no_modem", "there is no [[modem]] in the settings", 'add one: name = "gsm1"')
         )
     now = datetime.now(UTC)
-    items.append(judge_clock(now, facts["newest"] if facts else None, status))
+    items.append(judge_clock(now, facts["newest"] if facts else None, status, zone=zone))
     if facts is not None:
-        items.append(judge_outbox(now, facts))
+        items.append(judge_outbox(now, facts, zone=zone))
     ready = (
         status is not None
         and status.pbx.connected
@@ -182,20 +184,20 @@ async def _pbx(settings: Settings, status: ServiceStatus | None) -> list[Item]:
     return [_item("pbx", found)]
 
 
-def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: bool) -> list[Item]:
-    """What the running service says of itself. ``calls``: did any call ever come in."""
-    items = [Item("service", "ok", "running", f"version {status.version} runs as process {status.pid} since {_time(status.started)}")]
+def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: bool, zone: tzinfo = UTC) -> list[Item]:
+    """What the running service says of itself. ``calls``: did any call ever come in. Times are told in ``zone``."""
+    items = [Item("service", "ok", "running", f"version {status.version} runs as process {status.pid} since {_time(status.started, zone)}")]
     pbx = status.pbx
     if pbx.connected:
         about = f"Asterisk {pbx.asterisk}" if pbx.asterisk else "Asterisk"
-        items.append(Item("pbx", "ok", "pbx_connected", f"{about}, watched since {_time(pbx.since)}, {pbx.live_calls} calls up"))
+        items.append(Item("pbx", "ok", "pbx_connected", f"{about}, watched since {_time(pbx.since, zone)}, {pbx.live_calls} calls up"))
     else:
         items.append(
             Item(
                 "pbx",
                 "bad",
                 "pbx_lost",
-                f"not connected since {_time(pbx.since)}: {pbx.reason}",
+                f"not connected since {_time(pbx.since, zone)}: {pbx.reason}",
                 "see that Asterisk runs; it is tried again",
             )
         )
@@ -256,28 +258,36 @@ def _contexts(strange: tuple[str, ...], inbound: tuple[str, ...], calls: bool) -
     return Item("contexts", "ok", "contexts", f"calls come in on {listed}")
 
 
-def judge_clock(now: datetime, newest: str | None, status: ServiceStatus | None) -> Item:
+def judge_clock(now: datetime, newest: str | None, status: ServiceStatus | None, *, zone: tzinfo = UTC) -> Item:
     """Is the clock right, as far as can be told: not before what is already stored, and with Asterisk's."""
     if newest is not None and datetime.fromisoformat(newest) > now + timedelta(minutes=5):
         return Item(
-            "clock", "bad", "clock_back", f"it is {_time(now)} here, but the last call ended at {_time(newest)}", "set the clock (NTP)"
+            "clock",
+            "bad",
+            "clock_back",
+            f"it is {_time(now, zone)} here, but the last call ended at {_time(newest, zone)}",
+            "set the clock (NTP)",
         )
     lag = status.pbx.lag_ms if status is not None else None
     if lag is not None and abs(lag) > _CLOCKS_APART:
+        # a call's end is by Asterisk's clock: far behind, its text is too old before it is due; far ahead, it goes late
+        state = "bad" if abs(lag) > _CLOCKS_USELESS else "warn"
         return Item(
-            "clock", "warn", "clocks_apart", f"this clock and Asterisk's are {abs(lag) / 1000:.1f} s apart", "keep both right by NTP"
+            "clock", state, "clocks_apart", f"this clock and Asterisk's are {abs(lag) / 1000:.1f} s apart", "keep both right by NTP"
         )
-    return Item("clock", "ok", "clock", f"it is {_time(now)}")
+    return Item("clock", "ok", "clock", f"it is {_time(now, zone)}")
 
 
-def judge_outbox(now: datetime, facts: dict[str, Any]) -> Item:
+def judge_outbox(now: datetime, facts: dict[str, Any], *, zone: tzinfo = UTC) -> Item:
     """What waits, and what went wrong lately. ``facts``: ``Store.counts``."""
     oldest = facts["oldest_due"]
     waits = now - datetime.fromisoformat(oldest) if oldest else timedelta(0)
     lately = f"{facts['unknown_lately']} unknown and {facts['failed_lately']} failed in the last week"
     said = f"{facts['queued']} queued, {facts['sending']} on their way, {lately}"
     if waits > _WAITS_LONG:
-        return Item("outbox", "bad", "outbox_stuck", f"{said}; the oldest is due since {_time(oldest)}", "see the items pbx and modem")
+        return Item(
+            "outbox", "bad", "outbox_stuck", f"{said}; the oldest is due since {_time(oldest, zone)}", "see the items pbx and modem"
+        )
     if facts["unknown_lately"] or facts["failed_lately"]:
         return Item(
             "outbox", "warn", "outbox_failed", said, "see `textback threads --state to_answer`, and call those whose text did not go"
@@ -285,7 +295,7 @@ def judge_outbox(now: datetime, facts: dict[str, Any]) -> Item:
     return Item("outbox", "ok", "outbox", said)
 
 
-def _time(at: datetime | str | None) -> str:
+def _time(at: datetime | str | None, zone: tzinfo) -> str:
     if at is None:
         return "the start"
-    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")

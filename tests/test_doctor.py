@@ -13,6 +13,7 @@ import ssl
 import tty
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,9 @@ def test_clocks() -> None:
     assert judge_clock(NOW, newest, None).code == "clock_back"
     assert judge_clock(NOW, NOW.isoformat(), status()).state == "ok"
     assert judge_clock(NOW, None, status(pbx={"lag_ms": -60_000.0})).code == "clocks_apart"
+    assert judge_clock(NOW, None, status(pbx={"lag_ms": -60_000.0})).state == "warn"
+    assert judge_clock(NOW, None, status(pbx={"lag_ms": 3_600_000.0})).state == "bad"
+    assert "10:00:00 EST" in judge_clock(NOW, None, status(), zone=ZoneInfo("America/Toronto")).what
     assert "60.0 s" in judge_clock(NOW, None, status(pbx={"lag_ms": -60_000.0})).what
 
 
