@@ -13,9 +13,9 @@ import ssl
 import tty
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import BasicAuth, web

@@ -182,7 +182,7 @@ class Store:
         return found is not None
 
     async def pin_forget(self, sim: str) -> None:
-        """A person says the PIN may be tried again (``modem unlock``)."""
+        """The SIM is open: its PINs may be tried again."""
         await self._database.write(lambda tx: tx.run("DELETE FROM pin_refused WHERE sim = ?", (sim,)))
 
     # -- staff
