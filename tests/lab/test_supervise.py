@@ -30,7 +30,7 @@ while True:
 
 MUTE = "import time\nfrom ari_app.notify import Notifier\nNotifier().ready()\ntime.sleep(600)\n"
 
-CRASHING = "import sys\nsys.exit(3)\n"
+CRASHING = "import sys\nsys.exit(1)\n"
 
 FORGER = """
 import os, sys, time
@@ -84,7 +84,14 @@ async def test_a_service_that_crashes_is_started_again_and_ready_says_what_it_wr
         with pytest.raises(TimeoutError, match="no such modem"):
             await service.ready(within=1.5)
         assert service.starts > 1
-        assert set(service.exits) == {3}
+        assert set(service.exits) == {1}
+
+
+async def test_a_service_that_failed_for_good_is_left_alone(tmp_path: Path) -> None:
+    async with supervisor("raise SystemExit(3)", tmp_path) as service:
+        async with asyncio.timeout(30):
+            await service.gave_up.wait()
+        assert (service.starts, service.exits) == (1, [3])
 
 
 async def test_a_child_cannot_speak_for_the_service(tmp_path: Path) -> None:
