@@ -110,7 +110,9 @@ async def test_stop_ends_a_frozen_service_and_its_children(tmp_path: Path) -> No
         group = service.pid
         service.kill(signal.SIGSTOP)
         await service.stop(patience=5)
-    assert _members(group) == []
+    async with asyncio.timeout(10):
+        while _members(group):  # noqa: ASYNC110 (a child that was killed is gone when the kernel gets to it)
+            await asyncio.sleep(0.02)
 
 
 def _members(group: int) -> list[Path]:
