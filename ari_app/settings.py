@@ -327,10 +327,6 @@ class Settings(_Part):
                 return line
         return None
 
-    def line_named(self, name: str) -> LineSettings | None:
-        """The [[line]] of this name; None for the main line and for names that are gone from the file."""
-        return next((line for line in self.line if self.line_name(line) == name), None)
-
 
 def chosen_path(path: Path | None = None) -> Path:
     """Which file is read: ``path``, else $TEXTBACK_CONFIG, else /etc/textback/textback.toml."""

@@ -175,7 +175,7 @@ class Tracker:
             if channel.state in _INCOMING:
                 self._start(channel, channel.context, channel.exten, at)
             else:
-                self._legs[channel.id] = LiveLeg(id=channel.id, started=at, country=self.config.country)
+                self._dialled(channel.id, at)
         elif channel.state in _INCOMING and channel.context:
             self._learn(channel)
 
@@ -195,8 +195,7 @@ class Tracker:
         if station.kind is not Kind.DEVICE or not self.is_inbound(origin.context or channel.context):
             return
         if station.app.startswith(("AppDial", "AppQueue")) or channel.state not in _INCOMING | {"Up"}:
-            started = channel.created or at
-            self._legs[channel.id] = LiveLeg(id=channel.id, started=started, country=self.config.country)
+            self._dialled(channel.id, channel.created or at)
         else:
             self._start(channel, origin.context or channel.context, origin.did or channel.exten, channel.created or at)
             if channel.app.lower() == "dial":
@@ -393,8 +392,12 @@ class Tracker:
         own_name = trunk_name(peer.name).partition("/")[2]
         if number is None or number == e164(own_name, self.config.country):
             return None
-        self._legs[peer.id] = LiveLeg(id=peer.id, started=event.at, country=self.config.country)
-        return self._legs[peer.id]
+        return self._dialled(peer.id, event.at)
+
+    def _dialled(self, channel_id: str, at: datetime) -> LiveLeg:
+        """A leg to the outside begins."""
+        leg = self._legs[channel_id] = LiveLeg(id=channel_id, started=at, country=self.config.country)
+        return leg
 
     # what is not a call
 

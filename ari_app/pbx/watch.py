@@ -45,8 +45,6 @@ class WatchStatus:
     """Why it is not connected; "" when it is."""
     live_calls: int
     events: int
-    last_event: datetime | None
-    """When the last event came, by our clock."""
     lag: timedelta | None
     """Our clock less Asterisk's timestamp, at the last event: large when the two clocks differ or we fall behind."""
     unreadable: int
@@ -72,12 +70,10 @@ class Watch:
         self._on_output = on_output
         self._tracker = Tracker(WatchConfig.of(settings))
         self._asking: set[asyncio.Task[None]] = set()
-        self._answers: list[PresentationRead] = []
         self.connected = False
         self._since: datetime | None = None
         self._reason = "not started"
         self._events = 0
-        self._last: datetime | None = None
         self._lag: timedelta | None = None
         self._channelvars: bool | None = None
 
@@ -107,7 +103,6 @@ class Watch:
             reason="" if self.connected else self._reason,
             live_calls=self._tracker.live_calls,
             events=self._events,
-            last_event=self._last,
             lag=self._lag,
             unreadable=self._ari.unreadable,
             overflows=self._ari.overflows,
@@ -163,7 +158,7 @@ class Watch:
             self.connected, self._reason = False, event.reason
         elif not isinstance(event, PresentationRead):
             self._events += 1
-            self._last, self._lag = now, now - event.at
+            self._lag = now - event.at
 
     def _log(self, output: Output) -> None:
         if isinstance(output, CallStarted):

@@ -22,7 +22,7 @@ from ari_app.threads.known import DAY, STAFF_WROTE
 from ari_app.threads.reports import keep_report
 from ari_app.threads.rows import moment, required, stamp, stamp_or_none
 from modem import joining
-from modem.pdu import Deliver, StatusReport, Undecodable, decode
+from modem.pdu import Deliver, PartKey, StatusReport, Undecodable, decode
 from modem.types import RawPdu
 
 __all__ = ["PARTIAL_AFTER", "Home", "keep", "settle_partials"]
@@ -87,22 +87,7 @@ def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: 
     )
     if _seen(tx, digest, raw, within=_UNDATED if text.sent_at is None else None):
         return
-    row = tx.insert(
-        "inbound",
-        {
-            "modem": raw.modem,
-            "received": stamp(raw.received),
-            "seen": stamp(raw.received),
-            "pdu": raw.pdu,
-            "digest": digest,
-            "sender": sender,
-            "sent_at": stamp_or_none(text.sent_at),
-            "reference": part.reference if part else None,
-            "parts": part.parts if part else 1,
-            "number": part.number if part else 1,
-            "wide": int(part.wide) if part else 0,
-        },
-    )
+    row = _insert(tx, raw, digest=digest, sender=sender, sent_at=text.sent_at, part=part)
     if text.silent:
         return
     whole = _set_of(tx, row, text, raw) if part else row
@@ -336,13 +321,9 @@ def _withdraw_notices(tx: Transaction, number: str, *, but: str) -> None:
         tx.notify(MessageChanged(row["id"], row["thread"]))
 
 
-def _keep_unread(tx: Transaction, raw: RawPdu, unread: Undecodable, home: Home) -> None:
-    """A PDU nobody can read still came from somebody: staff see that it did."""
-    sender = e164(unread.sender, home.country) or unread.sender
-    digest = _digest("unread", raw.pdu)
-    if _seen(tx, digest, raw):
-        return
-    row = tx.insert(
+def _insert(tx: Transaction, raw: RawPdu, *, digest: str, sender: str, sent_at: datetime | None, part: PartKey | None = None) -> int:
+    """The received PDU itself, a part of a long text or a whole one."""
+    return tx.insert(
         "inbound",
         {
             "modem": raw.modem,
@@ -351,12 +332,22 @@ def _keep_unread(tx: Transaction, raw: RawPdu, unread: Undecodable, home: Home) 
             "pdu": raw.pdu,
             "digest": digest,
             "sender": sender,
-            "sent_at": stamp_or_none(unread.sent_at),
-            "parts": 1,
-            "number": 1,
-            "wide": 0,
+            "sent_at": stamp_or_none(sent_at),
+            "reference": part.reference if part else None,
+            "parts": part.parts if part else 1,
+            "number": part.number if part else 1,
+            "wide": int(part.wide) if part else 0,
         },
     )
+
+
+def _keep_unread(tx: Transaction, raw: RawPdu, unread: Undecodable, home: Home) -> None:
+    """A PDU nobody can read still came from somebody: staff see that it did."""
+    sender = e164(unread.sender, home.country) or unread.sender
+    digest = _digest("unread", raw.pdu)
+    if _seen(tx, digest, raw):
+        return
+    row = _insert(tx, raw, digest=digest, sender=sender, sent_at=unread.sent_at)
     thread = _thread(tx, sender, home, raw.received)
     message = tx.insert(
         "message",
