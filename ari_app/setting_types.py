@@ -11,7 +11,22 @@ from typing import Annotated, Any
 import phonenumbers
 from pydantic import AfterValidator, BeforeValidator, Field
 
-__all__ = ["AgiAddress", "AnyFile", "Country", "Duration", "Imei", "Name", "Pin", "Url", "Whole", "Word", "YesNo", "say"]
+__all__ = [
+    "Address",
+    "AgiAddress",
+    "AnyFile",
+    "Country",
+    "Duration",
+    "Imei",
+    "Name",
+    "Pin",
+    "SendUrl",
+    "Url",
+    "Whole",
+    "Word",
+    "YesNo",
+    "say",
+]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = timedelta(days=36500)
@@ -67,6 +82,20 @@ def _url(value: str) -> str:
     return value
 
 
+def _send_url(value: str) -> str:
+    match = re.fullmatch(r"(https?://[^/?#]+)/[^\s?#]+", value)
+    if match is None or _url(match[1]) != match[1]:
+        raise ValueError('cannot be used; write "http://127.0.0.1:13013/cgi-bin/sendsms"')
+    return value
+
+
+def _address(value: str) -> str:
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value)
+    if match is None or not 0 < int(match[2]) < 65536:
+        raise ValueError('is no address to listen at; write host and port, such as "127.0.0.1:13080"')
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 """``^\\d+(ms|s|m|h|d)$``."""
 Whole = Annotated[int, Field(strict=True)]
@@ -82,6 +111,10 @@ Url = Annotated[str, AfterValidator(_url)]
 Imei = Annotated[str, _like(r"[0-9]{14,16}", "its 15 digits, as AT+CGSN or the label says")]
 Pin = Annotated[str, _like(r"[0-9]{4,8}", "4 to 8 digits in quotes")]
 AgiAddress = Annotated[str, AfterValidator(_agi)]
+Address = Annotated[str, AfterValidator(_address)]
+"""Host and port to listen at."""
+SendUrl = Annotated[str, AfterValidator(_send_url)]
+"""URL of an HTTP service, path included, without a query."""
 
 _KINDS: Mapping[str, str] = {
     "bool_type": "is neither true nor false",

@@ -23,6 +23,7 @@ __all__ = [
     "Sent",
     "Submit",
     "Unknown",
+    "VoiceCall",
 ]
 
 Commit = Callable[[], Awaitable[bool]]
@@ -91,6 +92,19 @@ class RawPdu:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceCall:
+    """A telephone call to the SIM's own number, over: rejected here, or given up by its caller before that."""
+
+    modem: str
+    number: str
+    """The caller's number as the network gave it ("+" where it called it international); "" withheld or not told."""
+    withheld: bool
+    """The caller hid the number (``+CLIP``'s ``<CLI validity>`` 1, 3GPP TS 27.007 7.6)."""
+    started: datetime
+    ended: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """How a bearer is right now. ``state``: "ok", "warn" or "bad"; ``code`` is stable, ``what`` and ``fix`` are for people."""
 
@@ -104,6 +118,12 @@ class Health:
     model: str = ""
     imei: str = ""
     port: str = ""
+    operator: str = ""
+    """The network it is registered with (``+COPS``), "" when not known."""
+    own_number: str = ""
+    """The SIM's number as the SIM tells it (``+CNUM``): often nothing."""
+    forwarded: str = ""
+    """Where the network sends the SIM's voice calls (``+CCFC``, unconditional), "" nowhere or not known."""
 
 
 class Door(Protocol):
@@ -111,6 +131,9 @@ class Door(Protocol):
 
     async def keep(self, raw: RawPdu) -> None:
         """Commit a received PDU, whatever it is. When it raises, the PDU stays in the modem's store and is read again."""
+
+    async def called(self, call: VoiceCall) -> None:
+        """Commit that somebody telephoned the SIM. When it raises, the call is handed in again."""
 
     async def pin_refused(self, sim: str, digest: str) -> None:
         """Commit that the SIM refused this PIN, so that it is not tried again. ``digest`` may also be a mark of a try yet to be made."""
