@@ -1,20 +1,19 @@
 """SMS PDUs (3GPP TS 23.040): a text into SMS-SUBMITs, and what the network sent into a value.
 
-Out, python-gsmmodem-new packs septets and semi-octets; the frame round them is ours, since its ``encodeSmsSubmitPdu`` chooses the
-alphabet by a table that has "`" for "§", raises on "ÿ" and emoji, cuts surrogate pairs and marks national numbers wrongly.
-In, nothing of it is used: it drops the first character after a 16-bit reference and raises on damaged PDUs.
+Out, python-gsmmodem-new packs septets and semi-octets (``modem/fields.py``); the frame round them is ours, since its
+``encodeSmsSubmitPdu`` chooses the alphabet by a table that has "`" for "§", raises on "ÿ" and emoji, cuts surrogate pairs and marks
+national numbers wrongly. In, nothing of it is used: it drops the first character after a 16-bit reference and raises on damaged PDUs.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Literal
 
-from gsmmodem.pdu import encodeSemiOctets, packSeptets
-
-from modem.alphabet import ESCAPE, Alphabet, pieces, segments, septets, text_of
+from modem.alphabet import ESCAPE, Alphabet, text_of
+from modem.fields import Reader, TruncatedError, address, coding, read_address, read_time, unpacked, user_data
 from modem.types import Submit
 
 __all__ = ["Decoded", "Deliver", "PartKey", "StatusReport", "Undecodable", "decode", "submit"]
@@ -23,7 +22,6 @@ VALIDITY = timedelta(hours=24)
 """How long the SMS centre tries when nothing else is said: a later text would be a wrong one."""
 
 _NUMBER = re.compile(r"\+?[0-9]{3,15}")
-_MAX_PARTS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,43 +102,16 @@ def submit(number: str, text: str, reference: int, *, report: bool = True, valid
     """
     if _NUMBER.fullmatch(number) is None:
         raise ValueError('the number is no phone number; write 3 to 15 digits, with "+" before a country code')
-    if not 0 <= reference <= 0xFF:
-        raise ValueError(f"reference {reference} is not within 0 … 255")
     if any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise ValueError("the text holds half a surrogate pair, which is no character; it was not valid UTF-8")
-    parts = pieces(text)
-    if len(parts) > _MAX_PARTS:
-        raise ValueError(f"the text needs {len(parts)} SMS, and {_MAX_PARTS} is the most one text can have")
-    wide = segments(text).alphabet == "ucs2"
-    several = len(parts) > 1
-    # SMS-SUBMIT, relative validity, status report request, header indicator
-    head = bytes((0x11 | (0x20 if report else 0) | (0x40 if several else 0), 0)) + _destination(number)
-    head += bytes((0x00, 0x08 if wide else 0x00, _validity(validity)))
+    parts = user_data(text, reference)
     result = []
-    for index, piece in enumerate(parts, start=1):
-        header = bytes((5, 0, 3, reference, len(parts), index)) if several else b""
-        tpdu = head + (_ucs2(piece, header) if wide else _gsm7(piece, header))
+    for index, part in enumerate(parts, start=1):
+        # SMS-SUBMIT, relative validity, status report request, header indicator; TP-MR, which the modem replaces
+        head = bytes((0x11 | (0x20 if report else 0) | (0x40 if part.header else 0), 0)) + address(number)
+        tpdu = head + bytes((0x00, part.coding, _validity(validity))) + part.octets
         result.append(Submit(number, index, len(parts), "00" + tpdu.hex().upper(), len(tpdu)))
     return tuple(result)
-
-
-def _destination(number: str) -> bytes:
-    digits = number.removeprefix("+")
-    kind = 0x91 if number.startswith("+") else 0x81  # international, unknown; ISDN numbering plan (9.1.2.5)
-    return bytes((len(digits), kind)) + bytes(encodeSemiOctets(digits))
-
-
-def _gsm7(text: str, header: bytes) -> bytes:
-    codes = septets(text)
-    taken = -(-len(header) * 8 // 7)
-    fill = len(header) * 8 % 7  # gsmmodem counts the bits already used of the septet, not the fill bits left
-    packed = bytes(packSeptets(bytearray(codes), padBits=fill))
-    return bytes((taken + len(codes),)) + header + packed
-
-
-def _ucs2(text: str, header: bytes) -> bytes:
-    body = header + text.encode("utf-16-be")
-    return bytes((len(body),)) + body
 
 
 def _validity(validity: timedelta) -> int:
@@ -157,7 +128,7 @@ def decode(pdu: str) -> Decoded:
         octets = bytes.fromhex(pdu)
     except ValueError:
         return Undecodable("not hexadecimal")
-    reader = _Reader(octets)
+    reader = Reader(octets)
     try:
         reader.take(reader.octet())  # SMSC
         first = reader.octet()
@@ -166,56 +137,14 @@ def decode(pdu: str) -> Decoded:
         if first & 0x03 == 0x01:
             return Undecodable("a SUBMIT, not a text received")
         return _deliver(reader, header=bool(first & 0x40))
-    except _TruncatedError as error:
+    except TruncatedError as error:
         return Undecodable(f"cut short after {len(octets)} octets", error.sender, error.sent_at)
 
 
-class _TruncatedError(Exception):
-    sender = ""
-    sent_at: datetime | None = None
-
-
-class _Reader:
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self._at = 0
-
-    def octet(self) -> int:
-        return self.take(1)[0]
-
-    def take(self, count: int) -> bytes:
-        taken = self._octets[self._at : self._at + count]
-        if len(taken) < count:
-            raise _TruncatedError
-        self._at += count
-        return taken
-
-
-def _address(reader: _Reader) -> tuple[str, bool]:
-    length, kind = reader.octet(), reader.octet()
-    value = reader.take((length + 1) // 2)
-    number_type = kind >> 4 & 0x07
-    if number_type == 0x05:
-        return text_of(_unpack(value, length * 4 // 7)).rstrip("\r\0"), True
-    digits = "".join("0123456789*#abc"[nibble] if nibble < 15 else "" for octet in value for nibble in (octet & 15, octet >> 4))
-    return ("+" if number_type == 0x01 and digits else "") + digits[:length], False
-
-
-def _time(octets: bytes) -> datetime | None:
-    """TP-SCTS (9.2.3.11): seven swapped BCD octets, the last a signed zone in quarters of an hour."""
-    year, month, day, hour, minute, second = ((octet & 15) * 10 + (octet >> 4) for octet in octets[:6])
-    quarters = (octets[6] & 0x07) * 10 + (octets[6] >> 4)
-    offset = timedelta(minutes=15 * (-quarters if octets[6] & 0x08 else quarters))
-    try:
-        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=timezone(offset)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _status_report(reader: _Reader) -> StatusReport:
+def _status_report(reader: Reader) -> StatusReport:
     reference = reader.octet()
-    recipient, _ = _address(reader)
-    sent_at, discharged_at = _time(reader.take(7)), _time(reader.take(7))
+    recipient, _ = read_address(reader)
+    sent_at, discharged_at = read_time(reader.take(7)), read_time(reader.take(7))
     status = reader.octet()
     meant = 0x63 if status >= 0x80 else status  # reserved values mean "service rejected"
     outcome: Literal["delivered", "pending", "failed"] = "failed"
@@ -236,26 +165,26 @@ def _status_report(reader: _Reader) -> StatusReport:
     )
 
 
-def _deliver(reader: _Reader, *, header: bool) -> Deliver | Undecodable:
-    sender, alphanumeric = _address(reader)
-    protocol, coding = reader.octet(), _coding(reader.octet())
-    sent_at = _time(reader.take(7))
+def _deliver(reader: Reader, *, header: bool) -> Deliver | Undecodable:
+    sender, alphanumeric = read_address(reader)
+    protocol, scheme = reader.octet(), coding(reader.octet())
+    sent_at = read_time(reader.take(7))
     try:
         length = reader.octet()
-        data = reader.take(-(-length * 7 // 8) if coding.alphabet == "gsm7" and not coding.compressed else length)
-    except _TruncatedError as error:
+        data = reader.take(-(-length * 7 // 8) if scheme.alphabet == "gsm7" and not scheme.compressed else length)
+    except TruncatedError as error:
         error.sender, error.sent_at = sender, sent_at
         raise
-    if coding.compressed:
+    if scheme.compressed:
         return Undecodable("compressed (3GPP TS 23.042)", sender, sent_at)
     size, part, port, indication = _header(data) if header else (0, None, None, False)
     escape_open = False
-    if coding.alphabet == "gsm7":
-        codes = _unpack(data, length)[-(-size * 8 // 7) :]
+    if scheme.alphabet == "gsm7":
+        codes = unpacked(data, length)[-(-size * 8 // 7) :]
         escape_open = _escape_open(codes)
         text = text_of(codes)
         units = text.encode("utf-16-be")
-    elif coding.alphabet == "ucs2":
+    elif scheme.alphabet == "ucs2":
         units = data[size:]
         units = units[: len(units) // 2 * 2]
         text = units.decode("utf-16-be", "replace")
@@ -268,18 +197,13 @@ def _deliver(reader: _Reader, *, header: bool) -> Deliver | Undecodable:
         sent_at,
         part,
         units,
-        coding.alphabet,
-        flash=coding.flash,
+        scheme.alphabet,
+        flash=scheme.flash,
         silent=protocol == 0x40,
-        waiting=coding.waiting or indication,
+        waiting=scheme.waiting or indication,
         port=port,
         escape_open=escape_open,
     )
-
-
-def _unpack(data: bytes, count: int) -> list[int]:
-    bits = int.from_bytes(data, "little")
-    return [bits >> 7 * index & 0x7F for index in range(min(count, len(data) * 8 // 7))]
 
 
 def _escape_open(codes: list[int]) -> bool:
@@ -287,26 +211,6 @@ def _escape_open(codes: list[int]) -> bool:
     while run < len(codes) and codes[-1 - run] == ESCAPE:
         run += 1
     return bool(run % 2)
-
-
-class _Coding(NamedTuple):
-    alphabet: Alphabet | Literal["data"]
-    flash: bool = False
-    compressed: bool = False
-    waiting: bool = False
-
-
-def _coding(octet: int) -> _Coding:
-    """TP-DCS (23.038 4). Reserved groups and alphabets count as GSM-7, as the specification asks."""
-    group = octet >> 4
-    if group < 0x8:
-        alphabets: tuple[Alphabet | Literal["data"], ...] = ("gsm7", "data", "ucs2", "gsm7")
-        return _Coding(alphabets[octet >> 2 & 3], flash=octet & 0x13 == 0x10, compressed=bool(octet & 0x20))
-    if group == 0xF:
-        return _Coding("data" if octet & 0x04 else "gsm7", flash=octet & 0x03 == 0)
-    if group >= 0xC:
-        return _Coding("ucs2" if group == 0xE else "gsm7", waiting=True)
-    return _Coding("gsm7")
 
 
 def _header(data: bytes) -> tuple[int, PartKey | None, int | None, bool]:
