@@ -277,7 +277,7 @@ class Inbound:
     language: Language | None
     opted_out: bool
     notices: Mapping[str, datetime] = field(default_factory=dict)
-    """When a notice of each name ("stop", "start", "help", "received") last went, or was queued, to this number."""
+    """When a notice of each name ("stop", "start", "help", "received", "picture") last went, or was queued, to this number."""
     last_staff: datetime | None = None
     """When staff last wrote to this number."""
     auto_recent: int = 0
@@ -288,6 +288,10 @@ class Inbound:
     """Automatic texts that went, or may have gone, to this number in the last 24 h, notices still queued included."""
     all_today: int = 0
     """The same to anybody."""
+    picture: bool = False
+    """A picture message (MMS), which cannot be fetched; ``text`` is its subject."""
+    looping: bool = False
+    """The number answered our automatic texts with automatic replies, and no person wrote since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,13 +303,15 @@ class Reaction:
     notice: str | None = None
     """Text of a notice to queue at once."""
     notice_name: str | None = None
-    """Which notice it is: "stop", "start", "help" or "received"."""
+    """Which notice it is: "stop", "start", "help", "received" or "picture"."""
+    note: str | None = None
+    """What staff are told the text is; None where it speaks for itself."""
     automatic: bool = False
-    """The text is an automatic reply: shown to staff, never answered, no word of a person."""
+    """The text is an automatic reply, or a reaction to a text: shown to staff, never answered, no words of a person."""
     looping: bool = False
     """It answers an automatic text of ours: the number gets no more of them until a person writes."""
     reopens: bool = True
-    """False leaves the thread's state as it is (STOP)."""
+    """False leaves the thread's state as it is (STOP, a reaction to a text)."""
     language: Language | None = None
     """The language of the notice; None without one."""
     delay: timedelta = timedelta(0)

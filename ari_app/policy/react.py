@@ -1,5 +1,6 @@
 """What a caller's text comes to: opting out and in, a notice, or nothing but its place in the thread.
 
+A reaction to a text ("tapback") is shown and no more: it asks for no answer, and is no part of a conversation, as nobody wrote.
 One confirmation of STOP, none after. The daily limits of automatic texts hold for notices too, but for that one. Nothing is ever
 answered that is no person's number: short codes, names, the clinic's own.
 """
@@ -12,8 +13,9 @@ from datetime import datetime, timedelta
 from ari_app.model import Inbound, Language, Reaction
 from ari_app.policy.hours import Opening
 from ari_app.policy.keywords import Keyword, automatic, meaning
+from ari_app.policy.tapbacks import tapback
 
-__all__ = ["HELP_PAUSE", "ROBOT_ANSWERS", "ROBOT_TEXTS", "react"]
+__all__ = ["HELP_PAUSE", "PICTURE_PAUSE", "ROBOT_ANSWERS", "ROBOT_TEXTS", "react"]
 
 ROBOT_TEXTS = 5
 """Automatic texts of ours to one number within an hour after which no notice goes: two robots may be talking."""
@@ -21,6 +23,8 @@ ROBOT_ANSWERS = timedelta(minutes=5)
 """A robot answers an automatic text of ours within this span; later it speaks of something else."""
 HELP_PAUSE = timedelta(hours=1)
 """HELP is answered once in this span."""
+PICTURE_PAUSE = timedelta(hours=24)
+"""Who sends pictures is told once in this span that we cannot see them."""
 _DAY = timedelta(hours=24)
 _NIGHT = timedelta(hours=12)
 """How far back a closure reaches whose beginning nobody knows (a night switch)."""
@@ -42,11 +46,13 @@ def react(
     ``words``: text of a notice by name."""
     if not inbound.number.startswith("+"):
         return Reaction()
+    if (tap := tapback(inbound.text)) is not None:
+        return Reaction(note="reaction taken back" if tap.removed else "reaction", automatic=True, reopens=False)
     talking = inbound.last_staff is not None and now - inbound.last_staff < conversation
     found = meaning(inbound.text)
     if found is not None and talking and not found.sure:
         found = None  # as likely the answer to a question of staff
-    if found is None and automatic(inbound.text):
+    if found is None and not inbound.picture and automatic(inbound.text):
         # staff see it: a person may have written just these words
         answers_us = inbound.last_auto is not None and now - inbound.last_auto < ROBOT_ANSWERS
         return Reaction(automatic=True, looping=answers_us)
@@ -54,7 +60,9 @@ def react(
     name: str | None = None
     opt: bool | None = None
     reopens = True
-    if found is None:
+    if found is None and inbound.picture:
+        name = "picture" if replies and _unaware(inbound, now) else None
+    elif found is None:
         name = "received" if replies and _first_while_closed(inbound, now, opening) else None
     elif found.keyword is Keyword.STOP:
         opt, reopens, name = True, talking, None if inbound.opted_out else "stop"
@@ -73,6 +81,12 @@ def _owed(name: str, inbound: Inbound, now: datetime) -> bool:
     """Goes beyond the limits: the one confirmation of STOP."""
     last = inbound.notices.get(name)
     return name == "stop" and (last is None or now - last >= _DAY)
+
+
+def _unaware(inbound: Inbound, now: datetime) -> bool:
+    """May the sender of a picture be told that we cannot see it, and was not lately."""
+    told = inbound.notices.get("picture")
+    return not inbound.opted_out and not inbound.looping and (told is None or now - told >= PICTURE_PAUSE)
 
 
 def _first_while_closed(inbound: Inbound, now: datetime, opening: Opening) -> bool:

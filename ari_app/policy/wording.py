@@ -46,15 +46,17 @@ NOTICES: Mapping[Language, Mapping[str, str]] = MappingProxyType(
             "stop": "{clinic}: c'est noté, vous ne recevrez plus nos textos. Pour les recevoir à nouveau: REPRENDRE. Tél.: {number}",
             "start": "{clinic}: c'est noté, vous pouvez à nouveau recevoir nos textos. Pour cesser: ARRET. Tél.: {number}",
             "help": "{clinic}: écrivez-nous ici ou appelez le {number}. Urgence: {emergency}. Pour cesser: ARRET",
+            "picture": "{clinic}: nous ne recevons pas les images. Décrivez-nous cela par texto ou appelez le {number}. Urgence: {emergency}",
         },
         "en": {
             "stop": "{clinic}: noted, you will get no more texts from us. To get them again: START. Phone: {number}",
             "start": "{clinic}: noted, you can get our texts again. To opt out: STOP. Phone: {number}",
             "help": "{clinic}: write to us here or call {number}. Emergency: {emergency}. To opt out: STOP",
+            "picture": "{clinic}: we cannot receive pictures. Please describe it by text or call {number}. Emergency: {emergency}",
         },
     }
 )
-"""Answers to keywords. Fixed: carriers expect them to name the sender and the way out."""
+"""Answers to keywords, and to pictures. Fixed: carriers expect those to keywords to name the sender and the way out."""
 
 _DAYS = {
     "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),

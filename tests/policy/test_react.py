@@ -1,4 +1,4 @@
-"""What a caller's text comes to: opting out and in, notices, automatic replies."""
+"""What a caller's text comes to: opting out and in, notices, automatic replies, reactions, pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_app.model import Inbound, Reaction
-from ari_app.policy.react import HELP_PAUSE, ROBOT_ANSWERS, ROBOT_TEXTS
+from ari_app.policy.react import HELP_PAUSE, PICTURE_PAUSE, ROBOT_ANSWERS, ROBOT_TEXTS
 from modem.alphabet import segments
 from tests.policy.kit import CALLER, inbound, policy
 
@@ -190,8 +190,73 @@ def test_a_robot_that_answers_our_robot_is_a_loop() -> None:
     assert not reaction("I'm driving right now, call me", NIGHT, last_auto=answered).looping
 
 
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("Liked “Clinique Rosemont (514 555-0100): sorry we missed your call.”", "reaction"),
+        ("A aimé « Nous rouvrons lundi à 8 h »", "reaction"),
+        ('\u200a\u200b👍\u200b à "\u200aSTOP\u200a"\u200a', "reaction"),
+        ("Removed a like from “STOP”", "reaction taken back"),
+    ],
+)
+@pytest.mark.parametrize("last_auto", [None, NIGHT - SECOND])
+def test_a_reaction_is_shown_and_no_more(text: str, note: str, last_auto: datetime | None) -> None:
+    shown = Reaction(note=note, automatic=True, reopens=False)
+    assert reaction(text, NIGHT, last_auto=last_auto) == shown
+    assert reaction(text, NIGHT, last_staff=NIGHT - HOUR, opted_out=True, looping=True) == shown
+
+
+def test_who_sends_a_picture_is_told_that_we_cannot_see_it() -> None:
+    for now in (OPEN, NIGHT):
+        told = reaction("", now, picture=True)
+        assert (told.notice_name, told.language, told.reopens, told.automatic) == ("picture", "fr", True, False)
+        assert told.notice == (
+            "Clinique Rosemont: nous ne recevons pas les images. Décrivez-nous cela par texto ou appelez le 514 555-0100. Urgence: 911"
+        )
+    english = reaction("my tooth", OPEN, picture=True, language="en")
+    assert english.notice == (
+        "Clinique Rosemont: we cannot receive pictures. Please describe it by text or call 514 555-0100. Emergency: 911"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"notices": {"picture": OPEN - PICTURE_PAUSE + SECOND}}, False),
+        ({"notices": {"picture": OPEN - PICTURE_PAUSE}}, True),
+        ({"notices": {"help": OPEN, "received": OPEN}}, True),
+        ({"last_staff": OPEN - SECOND}, True),
+        ({"opted_out": True}, False),
+        ({"looping": True}, False),
+        ({"auto_recent": ROBOT_TEXTS}, False),
+        ({"auto_today": 3}, False),
+        ({"all_today": 200}, False),
+        ({"number": "+18005551234"}, False),
+        ({"number": "12345"}, False),
+        ({"number": "+15145550100"}, False),
+        ({"parts": {"reply": {"mode": "watch"}}}, False),
+        ({"parts": {"line": [{"did": ["5145550111"], "name": "fax", "reply": False}]}, "line": "fax"}, False),
+    ],
+)
+def test_once_a_day_and_within_the_limits(changes: dict[str, Any], told: bool) -> None:
+    parts = {**LIMITS, **changes.pop("parts", {})}
+    found = reaction("", OPEN, parts=parts, picture=True, **changes)
+    assert (found.notice_name == "picture") is told
+    assert (found.notice is not None) is told
+    assert (found.reopens, found.automatic) == (True, False), "somebody sent something"
+
+
+def test_a_picture_is_never_said_to_be_read_later_and_no_robot_s() -> None:
+    assert reaction("", NIGHT, picture=True, notices={"picture": NIGHT}).notice is None
+    assert reaction("Auto-reply: away", NIGHT, picture=True, last_auto=NIGHT - SECOND).notice_name == "picture"
+    stop = reaction("STOP", picture=True)
+    assert (stop.opt, stop.notice_name) == (True, "stop")
+
+
 NUMBERS = st.one_of(st.text(max_size=12), st.just(CALLER), st.from_regex(r"\+[0-9]{0,15}", fullmatch=True))
-TEXTS = st.one_of(st.text(max_size=200), st.sampled_from(["stop", "no texts", "arrêter", "start", "aide", "Bonjour", "Auto-reply: away"]))
+TEXTS = st.one_of(
+    st.text(max_size=200), st.sampled_from(["stop", "no texts", "arrêter", "start", "aide", "Bonjour", "Auto-reply: away", "Liked “ok”"])
+)
 AROUND = st.integers(-20, 20).map(lambda hours: NIGHT + hours * HOUR)
 MESSAGES = st.builds(
     Inbound,
@@ -201,12 +266,14 @@ MESSAGES = st.builds(
     line=st.sampled_from(["main", "gone", ""]),
     language=st.sampled_from([None, "fr", "en", "es"]),
     opted_out=st.booleans(),
-    notices=st.dictionaries(st.sampled_from(["stop", "start", "help", "received"]), AROUND),
+    notices=st.dictionaries(st.sampled_from(["stop", "start", "help", "received", "picture"]), AROUND),
     last_staff=st.one_of(st.none(), AROUND),
     auto_recent=st.integers(0, 9),
     last_auto=st.one_of(st.none(), AROUND),
     auto_today=st.integers(0, 5),
     all_today=st.integers(0, 300),
+    picture=st.booleans(),
+    looping=st.booleans(),
 )
 HOUSE = policy()
 
@@ -223,4 +290,4 @@ def test_any_text_from_anybody(message: Inbound, now: datetime) -> None:
         assert segments(found.notice).parts == 1
         assert not found.automatic
     assert found.automatic or not found.looping
-    assert found.reopens or found.opt is not None, "only an opt-out or opt-in asks nobody for an answer"
+    assert found.reopens or found.opt is not None or found.note is not None, "an opt-out, an opt-in or a reaction asks for no answer"

@@ -42,7 +42,9 @@ def facts(**changes: Any) -> Facts:
 
 def test_every_trigger_and_notice_has_words_in_both_languages() -> None:
     assert {language: set(texts) for language, texts in DEFAULTS.items()} == {"fr": set(Trigger), "en": set(Trigger)}
-    assert {language: set(texts) for language, texts in NOTICES.items()} == {key: {"stop", "start", "help"} for key in ("fr", "en")}
+    assert {language: set(texts) for language, texts in NOTICES.items()} == {
+        key: {"stop", "start", "help", "picture"} for key in ("fr", "en")
+    }
 
 
 @pytest.mark.parametrize(("language", "name", "template"), WORDINGS)
