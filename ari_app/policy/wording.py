@@ -46,7 +46,7 @@ NOTICES: Mapping[Language, Mapping[str, str]] = MappingProxyType(
             "stop": "{clinic}: c'est noté, vous ne recevrez plus nos textos. Pour les recevoir à nouveau: REPRENDRE. Tél.: {number}",
             "start": "{clinic}: c'est noté, vous pouvez à nouveau recevoir nos textos. Pour cesser: ARRET. Tél.: {number}",
             "help": "{clinic}: écrivez-nous ici ou appelez le {number}. Urgence: {emergency}. Pour cesser: ARRET",
-            "picture": "{clinic}: nous ne recevons pas les images. Décrivez-nous cela par texto ou appelez le {number}. Urgence: {emergency}",
+            "picture": "{clinic}: nous ne recevons pas d'images. Décrivez cela par texto ou appelez le {number}. Urgence: {emergency}",
         },
         "en": {
             "stop": "{clinic}: noted, you will get no more texts from us. To get them again: START. Phone: {number}",

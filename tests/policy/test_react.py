@@ -211,7 +211,7 @@ def test_who_sends_a_picture_is_told_that_we_cannot_see_it() -> None:
         told = reaction("", now, picture=True)
         assert (told.notice_name, told.language, told.reopens, told.automatic) == ("picture", "fr", True, False)
         assert told.notice == (
-            "Clinique Rosemont: nous ne recevons pas les images. Décrivez-nous cela par texto ou appelez le 514 555-0100. Urgence: 911"
+            "Clinique Rosemont: nous ne recevons pas d'images. Décrivez cela par texto ou appelez le 514 555-0100. Urgence: 911"
         )
     english = reaction("my tooth", OPEN, picture=True, language="en")
     assert english.notice == (
