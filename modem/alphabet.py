@@ -1,6 +1,7 @@
 """The GSM 7-bit default alphabet (3GPP TS 23.038 6.2.1): its table, and how many parts a text takes.
 
-The product's only table. A text goes out in GSM-7 where every character is in it, else whole in UCS-2 (UTF-16 code units).
+A text goes out in GSM-7 where every character is in it, else whole in UCS-2 (UTF-16 code units). The product's only table of it;
+national tables, which are read and never written, are in ``modem/shifts.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-__all__ = ["ESCAPE", "GSM7_BASIC", "GSM7_EXTENSION", "Alphabet", "Segments", "pieces", "segments", "septets", "text_of"]
+__all__ = ["ESCAPE", "GSM7_BASIC", "GSM7_EXTENSION", "Alphabet", "Segments", "escape_open", "pieces", "segments", "septets", "text_of"]
 
 Alphabet = Literal["gsm7", "ucs2"]
 
@@ -27,7 +28,7 @@ GSM7_EXTENSION: Mapping[str, int] = MappingProxyType(
 ESCAPE = 0x1B
 
 _BASIC_CODES = {char: code for code, char in enumerate(GSM7_BASIC) if code != ESCAPE}
-_EXTENSION_CHARS = {code: char for char, code in GSM7_EXTENSION.items()}
+_EXTENSION_CHARS: Mapping[int, str] = MappingProxyType({code: char for char, code in GSM7_EXTENSION.items()})
 _SINGLE = {"gsm7": 160, "ucs2": 70}
 _PART = {"gsm7": 153, "ucs2": 67}  # 140 octets less a user data header of 6 (3GPP TS 23.040 9.2.3.24.1)
 
@@ -82,22 +83,30 @@ def septets(text: str) -> bytes:
     return bytes(out)
 
 
-def text_of(codes: Iterable[int], *, escaped: bool = False) -> str:
+def text_of(
+    codes: Iterable[int], *, escaped: bool = False, basic: str = GSM7_BASIC, extension: Mapping[int, str] = _EXTENSION_CHARS
+) -> str:
     """The characters of septets 0 … 127. ``escaped``: an escape stood before the first, at the end of another part.
 
-    An escape before a septet the extension table lacks shows that septet's character of the default table, two escapes
-    show a space (6.2.1.1 notes 1 and 3); an escape at the end shows nothing.
+    An escape before a septet the extension table lacks shows that septet's character of the basic table, two escapes
+    show a space (6.2.1.1 notes 1 and 3); an escape at the end shows nothing. ``basic``, ``extension``: national tables.
     """
     out: list[str] = []
     for code in codes:
         if escaped:
-            out.append(" " if code == ESCAPE else _EXTENSION_CHARS.get(code, GSM7_BASIC[code]))
+            out.append(" " if code == ESCAPE else extension.get(code, basic[code]))
             escaped = False
         elif code == ESCAPE:
             escaped = True
         else:
-            out.append(GSM7_BASIC[code])
+            out.append(basic[code])
     return "".join(out)
+
+
+def escape_open(codes: bytes, *, escaped: bool = False) -> bool:
+    """Do septets end in an escape whose second half is still to come? ``escaped``: as in ``text_of``."""
+    run = len(codes) - len(codes.rstrip(bytes((ESCAPE,))))
+    return bool((run + (escaped and run == len(codes))) % 2)
 
 
 def _foreign(text: str) -> str | None:

@@ -14,7 +14,9 @@ from gsmmodem.pdu import encodeSemiOctets, packSeptets
 from modem.alphabet import Alphabet, pieces, segments, septets, text_of
 
 __all__ = [
+    "MAILBOXES",
     "Coding",
+    "Mailbox",
     "Reader",
     "TruncatedError",
     "UserData",
@@ -123,13 +125,27 @@ def read_time(octets: bytes) -> datetime | None:
         return None
 
 
+MAILBOXES = ("voicemail", "fax", "e-mail", "other message")
+"""What may be waiting, as 23.038 4 and 23.040 9.2.3.24.2 number it."""
+
+
+class Mailbox(NamedTuple):
+    """A message waiting indication."""
+
+    kind: str
+    """One of ``MAILBOXES``."""
+    waiting: int | None
+    """How many, 0 for none; None: some."""
+
+
 class Coding(NamedTuple):
     """What a TP-DCS says."""
 
     alphabet: Alphabet | Literal["data"]
     flash: bool = False
     compressed: bool = False
-    waiting: bool = False
+    reserved: bool = False
+    mailbox: Mailbox | None = None
 
 
 def coding(octet: int) -> Coding:
@@ -137,12 +153,13 @@ def coding(octet: int) -> Coding:
     group = octet >> 4
     if group < 0x8:
         alphabets: tuple[Alphabet | Literal["data"], ...] = ("gsm7", "data", "ucs2", "gsm7")
-        return Coding(alphabets[octet >> 2 & 3], flash=octet & 0x13 == 0x10, compressed=bool(octet & 0x20))
+        which = octet >> 2 & 3
+        return Coding(alphabets[which], flash=octet & 0x13 == 0x10, compressed=bool(octet & 0x20), reserved=which == 3)
     if group == 0xF:
         return Coding("data" if octet & 0x04 else "gsm7", flash=octet & 0x03 == 0)
     if group >= 0xC:
-        return Coding("ucs2" if group == 0xE else "gsm7", waiting=True)
-    return Coding("gsm7")
+        return Coding("ucs2" if group == 0xE else "gsm7", mailbox=Mailbox(MAILBOXES[octet & 0x03], None if octet & 0x08 else 0))
+    return Coding("gsm7", reserved=True)
 
 
 class UserData(NamedTuple):

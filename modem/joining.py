@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from modem.alphabet import GSM7_BASIC, text_of
+from modem import shifts
+from modem.alphabet import escape_open
 from modem.pdu import Deliver
 
 __all__ = ["WINDOW", "Fit", "Joined", "fit", "join"]
@@ -35,6 +36,10 @@ class Joined:
     parts: int
     sent_at: datetime | None
     """Earliest time stamp of its parts."""
+    data: bytes
+    """What came as octets and not as text, in order."""
+    what: str
+    """One line that says what came where it is no ordinary text; else ""."""
 
     @property
     def complete(self) -> bool:
@@ -68,21 +73,29 @@ def join(parts: Iterable[Deliver]) -> Joined:
         raise ValueError("there is nothing to join")
     missing = tuple(number for number in range(1, total + 1) if number not in by_number)
     runs: list[bytes] = []
-    units = b""
-    before: Deliver | None = None
+    units = data = b""
+    escaped = False
     for number in range(1, total + 1):
         part_here = by_number.get(number)
         if part_here is None:
-            if before is not None or number == 1:
+            if number == 1 or number - 1 in by_number:
                 runs.append(units)
                 units = b""
+            escaped = False
+        elif part_here.alphabet == "gsm7":
+            text = shifts.read(part_here.septets, part_here.locking, part_here.single, escaped=escaped)
+            units += text.encode("utf-16-be")
+            escaped = escape_open(part_here.septets, escaped=escaped)
+        elif part_here.alphabet == "ucs2":
+            units += part_here.units
+            escaped = False
         else:
-            units += _units(part_here, before)
-        before = part_here
+            data += part_here.units
     runs.append(units)
     text = " … ".join(run.decode("utf-16-be", "replace") for run in runs).strip(" " if missing else "")
     stamps = [part.sent_at for part in by_number.values() if part.sent_at is not None]
-    return Joined(text, missing, total, min(stamps, default=None))
+    what = next((by_number[number].what for number in sorted(by_number) if by_number[number].what), "")
+    return Joined(text, missing, total, min(stamps, default=None), data, what)
 
 
 def _set(part: Deliver) -> tuple[str, int, int, bool] | None:
@@ -92,15 +105,3 @@ def _set(part: Deliver) -> tuple[str, int, int, bool] | None:
 
 def _near(old: Deliver, new: Deliver) -> bool:
     return old.sent_at is None or new.sent_at is None or abs(old.sent_at - new.sent_at) <= WINDOW
-
-
-def _units(part: Deliver, before: Deliver | None) -> bytes:
-    if part.alphabet == "data":
-        return b""
-    if before is None or not before.escape_open or part.alphabet != "gsm7":
-        return part.units
-    code = GSM7_BASIC.find(part.text[:1] or "\0")
-    if code < 0:
-        return part.units
-    first = text_of([code], escaped=True)
-    return (first + part.text[1:]).encode("utf-16-be")

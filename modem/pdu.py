@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from modem.alphabet import ESCAPE, Alphabet, text_of
-from modem.fields import Reader, TruncatedError, address, coding, read_address, read_time, unpacked, user_data
+from modem import shifts
+from modem.alphabet import Alphabet
+from modem.fields import MAILBOXES, Mailbox, Reader, TruncatedError, address, coding, read_address, read_time, unpacked, user_data
 from modem.types import Submit
 
-__all__ = ["Decoded", "Deliver", "PartKey", "StatusReport", "Undecodable", "decode", "submit"]
+__all__ = ["Decoded", "Deliver", "PartKey", "StatusReport", "Submitted", "Undecodable", "decode", "parse_submit", "submit"]
 
 VALIDITY = timedelta(hours=24)
 """How long the SMS centre tries when nothing else is said: a later text would be a wrong one."""
@@ -44,23 +45,73 @@ class Deliver:
     alphanumeric: bool
     """``sender`` is a name: nobody can answer it."""
     text: str
-    """"" for data. A part alone may end in half a character: join ``units``, not this."""
+    """"" for data. A part alone may end in half a character: see ``joining.join``."""
     sent_at: datetime | None
     """SMS centre's time stamp, UTC; None when it holds no date."""
     part: PartKey | None
     units: bytes
     """The text as UTF-16 big-endian code units, or the octets of data."""
     alphabet: Alphabet | Literal["data"] = "gsm7"
+    septets: bytes = b""
+    """GSM-7 as it came, a septet an octet: an escape at its end reaches into the next part."""
+    locking: int = 0
+    single: int = 0
+    """National languages of its GSM-7 tables (9.2.3.24.15, 9.2.3.24.16), 0 the default."""
     flash: bool = False
     """Class 0: meant to be shown at once and not stored (23.038 4)."""
     silent: bool = False
     """Short message type 0: to be acknowledged and never shown (9.2.3.9)."""
-    waiting: bool = False
-    """A message waiting indication of a mailbox (23.038 4)."""
+    reserved: bool = False
+    """Its alphabet is one nobody has defined yet; it was read as GSM-7."""
+    mailbox: Mailbox | None = None
+    """A message waiting indication (23.038 4, 9.2.3.24.2)."""
     port: int | None = None
     """Application port it was sent to, such as 2948 for WAP push (9.2.3.24.3, 9.2.3.24.4)."""
-    escape_open: bool = False
-    """GSM-7 ended in an escape: the next part begins with an extension character."""
+    protocol: int = 0
+    """TP-PID (9.2.3.9)."""
+
+    @property
+    def what(self) -> str:
+        """One line that says what came where it is no ordinary text; else ""."""
+        if self.mailbox is not None:
+            kind, waiting = self.mailbox
+            return f"{'no' if waiting == 0 else waiting or 'new'} {kind}{'s' if (waiting or 0) > 1 else ''} waiting"
+        if self.port is not None:
+            return _PORTS.get(self.port) or f"{'data' if self.alphabet == 'data' else 'text'} for port {self.port}"
+        if self.protocol in _PROTOCOLS:
+            return _PROTOCOLS[self.protocol]
+        if self.alphabet == "data":
+            return "data, no text"
+        if self.reserved:
+            return "unknown alphabet, read as GSM-7"
+        return "flash message" if self.flash else ""
+
+
+_PROTOCOLS = {
+    0x32: "e-mail",
+    0x40: "silent message (type 0)",
+    0x5F: "request to call back",
+    0x7D: "data for the modem",
+    0x7E: "data for the modem",
+    0x7F: "data for the SIM",
+}
+_PORTS = {
+    226: "business card (vCard)",
+    228: "calendar entry (vCalendar)",
+    2948: "WAP push",
+    2949: "WAP push",
+    5505: "ringtone",
+    5506: "operator logo",
+    5507: "group logo",
+    5514: "picture message",
+    9204: "business card (vCard)",
+    9205: "calendar entry (vCalendar)",
+    9206: "business card (vCard)",
+    9207: "calendar entry (vCalendar)",
+    49996: "settings for the phone",
+    49999: "settings for the phone",
+}
+"""Well-known ports of things a phone may be sent (IANA, Nokia Smart Messaging)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +145,21 @@ class Undecodable:
 Decoded = Deliver | StatusReport | Undecodable
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What an SMS-SUBMIT of ours says."""
+
+    number: str
+    alphabet: Alphabet
+    header: bytes
+    """User data header with its length octet, b"" for a text of one part."""
+    text: str
+    """Of this part."""
+    report: bool
+    """A status report is asked for."""
+    validity: timedelta
+
+
 def submit(number: str, text: str, reference: int, *, report: bool = True, validity: timedelta = VALIDITY) -> tuple[Submit, ...]:
     """The SMS-SUBMITs of ``text``, in order (9.2.2.2). ``reference``: concatenation reference, 0 … 255, used when there are several.
 
@@ -114,12 +180,39 @@ def submit(number: str, text: str, reference: int, *, report: bool = True, valid
     return tuple(result)
 
 
+_VALIDITIES = ((720, 0, 5, -1), (1440, 720, 30, 143), (30 * 1440, 0, 1440, 166), (63 * 10080, 0, 10080, 192))
+"""TP-VP (9.2.3.12.1): up to so many minutes, the octet is (minutes - start) / step + base."""
+
+
 def _validity(validity: timedelta) -> int:
     minutes = validity // timedelta(minutes=1) + bool(validity % timedelta(minutes=1))
-    for most, start, step, base in ((720, 0, 5, -1), (1440, 720, 30, 143), (30 * 1440, 0, 1440, 166), (63 * 10080, 0, 10080, 192)):
+    for most, start, step, base in _VALIDITIES:
         if 5 <= minutes <= most:
             return base - (start - minutes) // step
     raise ValueError("validity must lie between 5 minutes and 63 weeks")
+
+
+def _valid_for(octet: int) -> timedelta:
+    _, start, step, base = next(row for row in reversed(_VALIDITIES) if octet > row[3])
+    return timedelta(minutes=start + (octet - base) * step)
+
+
+def parse_submit(pdu: str) -> Submitted:
+    """One PDU of ``submit`` taken apart, for a bearer that carries no PDUs. Raises ValueError for what ``submit`` did not make."""
+    reader = Reader(bytes.fromhex(pdu))
+    try:
+        centre, first, _ = reader.octet(), reader.octet(), reader.octet()
+        number, named = read_address(reader)
+        protocol, scheme, validity, length = (reader.octet() for _ in range(4))
+        wide = scheme == 0x08
+        data = reader.take(length if wide else -(-length * 7 // 8))
+    except TruncatedError:
+        raise ValueError("the SMS-SUBMIT is cut short") from None
+    if centre or first & ~0x60 != 0x11 or named or protocol or scheme not in {0x00, 0x08} or reader.left:
+        raise ValueError("this is no SMS-SUBMIT made here")
+    size = data[0] + 1 if first & 0x40 and data else 0
+    text = data[size:].decode("utf-16-be") if wide else shifts.read(bytes(unpacked(data, length)[-(-size * 8 // 7) :]), 0, 0)
+    return Submitted(number, "ucs2" if wide else "gsm7", data[:size], text, bool(first & 0x20), _valid_for(validity))
 
 
 def decode(pdu: str) -> Decoded:
@@ -177,50 +270,54 @@ def _deliver(reader: Reader, *, header: bool) -> Deliver | Undecodable:
         raise
     if scheme.compressed:
         return Undecodable("compressed (3GPP TS 23.042)", sender, sent_at)
-    size, part, port, indication = _header(data) if header else (0, None, None, False)
-    escape_open = False
+    head = _header(data) if header else _Header()
+    codes = b""
     if scheme.alphabet == "gsm7":
-        codes = unpacked(data, length)[-(-size * 8 // 7) :]
-        escape_open = _escape_open(codes)
-        text = text_of(codes)
+        codes = bytes(unpacked(data, length)[-(-head.size * 8 // 7) :])
+        text = shifts.read(codes, head.locking, head.single)
         units = text.encode("utf-16-be")
     elif scheme.alphabet == "ucs2":
-        units = data[size:]
+        units = data[head.size :]
         units = units[: len(units) // 2 * 2]
         text = units.decode("utf-16-be", "replace")
     else:
-        text, units = "", data[size:]
+        text, units = "", data[head.size :]
     return Deliver(
         sender,
         alphanumeric,
         text,
         sent_at,
-        part,
+        head.part,
         units,
         scheme.alphabet,
+        septets=codes,
+        locking=head.locking,
+        single=head.single,
         flash=scheme.flash,
         silent=protocol == 0x40,
-        waiting=scheme.waiting or indication,
-        port=port,
-        escape_open=escape_open,
+        reserved=scheme.reserved,
+        mailbox=head.mailbox or scheme.mailbox,
+        port=head.port,
+        protocol=protocol,
     )
 
 
-def _escape_open(codes: list[int]) -> bool:
-    run = 0
-    while run < len(codes) and codes[-1 - run] == ESCAPE:
-        run += 1
-    return bool(run % 2)
-
-
-def _header(data: bytes) -> tuple[int, PartKey | None, int | None, bool]:
-    """Octets of the user data header, its part key, destination port, and whether it announces a mailbox (9.2.3.24)."""
-    if not data:
-        return 0, None, None, False
-    size = min(data[0] + 1, len(data))
+class _Header(NamedTuple):
+    size: int = 0
+    """Octets, its length included."""
     part: PartKey | None = None
     port: int | None = None
-    indication = False
+    mailbox: Mailbox | None = None
+    locking: int = 0
+    single: int = 0
+
+
+def _header(data: bytes) -> _Header:
+    """The user data header (9.2.3.24). One that claims to be longer than all user data is none: what follows is then shown."""
+    if not data or data[0] >= len(data):
+        return _Header()
+    size = data[0] + 1
+    head = _Header(size)
     at = 1
     while at + 2 <= size and at + 2 + data[at + 1] <= size:
         kind, value = data[at], data[at + 2 : at + 2 + data[at + 1]]
@@ -228,10 +325,16 @@ def _header(data: bytes) -> tuple[int, PartKey | None, int | None, bool]:
         match kind, len(value):
             case (0x00, 3) | (0x08, 4):
                 part = PartKey(int.from_bytes(value[:-2], "big"), value[-2], value[-1], wide=kind == 0x08)
-                if not 1 <= part.number <= part.parts:
-                    part = None  # such an element shall be ignored
+                # one that is no part of its whole shall be ignored
+                head = head._replace(part=part if 1 <= part.number <= part.parts else None)
+            case (0x01, 2):
+                head = head._replace(mailbox=Mailbox(MAILBOXES[value[0] & 0x03], value[1]))
             case (0x04, 2) | (0x05, 4):
-                port = int.from_bytes(value[: len(value) // 2], "big")
-            case (0x01, _):
-                indication = True
-    return size, part, port, indication
+                head = head._replace(port=int.from_bytes(value[: len(value) // 2], "big"))
+            case (0x23, _):  # enhanced voice mail
+                head = head._replace(mailbox=head.mailbox or Mailbox(MAILBOXES[0], None))
+            case (0x24, 1):
+                head = head._replace(single=value[0])
+            case (0x25, 1):
+                head = head._replace(locking=value[0])
+    return head

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modem import sim_pdu
-from modem.alphabet import GSM7_BASIC, GSM7_EXTENSION, segments, septets
-from modem.pdu import Deliver, PartKey, StatusReport, Undecodable, decode, submit
+from modem.alphabet import GSM7_BASIC, GSM7_EXTENSION, pieces, segments, septets
+from modem.pdu import Deliver, PartKey, StatusReport, Undecodable, decode, parse_submit, submit
 
 NUMBER = "+15145550123"
 SENT = datetime(2026, 3, 4, 9, 30, tzinfo=UTC)
@@ -121,6 +122,50 @@ def test_validity_out_of_range(validity: timedelta) -> None:
         submit(NUMBER, "a", 0, validity=validity)
 
 
+# taken apart again
+
+
+@given(anything, numbers, st.integers(0, 255), st.booleans(), st.integers(5, 63 * 10080))
+def test_what_was_submitted_is_read_back(text: str, number: str, reference: int, report: bool, minutes: int) -> None:
+    validity = timedelta(minutes=minutes)
+    parts = submit(number, text, reference, report=report, validity=validity)
+    read = [parse_submit(part.pdu) for part in parts]
+    assert [one.text for one in read] == list(pieces(text))
+    assert {(one.number, one.alphabet, one.report) for one in read} == {(number, segments(text).alphabet, report)}
+    headers = [bytes((5, 0, 3, reference, len(parts), place)) for place in range(1, len(parts) + 1)]
+    assert [one.header for one in read] == (headers if len(parts) > 1 else [b""])
+    assert all(validity <= one.validity for one in read)
+    assert submit(number, text, reference, report=report, validity=read[0].validity) == parts
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        "",
+        "zz",
+        "0",
+        submit(NUMBER, "a", 0)[0].pdu[:-2],
+        submit(NUMBER, "a", 0)[0].pdu + "00",
+        submit(NUMBER, "é😀", 0)[0].pdu[:-4],
+        "01" + submit(NUMBER, "a", 0)[0].pdu[2:],
+        deliver_pdu(b"1"),
+        "0001000B915141550521F3000001E1",  # no validity
+        "0011000B915141550521F30004A70141",  # data
+        "0011000B915141550521F30008A702D83D",  # half a surrogate pair
+        sim_pdu.encode_report(7, NUMBER, SENT, SENT, 0),
+    ],
+)
+def test_what_was_not_submitted_here_is_refused(pdu: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever it says
+        parse_submit(pdu)
+
+
+@given(st.binary(max_size=60))
+def test_nothing_but_a_value_error_comes_of_other_octets(octets: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        parse_submit((b"\0\x11\0" + octets).hex())
+
+
 # in
 
 
@@ -195,17 +240,17 @@ WIDE = "Été 😀".encode("utf-16-be")
         (0x00, "gsm7", set()),
         (0x04, "data", set()),
         (0x08, "ucs2", set()),
-        (0x0C, "gsm7", set()),  # reserved alphabet
+        (0x0C, "gsm7", {"reserved"}),
         (0x10, "gsm7", {"flash"}),
         (0x11, "gsm7", set()),
         (0x18, "ucs2", {"flash"}),
         (0x44, "data", set()),  # marked for automatic deletion
         (0x48, "ucs2", set()),
         (0x50, "gsm7", {"flash"}),
-        (0x84, "gsm7", set()),  # reserved group
-        (0xC0, "gsm7", {"waiting"}),
-        (0xD8, "gsm7", {"waiting"}),
-        (0xE0, "ucs2", {"waiting"}),
+        (0x84, "gsm7", {"reserved"}),
+        (0xC0, "gsm7", {"mailbox"}),
+        (0xD8, "gsm7", {"mailbox"}),
+        (0xE0, "ucs2", {"mailbox"}),
         (0xF0, "gsm7", {"flash"}),
         (0xF2, "gsm7", set()),
         (0xF4, "data", {"flash"}),
@@ -219,7 +264,7 @@ def test_every_group_of_data_coding_schemes(coding: int, alphabet: str, marks: s
     found = received(pdu)
     assert found.alphabet == alphabet
     assert found.text == {"gsm7": "Bonjour", "ucs2": "Été 😀", "data": ""}[alphabet]
-    assert {name for name in ("flash", "waiting") if getattr(found, name)} == marks
+    assert {name for name in ("flash", "mailbox", "reserved") if getattr(found, name)} == marks
     if alphabet == "data":
         assert found.units == WIDE
 
@@ -230,8 +275,42 @@ def test_compressed_text_is_named_with_its_sender() -> None:
     assert (found.what, found.sender, found.sent_at is not None) == ("compressed (3GPP TS 23.042)", NUMBER, True)
 
 
-def test_silent_type_0() -> None:
-    assert received(deliver_pdu(LATIN, length=7, protocol=0x40)).silent
+SILENT = deliver_pdu(LATIN, length=7, protocol=0x40)
+
+
+@pytest.mark.parametrize(
+    ("pdu", "text", "what"),
+    [
+        (deliver_pdu(LATIN, length=7), "Bonjour", ""),
+        (deliver_pdu(b""), "", ""),
+        (deliver_pdu(LATIN, length=7, coding=0x10), "Bonjour", "flash message"),
+        (deliver_pdu(LATIN, length=7, coding=0x0C), "Bonjour", "unknown alphabet, read as GSM-7"),
+        (deliver_pdu(LATIN, length=7, coding=0xBF), "Bonjour", "unknown alphabet, read as GSM-7"),
+        (deliver_pdu(LATIN, length=7, coding=0xC8), "Bonjour", "new voicemail waiting"),
+        (deliver_pdu(LATIN, length=7, coding=0xD1), "Bonjour", "no fax waiting"),
+        (deliver_pdu(bytes.fromhex("0401028001") + WIDE, coding=0xE8, header=True), "Été 😀", "1 voicemail waiting"),
+        (deliver_pdu(bytes.fromhex("0401020203") + WIDE, coding=8, header=True), "Été 😀", "3 e-mails waiting"),
+        (deliver_pdu(bytes.fromhex("0623040011AABB") + WIDE, coding=8, header=True), "Été 😀", "new voicemail waiting"),
+        (deliver_pdu(b"\1\2\3", coding=4), "", "data, no text"),
+        (deliver_pdu(bytes.fromhex("0605040B8423F0") + b"\0\6", coding=4, header=True), "", "WAP push"),
+        (deliver_pdu(bytes.fromhex("060504158A0000") + b"\0", coding=0xF5, header=True), "", "picture message"),
+        (deliver_pdu(bytes.fromhex("03040205") + b"x", coding=4, header=True), "", "data, no text"),  # element cut short
+        (deliver_pdu(bytes.fromhex("04040205F0") + b"x", coding=4, header=True), "", "data for port 5"),
+        (deliver_pdu(bytes.fromhex("060504200F0000") + WIDE, coding=8, header=True), "Été 😀", "text for port 8207"),
+        (deliver_pdu(LATIN, length=7, protocol=0x5F), "Bonjour", "request to call back"),
+        (deliver_pdu(b"\1\2", protocol=0x7F, coding=0xF6), "", "data for the SIM"),
+        (deliver_pdu(LATIN, length=7, protocol=0x41), "Bonjour", ""),  # replaces an earlier text: both are kept
+        (SILENT, "Bonjour", "silent message (type 0)"),
+    ],
+)
+def test_what_came_is_said_in_a_line(pdu: str, text: str, what: str) -> None:
+    found = received(pdu)
+    assert (found.text, found.what, found.silent) == (text, what, pdu == SILENT)
+
+
+def test_a_header_longer_than_the_text_costs_no_text() -> None:
+    """A plain text marked as having a header."""
+    assert received(deliver_pdu(LATIN, length=7, header=True)).text == "Bonjour"
 
 
 @pytest.mark.parametrize("header", ["050003070000", "050003070203", "0500030702", "FF", "00"])
