@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,26 +11,51 @@ from typing import Any
 
 import click
 
-from tests.bench import calls, kills
+from tests.bench import calls, kills, modem
 from tests.bench.report import Row, show, write
 from tests.lab.root import LabError
 
-TOPICS: dict[str, Callable[[Callable[[str], None]], Coroutine[Any, Any, list[Row]]]] = {"calls": calls.measure, "faults": kills.measure}
+TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
+    "calls": calls.measure,
+    "faults": kills.measure,
+    "modem": modem.measure,
+}
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("topic", type=click.Choice(sorted(TOPICS)))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there as JSON too.")
-def main(topic: str, file: Path | None) -> None:
-    """Measure TOPIC on a private lab and print the figures."""
+@click.option("--only", help=f"Of the topic modem, only these, with commas between: {', '.join(modem.SECTIONS)}.")
+@click.option("--quick", is_flag=True, help="Of the topic modem, few of everything: a trial, no measurement.")
+def main(topic: str, file: Path | None, only: str | None, quick: bool) -> None:
+    """Measure TOPIC and print the figures. Exit status 1 when a bar is missed."""
+    options: dict[str, Any] = {}
+    if topic == "modem":
+        options = {"only": _sections(only), "quick": quick}
+    elif only or quick:
+        raise click.UsageError("--only and --quick belong to the topic modem")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended
     try:
-        rows = asyncio.run(TOPICS[topic](lambda text: click.echo(text, err=True)))
+        rows = asyncio.run(TOPICS[topic](lambda text: click.echo(text, err=True), **options))
     except LabError as error:
         click.echo(f"error: {error.what}\n  fix: {error.fix}" if error.fix else f"error: {error.what}", err=True)
         sys.exit(1)
     show(topic, rows)
     if file is not None:
         write(topic, rows, file)
+    missed = [row for row in rows if row.missed]
+    for row in missed:
+        click.echo(
+            f"missed: {row.figure} is {row.ours:g} {row.unit}, the bar is at {'least' if row.least else 'most'} {row.limit:g}", err=True
+        )
+    sys.exit(1 if missed else 0)
+
+
+def _sections(only: str | None) -> list[str]:
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    if unknown := [name for name in names if name not in modem.SECTIONS]:
+        raise click.UsageError(f"--only knows no {unknown[0]!r}: use some of {', '.join(modem.SECTIONS)}")
+    return names
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ __all__ = ["Row", "percentile", "show", "write"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure. ``limit``: the bar it is held to, None where there is none; ``ratio``: ours to the best peer's or to the limit."""
+    """One figure. ``limit``: the bar it is held to, None where there is none: the most it may be, with ``least`` the least.
+
+    ``ratio``: ours to the best peer's or to the limit.
+    """
 
     figure: str
     unit: str
@@ -23,6 +26,12 @@ class Row:
     peers: Mapping[str, float] = field(default_factory=dict)
     limit: float | None = None
     ratio: float | None = None
+    least: bool = False
+
+    @property
+    def missed(self) -> bool:
+        """Is the bar missed."""
+        return self.limit is not None and (self.ours < self.limit if self.least else self.ours > self.limit)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -39,12 +48,12 @@ def show(topic: str, rows: Sequence[Row]) -> None:
     for name in ("figure", "ours", "unit", "limit", "peers", "ratio"):
         table.add_column(name, justify="left" if name in {"figure", "unit", "peers"} else "right")
     for row in rows:
-        peers = ", ".join(f"{name} {value:g}" for name, value in row.peers.items())
+        peers = "\n".join(f"{name} {value:g}" for name, value in row.peers.items())
         table.add_row(
             row.figure,
             f"{row.ours:g}",
             row.unit,
-            "" if row.limit is None else f"{row.limit:g}",
+            "" if row.limit is None else f"{'≥' if row.least else '≤'} {row.limit:g}",
             peers,
             "" if row.ratio is None else f"{row.ratio:g}",
         )
