@@ -37,7 +37,7 @@ class Joined:
     sent_at: datetime | None
     """Earliest time stamp of its parts."""
     data: bytes
-    """What came as octets and not as text, in order."""
+    """What came as octets and not as text, in order, as far as no part is missing."""
     what: str
     """One line that says what came where it is no ordinary text; else ""."""
 
@@ -89,7 +89,7 @@ def join(parts: Iterable[Deliver]) -> Joined:
         elif part_here.alphabet == "ucs2":
             units += part_here.units
             escaped = False
-        else:
+        elif not missing or number < missing[0]:
             data += part_here.units
     runs.append(units)
     text = " … ".join(run.decode("utf-16-be", "replace") for run in runs).strip(" " if missing else "")
