@@ -1,7 +1,7 @@
 """The service's back door for commands: a unix socket beside the store, one JSON line asked, one JSON line answered.
 
 Asked ``{"op": "send", "args": {…}}``; answered ``{"result": {…}}`` or ``{"error": {"code", "what", "fix"}}``. Ops: ``status``,
-``send``, ``done``, ``reopen``. The socket has mode 0600: who may open the store's file may ask.
+``send``, ``again``, ``done``, ``reopen``, ``unlock``. The socket has mode 0600: who may open the store's file may ask.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["ControlServer", "ModemStatus", "NotRunningError", "PbxStatus", "Serv
 log = structlog.get_logger(__name__)
 
 LINE_LIMIT = 64 * 1024
-"""Bytes of the longest request. A text of the most parts is 1,530 characters, in JSON at most 12 bytes each."""
+"""Bytes of the longest request. A text of the most parts is 2,448 characters, in JSON at most 12 bytes each."""
 _ANSWER_LIMIT = 1024 * 1024
 _ADDRESS_LIMIT = 107
 """Bytes a unix socket's path may have on Linux (sockaddr_un, unix(7)), its final zero not counted."""
@@ -61,7 +61,7 @@ class PbxStatus(_Words):
 
 
 class ModemStatus(_Words):
-    """A bearer's name and its ``modem.types.Health``."""
+    """A bearer's name, its ``modem.types.Health``, and how it stands in the pool (``ari_app.pool.Standing``)."""
 
     name: str
     state: str
@@ -73,6 +73,16 @@ class ModemStatus(_Words):
     model: str = ""
     imei: str = ""
     port: str = ""
+    operator: str = ""
+    own_number: str = ""
+    forwarded: str = ""
+    carried: int = 0
+    """SMS that went, or may have, in the last 24 hours; ``budget`` is the most, None without limit."""
+    budget: int | None = None
+    tried: int = 0
+    failed: int = 0
+    """Of ``tried``; ``failing``: more than a tenth, so that others carry what they can."""
+    failing: bool = False
 
 
 class ServiceStatus(_Words):
@@ -98,6 +108,17 @@ class _Send(BaseModel):
     text: str
     act: str | None = None
     line: str | None = None
+    modem: str | None = None
+
+
+class _Again(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    message: int
+
+
+class _Unlock(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    modem: str
 
 
 class _Mark(BaseModel):
@@ -128,9 +149,21 @@ def _address(path: Path) -> Iterator[str]:
 
 
 class ControlServer:
-    """Answers commands while ``run()`` runs. ``status`` must be quick: it is called on the event loop."""
+    """Answers commands while ``run()`` runs."""
 
-    def __init__(self, path: Path, desk: Desk, status: Callable[[], ServiceStatus], *, patience: float = 30.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        desk: Desk,
+        status: Callable[[], ServiceStatus],
+        unlock: Callable[[str], Awaitable[str]],
+        *,
+        patience: float = 30.0,
+    ) -> None:
+        """``status`` must be quick: it is called on the event loop.
+
+        ``unlock``: enter the PIN of the modem so named once more; says what came of it, raises TextbackError.
+        """
         self._path = path
         self._status = status
         self._patience = patience
@@ -140,6 +173,8 @@ class ControlServer:
         self._ops: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
             "status": self._tell,
             "send": lambda args: _sent(desk, _Send.model_validate(args)),
+            "again": lambda args: _again(desk, _Again.model_validate(args)),
+            "unlock": lambda args: _unlocked(unlock, _Unlock.model_validate(args)),
             "done": lambda args: _marked(desk.done, _Mark.model_validate(args)),
             "reopen": lambda args: _marked(desk.reopen, _Mark.model_validate(args)),
         }
@@ -279,7 +314,15 @@ def _error(code: str, what: str, fix: str) -> dict[str, Any]:
 
 
 async def _sent(desk: Desk, args: _Send) -> dict[str, Any]:
-    return asdict(await desk.send(args.number, args.text, act=args.act, line=args.line))
+    return asdict(await desk.send(args.number, args.text, act=args.act, line=args.line, modem=args.modem))
+
+
+async def _again(desk: Desk, args: _Again) -> dict[str, Any]:
+    return asdict(await desk.again(args.message))
+
+
+async def _unlocked(unlock: Callable[[str], Awaitable[str]], args: _Unlock) -> dict[str, Any]:
+    return {"modem": args.modem, "what": await unlock(args.modem)}
 
 
 async def _marked(verb: Callable[..., Awaitable[Any]], args: _Mark) -> dict[str, Any]:

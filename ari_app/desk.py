@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ari_app.errors import NotFoundError, RefusedError
@@ -13,7 +14,7 @@ from ari_app.settings import MAIN_LINE, Settings
 from ari_app.threads import Store
 from ari_app.threads.staff import STAFF_PARTS
 
-__all__ = ["Desk", "Marked", "Written", "check_text", "is_utf8", "number_or_thread", "shown"]
+__all__ = ["Desk", "Marked", "Written", "check_text", "is_utf8", "known_modem", "number_or_thread", "shown"]
 
 _ACT = re.compile(r"[\x21-\x7e]{1,100}")
 _LONGEST_TEXT = STAFF_PARTS * 153
@@ -75,6 +76,13 @@ def check_text(number: str, text: str, country: str, *, act: str | None = None) 
     return dialled
 
 
+def known_modem(name: str, modems: Sequence[str]) -> None:
+    """Raises NotFoundError, code ``no_modem``, for a name that no [[modem]] has."""
+    if name not in modems:
+        known = f"use one of: {', '.join(modems)}" if modems else "there is no [[modem]] in textback.toml yet"
+        raise NotFoundError(f"there is no modem {shown(name)}", known, code="no_modem")
+
+
 def is_utf8(text: str) -> bool:
     """False for half a surrogate pair, which Python makes of bytes that are no UTF-8, and JSON allows: no file and no SMS holds it."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
@@ -96,16 +104,37 @@ class Desk:
         self._store = store
         self._country = settings.clinic.country
         self._lines = (MAIN_LINE, *(settings.line_name(line) for line in settings.line))
+        self._modems = tuple(modem.name for modem in settings.modem)
 
-    async def send(self, number: str, text: str, *, act: str | None = None, line: str | None = None, author: str | None = None) -> Written:
+    async def send(
+        self,
+        number: str,
+        text: str,
+        *,
+        act: str | None = None,
+        line: str | None = None,
+        modem: str | None = None,
+        author: str | None = None,
+    ) -> Written:
         """Queue a person's text to ``number``, as written in the clinic's country. The same ``act`` twice is one text.
 
         ``act``: an id made by the caller of this, 1 to 100 printable ASCII characters; without one the text is a new act.
-        ``line``: the line whose thread it belongs to; else the number's latest. Raises RefusedError with the fix.
+        ``line``: the line whose thread it belongs to; else the number's latest. ``modem``: the only one that may carry it.
+        Raises RefusedError, NotFoundError with the fix.
         """
         dialled = check_text(number, text, self._country, act=act)
         self._known_line(line)
-        queued = await self._store.queue_staff(dialled, text, act or uuid.uuid4().hex, line=line, author=author)
+        if modem is not None:
+            known_modem(modem, self._modems)
+        queued = await self._store.queue_staff(dialled, text, act or uuid.uuid4().hex, line=line, author=author, modem=modem)
+        return Written(queued.message, queued.thread, queued.state, queued.new)
+
+    async def again(self, message: int, *, author: str | None = None) -> Written:
+        """Send the words of a text anew that failed, is unknown or not confirmed: a deliberate act, the caller may get them twice.
+
+        Once per text. Raises NotFoundError, RefusedError.
+        """
+        queued = await self._store.send_again(message, author=author)
         return Written(queued.message, queued.thread, queued.state, queued.new)
 
     async def done(self, named: str, *, line: str | None = None) -> Marked:

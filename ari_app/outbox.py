@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,8 +11,9 @@ import structlog
 from ari_app.clock import Clock
 from ari_app.errors import StoreError
 from ari_app.model import Call, Decision, Known, MessageKind
+from ari_app.pool import DAY, Limits, Pool, Tried
 from ari_app.threads import Store
-from ari_app.threads.sending import Agenda, Claimed, Due, PartToSend
+from ari_app.threads.sending import Claimed, Due, PartToSend
 from modem.types import Bearer, NotSent, Refused, SendResult, Unknown
 
 __all__ = ["Outbox"]
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """Sends what is due, one text in flight per bearer and per number, people's texts first.
+    """Sends what is due, one text in flight per bearer and per number, people's texts first; ``pool`` says which bearer takes which.
 
     ``decide`` decides automatic texts again at their time (pure, runs in the store's transaction). ``live``: numbers with a call up;
     their automatic texts wait. ``held``: automatic texts wait altogether (the PBX is not connected). Call ``wake`` when something was
@@ -43,10 +44,11 @@ class Outbox:
         *,
         live: Callable[[], frozenset[str]],
         held: Callable[[], bool],
+        limits: Mapping[str, Limits] | None = None,
         drain: timedelta = DRAIN,
     ) -> None:
         self._store = store
-        self._bearers = list(bearers)
+        self.pool = Pool(bearers, limits or {}, clock)
         self._decide = decide
         self._clock = clock
         self._live = live
@@ -64,10 +66,14 @@ class Outbox:
         """Until cancelled. A part that may be leaving at that moment gets its result first, within ``drain``."""
         self._stopping = False
         waits = _STORE_WAIT[0]
+        remembers = False
         try:
             while True:
                 self._wake.clear()
                 try:
+                    if not remembers:
+                        await self._remember()
+                        remembers = True
                     pause = await self._turn()
                     waits = _STORE_WAIT[0]
                 except StoreError as error:
@@ -78,35 +84,43 @@ class Outbox:
         finally:
             await self._finish()
 
-    async def _turn(self) -> float:
-        """Start what may start; seconds until the next look."""
-        idle = [bearer for bearer in self._bearers if bearer.ready and bearer.name not in self._busy]
-        agenda = await self._look(idle)
-        if agenda.overdue:
-            await self._store.expire()
-        for due in agenda.due:
-            bearer = next((bearer for bearer in idle if due.modem in (None, bearer.name) or due.modem not in self._names()), None)
-            if bearer is None:
-                continue
-            claimed = await self._claim(due, bearer)
-            if claimed is not None:
-                idle.remove(bearer)
-                self._bearers.remove(bearer)
-                self._bearers.append(bearer)  # the one that rested longest takes the next text
-                self._carry(bearer, claimed)
-        if agenda.due and idle:
-            return 0.0
-        if agenda.next_at is None:
-            return _LOOK_AGAIN
-        return min(max((agenda.next_at - self._clock.now()).total_seconds(), 0.0), _LOOK_AGAIN)
-
-    async def _look(self, idle: Sequence[Bearer]) -> Agenda:
-        return await self._store.agenda(
-            ready=[bearer.name for bearer in idle], known_modems=self._names(), live=self._live(), held=self._held()
+    async def _remember(self) -> None:
+        """What the bearers carried in the last day, so that a restart forgets neither a spent budget nor a failing SIM."""
+        self.pool.learn(
+            Tried(one.modem, one.started, one.outcome in ("sent", "unknown"), None if one.number_at_fault else one.outcome != "sent")
+            for one in await self._store.attempts(DAY)
+            if one.outcome in ("sent", "refused", "unknown")
         )
 
-    def _names(self) -> list[str]:
-        return [bearer.name for bearer in self._bearers]
+    async def _turn(self) -> float:
+        """Start what may start; seconds until the next look."""
+        idle = self.pool.idle()
+        agenda = await self._store.agenda(
+            ready=idle, awaited=self.pool.awaited(), known_modems=self.pool.names, live=self._live(), held=self._held()
+        )
+        if agenda.overdue:
+            await self._store.expire()
+        moved = False
+        began: set[str] = set()
+        for due in agenda.due:
+            only = due.only if due.only in self.pool.names else None
+            if began & {only, due.prefers}:
+                continue  # its modem took another a moment ago: it waits for it
+            bearer = self.pool.choose(idle, due.kind, only=only, prefers=due.prefers, avoid=due.avoid)
+            if bearer is None:
+                continue
+            moved = True
+            claimed = await self._claim(due, bearer)
+            if claimed is not None:
+                idle.remove(bearer.name)
+                began.add(bearer.name)
+                self._carry(bearer, claimed)
+        if moved and idle:
+            return 0.0
+        waits = [_LOOK_AGAIN, self.pool.next_in()]
+        if agenda.next_at is not None:
+            waits.append(max((agenda.next_at - self._clock.now()).total_seconds(), 0.0))
+        return min(wait for wait in waits if wait is not None)
 
     async def _sleep(self, seconds: float) -> None:
         woken = asyncio.ensure_future(self._wake.wait())
@@ -135,12 +149,14 @@ class Outbox:
             return None
 
     def _carry(self, bearer: Bearer, claimed: Claimed) -> None:
+        self.pool.begin(bearer.name)
         task = asyncio.create_task(self._send(bearer, claimed), name=f"outbox-{bearer.name}")
         self._busy[bearer.name] = task
         task.add_done_callback(lambda _: self._done(bearer.name))
 
     def _done(self, name: str) -> None:
         del self._busy[name]
+        self.pool.end(name)
         self._wake.set()
 
     async def _send(self, bearer: Bearer, claimed: Claimed) -> None:
@@ -171,6 +187,9 @@ class Outbox:
             log.warning("send_failed", message=claimed.id, modem=bearer.name, error=type(error).__name__)
             result = NotSent(type(error).__name__) if begun is None else Unknown(f"sending was interrupted: {type(error).__name__}")
         attempt = await self._begun(begun)
+        if self.pool.result(bearer.name, result):
+            standing = self.pool.standing(bearer.name)
+            log.warning("modem_alarm" if standing.failing else "modem_alarm_over", modem=bearer.name, failed=standing.failed)
         return await self._settle(claimed, attempt, result)
 
     async def _begun(self, begun: asyncio.Future[int | None] | None) -> int | None:

@@ -18,7 +18,7 @@ from ari_app import __version__
 from ari_app.clock import Clock, SystemClock
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
 from ari_app.desk import Desk
-from ari_app.errors import PbxError, StoreError, StoreLockedError
+from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
 from ari_app.model import Call, Decision, Inbound, Known, Reaction
@@ -30,10 +30,12 @@ from ari_app.pbx.outputs import Attached, CallEnded, CallStarted, Detached, Outg
 from ari_app.pbx.watch import Watch, switches_of
 from ari_app.policy import Policy
 from ari_app.policy.hours import Opening
+from ari_app.pool import Limits
 from ari_app.settings import ModemSettings, Settings
+from ari_app.sim_calls import call_of
 from ari_app.threads import Store
 from modem.driver import SerialModem
-from modem.types import RawPdu
+from modem.types import RawPdu, VoiceCall
 
 __all__ = ["Service", "serve"]
 
@@ -62,6 +64,7 @@ class Service:
             on_notices=self._noticed,
             country=settings.clinic.country,
             notice_life=settings.reply.max_age,
+            compact=settings.reply.compact,
         )
         self.ari = AriClient(settings.pbx, self.clock, device_states=switches_of(settings))
         self.watch = Watch(settings, self.ari, self.clock, on_output=self._heard)
@@ -73,10 +76,11 @@ class Service:
             self.clock,
             live=self._live,
             held=lambda: not self.watch.connected,
+            limits={each.name: Limits(each.pace, each.daily_budget) for each in settings.modem},
         )
         self.push = OpeningPush(self.policy, self.ari, self.clock, lambda: self.watch.switches)
         self.agi = AgiServer(settings.agi.listen, self._opening_of, clock=self.clock)
-        self.control = ControlServer(socket_path(settings.store.path), Desk(self.store, settings), self.status)
+        self.control = ControlServer(socket_path(settings.store.path), Desk(self.store, settings), self.status, self.unlock)
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
         self._asterisk: str | None = None
@@ -189,13 +193,15 @@ class Service:
                 if output.number is not None:
                     await self.store.note_reached(output.call_id, output.number, output.at)
             case CallEnded(call):
-                await self._record(call)
+                await self.file(call)
             case OutgoingJoined(call) | OutgoingEnded(call):
                 await self.store.note_outgoing(call)
             case Attached(live):
                 await self._settle_open(live)
 
-    async def _record(self, call: Call) -> None:
+    async def file(self, call: Call) -> None:
+        """A finished call: filed and decided about. Raises StoreError; the same call again changes nothing."""
+
         def decide(known: Known) -> Decision:
             return self.policy.decide(call, known, self.clock.now())
 
@@ -207,7 +213,7 @@ class Service:
         """Calls that were up when we stopped, or lost sight, and are over now: listed, though nobody saw how they ended."""
         for call in await self.store.open_calls():
             if call.id not in live:
-                await self._record(replace(call, ended=max(call.started, self.clock.now())))
+                await self.file(replace(call, ended=max(call.started, self.clock.now())))
 
     async def _filed(self) -> None:
         """Wait until what was heard is filed; not for ever: a store that cannot be written must not hold up a stop."""
@@ -237,6 +243,15 @@ class Service:
         """What a caller's text comes to."""
         return self.policy.react(inbound, self.clock.now(), self.watch.switches)
 
+    async def unlock(self, name: str) -> str:
+        """Enter the PIN of a modem once more; what came of it. Raises NotFoundError, RefusedError."""
+        modem = next((each for each in self.modems if each.name == name), None)
+        if modem is None:
+            raise NotFoundError(f"the service has no modem {name}", "restart it: systemctl restart textback", code="no_modem")
+        if not isinstance(modem, SerialModem):
+            raise RefusedError(f"{name} has no SIM", "unlock concerns modems with a SIM", code="no_sim")
+        return await modem.unlock()
+
     # -- the rest
 
     def _noticed(self, notices: tuple[Notice, ...]) -> None:
@@ -262,7 +277,14 @@ class Service:
                 unreadable=pbx.unreadable,
                 overflows=pbx.overflows,
             ),
-            modems=tuple(ModemStatus(name=modem.name, **asdict(modem.health())) for modem in self.modems),
+            modems=tuple(
+                ModemStatus(
+                    name=modem.name,
+                    **asdict(modem.health()),
+                    **asdict(self.outbox.pool.standing(modem.name)),
+                )
+                for modem in self.modems
+            ),
             loop_lag_ms_p99=self.lag.p99_ms(),
         )
 
@@ -275,6 +297,9 @@ class Service:
                 settled = await self.store.settle_partials()
                 if settled:
                     log.warning("texts_incomplete", texts=settled)
+                unconfirmed = await self.store.settle_unconfirmed()
+                if unconfirmed:
+                    log.info("texts_unconfirmed", texts=unconfirmed)
             except StoreError as error:
                 log.error("housekeeping_failed", what=error.what, fix=error.fix)
             if self._asterisk is None and self.watch.connected:
@@ -317,6 +342,10 @@ class _Door:
 
     async def keep(self, raw: RawPdu) -> None:
         await self._service.store.keep(raw, self._service.react)
+        self._service.outbox.wake()
+
+    async def called(self, call: VoiceCall) -> None:
+        await self._service.file(call_of(call, self._service.settings))
         self._service.outbox.wake()
 
     async def pin_refused(self, sim: str, digest: str) -> None:

@@ -285,7 +285,9 @@ class ModemSettings(_Part):
         """What call-backs must know; raises SettingsError when its file cannot be read or it is too short to be one."""
         secret = _secret(self.secret, self.secret_file, f"modem.{self.name}.secret") or ""
         if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", secret):
-            raise SettingsError(f"modem.{self.name}.secret: is no secret", "write 16 or more letters, digits, - and _ that nobody can guess")
+            raise SettingsError(
+                f"modem.{self.name}.secret: is no secret", "write 16 or more letters, digits, - and _ that nobody can guess"
+            )
         return secret
 
 

@@ -19,7 +19,7 @@ from ari_app.model import Outcome
 from ari_app.outbox import Outbox
 from ari_app.threads import Store
 from modem.driver import SerialModem
-from modem.types import RawPdu
+from modem.types import RawPdu, VoiceCall
 from tests.modem.conftest import QUICK
 from tests.threads.world import Clerk, a_call, answered, nothing
 
@@ -36,6 +36,9 @@ class Door:
 
     async def keep(self, raw: RawPdu) -> None:
         await self._store.keep(raw, nothing)
+
+    async def called(self, call: VoiceCall) -> None:
+        raise AssertionError(f"nobody calls this SIM: {call}")
 
     async def pin_refused(self, sim: str, digest: str) -> None:
         await self._store.pin_refused(sim, digest)

@@ -27,7 +27,7 @@ from ari_app.desk import Desk
 from ari_app.doctor import Examination, Item, examine, judge_clock, judge_outbox, judge_service
 from ari_app.settings import ModemSettings, PbxSettings, Settings, load, parse
 from ari_app.threads import Store
-from tests.contract.clinic import fill, write_settings
+from tests.contract.clinic import fill, no_unlock, write_settings
 
 SETTINGS_DOC = Path(__file__).parents[1] / "docs" / "settings.md"
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -305,7 +305,7 @@ async def look(config: Path) -> Examination:
 async def a_service(settings: Settings, said: ServiceStatus) -> AsyncIterator[None]:
     store = Store(settings.store.path, SystemClock())
     await store.open()
-    server = asyncio.create_task(ControlServer(socket_path(settings.store.path), Desk(store, settings), lambda: said).run())
+    server = asyncio.create_task(ControlServer(socket_path(settings.store.path), Desk(store, settings), lambda: said, no_unlock).run())
     try:
         async with asyncio.timeout(20):
             while not server.done():

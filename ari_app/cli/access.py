@@ -61,7 +61,7 @@ async def reading(settings: Settings) -> AsyncIterator[Store]:
 
 
 async def act(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Do one of the desk's acts (``send``, ``done``, ``reopen``): by the running service, else here under the store's lock."""
+    """Do one of the desk's acts (``send``, ``again``, ``done``, ``reopen``): by the running service, else here under the store's lock."""
     path = settings.store.path
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _PATIENCE
@@ -83,7 +83,12 @@ async def _here(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, 
         await store.open()
         try:
             desk = Desk(store, settings)
-            verbs: dict[str, Callable[..., Awaitable[Any]]] = {"send": desk.send, "done": desk.done, "reopen": desk.reopen}
+            verbs: dict[str, Callable[..., Awaitable[Any]]] = {
+                "send": desk.send,
+                "again": desk.again,
+                "done": desk.done,
+                "reopen": desk.reopen,
+            }
             return asdict(await verbs[op](**args))
         finally:
             await store.close()

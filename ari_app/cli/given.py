@@ -18,7 +18,7 @@ from ari_app.numbers import e164
 from ari_app.setting_types import Duration
 from ari_app.settings import Settings
 
-__all__ = ["Seconds", "filters", "limit_option", "limited", "number_option", "since_option", "text_from"]
+__all__ = ["Seconds", "filters", "limit_option", "limited", "number_option", "since_option", "text_from", "wait_option"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -47,6 +47,9 @@ class Seconds(click.FloatRange):
         if not math.isfinite(seconds):
             self.fail(f"{value!r} is no number of seconds; write one such as 30", param, ctx)
         return seconds
+
+
+wait_option = click.option("--wait", type=Seconds(), metavar="S", help="Wait up to S seconds until the network took it.")
 
 
 def filters(settings: Settings, since: str | None, number: str | None, limit: int) -> dict[str, Any]:

@@ -6,44 +6,31 @@ Whatever comes is kept before the modem may delete it; nothing that comes is an 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-
-import structlog
 
 from ari_app.events import MessageChanged, ThreadChanged
-from ari_app.model import CLOCK_SLACK, Inbound, MessageKind, MessageState, Reaction
+from ari_app.model import MessageKind, MessageState
 from ari_app.numbers import e164
 from ari_app.threads import people
+from ari_app.threads.came import Came, came
 from ari_app.threads.database import Transaction
-from ari_app.threads.known import DAY, STAFF_WROTE
+from ari_app.threads.home import Home
+from ari_app.threads.parts import Kept, is_close, pool_of, sent_again, sets
+from ari_app.threads.reacting import React, react_to
 from ari_app.threads.reports import keep_report
-from ari_app.threads.rows import moment, required, stamp, stamp_or_none
-from modem import joining
+from ari_app.threads.rows import required, stamp, stamp_or_none
+from modem.joining import WINDOW
 from modem.pdu import Deliver, PartKey, StatusReport, Undecodable, decode
 from modem.types import RawPdu
 
-__all__ = ["PARTIAL_AFTER", "Home", "keep", "settle_partials"]
+__all__ = ["PARTIAL_AFTER", "keep", "settle_partials"]
 
 PARTIAL_AFTER = timedelta(minutes=10)
 """A long text whose parts do not come for this long is shown as far as it is there."""
 _UNDATED = timedelta(minutes=10)
 """A text without a date, byte for byte the same, is the same text when it comes again within this time."""
-
-React = Callable[[Inbound], Reaction]
-
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where texts of unknown numbers are filed, and how local numbers are read."""
-
-    line: str
-    country: str
-    notice_life: timedelta
 
 
 def keep(tx: Transaction, raw: RawPdu, react: React, home: Home) -> None:
@@ -62,15 +49,30 @@ def keep(tx: Transaction, raw: RawPdu, react: React, home: Home) -> None:
 
 
 def settle_partials(tx: Transaction, now: datetime, home: Home) -> int:
-    """Show long texts whose missing parts are overdue, marked ``partial``. How many. Parts that come later still complete them."""
-    before = stamp(now - PARTIAL_AFTER)
-    sets = tx.all(
-        "SELECT whole FROM inbound WHERE message IS NULL AND whole IS NOT NULL GROUP BY whole HAVING max(received) <= ? ORDER BY whole",
-        (before,),
+    """Show long texts that waited long enough for missing or better fitting parts, as far as they are there. How many.
+
+    Marked ``partial`` where parts are missing; those that come later still complete them.
+    """
+    latest = now - PARTIAL_AFTER
+    waiting = tx.all(
+        """SELECT min(id) AS id, min(received) AS since FROM inbound WHERE message IS NULL AND whole IS NOT NULL AND received <= ?
+            GROUP BY sender, reference, parts, wide ORDER BY 1""",
+        (stamp(latest),),
     )
-    for row in sets:
-        _file(tx, row["whole"], home, None)
-    return len(sets)
+    shown = 0
+    for row in waiting:
+        since = required(row["since"]) - WINDOW
+        pool = pool_of(tx, row["id"], since)
+        for text in sets(pool):
+            if any(one.message is not None for one in text) or max(one.received for one in text) > latest:
+                continue
+            message = sent_again(text, pool_of(tx, row["id"], since, whole=True))
+            if message is None:
+                _file(tx, text, home, None)
+                shown += 1
+            else:
+                _belong(tx, text, message)
+    return shown
 
 
 def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: Home) -> None:
@@ -88,15 +90,31 @@ def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: 
     if _seen(tx, digest, raw, within=_UNDATED if text.sent_at is None else None):
         return
     row = _insert(tx, raw, digest=digest, sender=sender, sent_at=text.sent_at, part=part)
-    if text.silent:
+    tx.run("UPDATE inbound SET whole = id WHERE id = ?", (row,))
+    if part is None or part.parts == 1:
+        _file(tx, [Kept(row, replace(text, sender=sender), raw.received, None)], home, react)
         return
-    whole = _set_of(tx, row, text, raw) if part else row
-    if whole is None:
+    since = raw.received - WINDOW
+    if not _could_show(tx, row, since):
         return
-    tx.run("UPDATE inbound SET whole = ? WHERE id = ?", (whole, row))
-    kept = _parts(tx, whole)
-    if joining.join(kept).complete or tx.value("SELECT message FROM inbound WHERE whole = ? AND message IS NOT NULL", (whole,)):
-        _file(tx, whole, home, react)
+    pool = pool_of(tx, row, since)
+    for found in sets(pool):
+        whole = len(found) == part.parts and is_close(found)
+        late = any(one.row == row for one in found) and any(one.message is not None for one in found)
+        if whole or late:
+            _file(tx, found, home, react, pool)
+
+
+def _could_show(tx: Transaction, row: int, since: datetime) -> bool:
+    """Is there a part of each number, or one that is shown already: else nothing comes of the new one yet."""
+    found = tx.one(
+        """SELECT count(DISTINCT i.number) AS numbers, count(i.message) AS shown, one.parts FROM inbound one JOIN inbound i
+                ON i.sender = one.sender AND i.reference = one.reference AND i.parts = one.parts AND i.wide = one.wide AND i.received >= ?
+            LEFT JOIN message m ON m.id = i.message
+            WHERE one.id = ? AND i.whole IS NOT NULL AND (m.id IS NULL OR m.state = 'partial')""",
+        (stamp(since), row),
+    )
+    return found is not None and (found["numbers"] == found["parts"] or found["shown"] > 0)
 
 
 def _seen(tx: Transaction, digest: str, raw: RawPdu, *, within: timedelta | None = None) -> bool:
@@ -108,77 +126,81 @@ def _seen(tx: Transaction, digest: str, raw: RawPdu, *, within: timedelta | None
     return row is not None
 
 
-def _set_of(tx: Transaction, row: int, text: Deliver, raw: RawPdu) -> int | None:
-    """The set a part belongs to: of those that take it the nearest in time, else its own. None: it is in one already."""
-    sets = tx.all(
-        """SELECT DISTINCT i.whole FROM inbound i JOIN inbound new ON new.id = ? AND i.sender = new.sender
-            AND i.reference = new.reference AND i.parts = new.parts AND i.wide = new.wide
-            LEFT JOIN message m ON m.id = i.message
-            WHERE i.id != new.id AND i.whole IS NOT NULL AND i.received >= ? AND (m.id IS NULL OR m.state = 'partial')
-            ORDER BY i.whole DESC""",
-        (row, stamp(raw.received - joining.WINDOW)),
-    )
-    takers: list[tuple[float, int]] = []
-    for found in sets:
-        kept = _parts(tx, found["whole"])
-        match joining.fit(kept, text):
-            case joining.Fit.JOINS:
-                takers.append((_apart(kept[0], text), int(found["whole"])))
-            case joining.Fit.DUPLICATE:
-                return None
-    return min(takers, default=(0.0, row))[1]
+def _belong(tx: Transaction, text: Iterable[Kept], message: int) -> None:
+    rows = [one.row for one in text]
+    for row in rows:
+        tx.run("UPDATE inbound SET whole = ?, message = ? WHERE id = ?", (min(rows), message, row))
 
 
-def _apart(one: Deliver, other: Deliver) -> float:
-    return abs((one.sent_at - other.sent_at).total_seconds()) if one.sent_at and other.sent_at else 0.0
-
-
-def _parts(tx: Transaction, whole: int) -> list[Deliver]:
-    decoded = (decode(part["pdu"]) for part in tx.all("SELECT pdu FROM inbound WHERE whole = ? ORDER BY id", (whole,)))
-    return [part for part in decoded if isinstance(part, Deliver)]
-
-
-def _file(tx: Transaction, whole: int, home: Home, react: React | None) -> None:
-    """Make, or complete, the message of a set."""
-    parts = _parts(tx, whole)
-    joined = joining.join(parts)
-    first = tx.one("SELECT * FROM inbound WHERE id = ?", (whole,))
-    assert first is not None  # noqa: S101  (a set is named after its first row)
-    newest = required(tx.value("SELECT max(received) FROM inbound WHERE whole = ?", (whole,)))
-    state = MessageState.RECEIVED if joined.complete else MessageState.PARTIAL
-    note = _note(parts, joined)
-    message = tx.value("SELECT message FROM inbound WHERE whole = ? AND message IS NOT NULL", (whole,))
-    if message is None:
-        thread = _thread(tx, first["sender"], home, newest)
-        message = tx.insert(
-            "message",
-            {
-                "thread": thread,
-                "direction": "in",
-                "kind": MessageKind.CALLER.value,
-                "text": joined.text,
-                "note": note,
-                "state": state.value,
-                "at": stamp(newest),
-                "sent_at": stamp_or_none(joined.sent_at),
-                "modem": first["modem"],
-                "parts": joined.parts,
-            },
-        )
+def _file(tx: Transaction, text: Sequence[Kept], home: Home, react: React | None, pool: Sequence[Kept] = ()) -> None:
+    """Make, or complete, the message of a text. ``pool``: other parts that may have been shown with it and turn out to be another's."""
+    found = came([one.part for one in text], home.country)
+    at = max(one.received for one in text)
+    repeated = tx.value("SELECT id FROM message WHERE act = ?", (found.key,)) if found.key else None
+    if repeated is not None:
+        _belong(tx, text, int(repeated))
+        return
+    shown = min((one.message for one in text if one.message is not None), default=None)
+    if shown is None:
+        message, thread = _new(tx, text, found, home, at)
     else:
-        thread = tx.value("SELECT thread FROM message WHERE id = ?", (message,))
-        tx.run(
-            "UPDATE message SET text = ?, note = ?, state = ?, sent_at = ? WHERE id = ?",
-            (joined.text, note, state.value, stamp_or_none(joined.sent_at), message),
-        )
-    tx.run("UPDATE inbound SET message = ? WHERE whole = ?", (message, whole))
-    reopens = True
-    if react is not None and first["sender"] and joined.complete and joined.text:
-        reopens = _react(tx, int(message), react, home, newest)
-    if reopens:
+        message, thread = shown, _complete(tx, shown, found, home, at)
+        for one in pool:
+            if one.message == message and one not in text:
+                tx.run("UPDATE inbound SET whole = id, message = NULL WHERE id = ?", (one.row,))
+    _belong(tx, text, message)
+    answer = found.answer
+    if react is not None and found.words and found.sender and found.whole:
+        answer = react_to(tx, message, react, home, at, picture=found.picture)
+    if answer:
         people.mark(tx, thread, people.TO_ANSWER, text_waits=True)
     tx.notify(MessageChanged(message, thread))
     tx.notify(ThreadChanged(thread))
+
+
+def _new(tx: Transaction, text: Sequence[Kept], found: Came, home: Home, at: datetime) -> tuple[int, int]:
+    """A message of what came, and its thread."""
+    modem = tx.value("SELECT modem FROM inbound WHERE id = ?", (min(one.row for one in text),))
+    thread = _thread(tx, found.sender, home, at)
+    if found.person:
+        # the number they wrote to is the one they are answered from
+        tx.run("UPDATE thread SET modem = ? WHERE id = ?", (modem, thread))
+    message = tx.insert(
+        "message",
+        {
+            "thread": thread,
+            "direction": "in",
+            "kind": MessageKind.CALLER.value,
+            "text": found.text,
+            "note": found.note,
+            "state": _state(found),
+            "at": stamp(at),
+            "sent_at": stamp_or_none(found.sent_at),
+            "act": found.key,
+            "modem": modem,
+            "automatic": int(not found.person),
+            "parts": found.parts,
+        },
+    )
+    return message, thread
+
+
+def _complete(tx: Transaction, message: int, found: Came, home: Home, at: datetime) -> int:
+    """More of a message that is shown already; its thread. Of a picture only the whole may tell whose it is."""
+    before = tx.one("SELECT t.id, t.number FROM message m JOIN thread t ON t.id = m.thread WHERE m.id = ?", (message,))
+    assert before is not None  # noqa: S101  (it is shown)
+    thread = int(before["id"]) if (before["number"] or "") == found.sender else _thread(tx, found.sender, home, at)
+    tx.run(
+        "UPDATE message SET thread = ?, text = ?, note = ?, state = ?, sent_at = ?, act = ?, automatic = ? WHERE id = ?",
+        (thread, found.text, found.note, _state(found), stamp_or_none(found.sent_at), found.key, int(not found.person), message),
+    )
+    if thread != before["id"]:
+        tx.notify(ThreadChanged(int(before["id"])))
+    return thread
+
+
+def _state(found: Came) -> str:
+    return (MessageState.RECEIVED if found.whole else MessageState.PARTIAL).value
 
 
 def _thread(tx: Transaction, sender: str, home: Home, at: datetime) -> int:
@@ -188,137 +210,6 @@ def _thread(tx: Transaction, sender: str, home: Home, at: datetime) -> int:
         return people.open_thread(tx, home.line, sender or None, people.DONE, at)
     tx.run("UPDATE thread SET changed = max(changed, ?) WHERE id = ?", (stamp(at), latest["id"]))
     return int(latest["id"])
-
-
-def _note(parts: list[Deliver], joined: joining.Joined) -> str | None:
-    """What staff must know that the text does not say: missing parts, or content that is no text."""
-    if joined.missing:
-        return f"part {', '.join(map(str, joined.missing))} of {joined.parts} missing"
-    if any(part.alphabet == "data" for part in parts):
-        ports = {part.port for part in parts}
-        return "picture message (MMS), which this modem cannot fetch" if 2948 in ports else "data, no text"
-    return None
-
-
-def _react(tx: Transaction, message: int, react: React, home: Home, now: datetime) -> bool:
-    """Let the policy react, and do what it says; does the thread wait for an answer. A policy that fails costs nobody a text."""
-    row = tx.one(
-        "SELECT m.text, m.thread, t.line, t.number FROM message m JOIN thread t ON t.id = m.thread WHERE m.id = ?",
-        (message,),
-    )
-    assert row is not None  # noqa: S101  (filed just now)
-    thread, number = int(row["thread"]), str(row["number"])
-    contact = people.contact(tx, number, now)
-    inbound = Inbound(
-        number=number,
-        text=row["text"],
-        received=now,
-        line=row["line"],
-        language=contact["language"],
-        opted_out=contact["opted_out"] is not None,
-        notices=_notices(tx, number),
-        last_staff=moment(_last_staff(tx, number, now)),
-        auto_recent=_auto_recent(tx, number, now),
-        last_auto=moment(_last_auto(tx, number, now)),
-        auto_today=_today(tx, now, number),
-        all_today=_today(tx, now),
-    )
-    try:
-        reaction = react(inbound)
-    except Exception as error:  # noqa: BLE001
-        log.error("reaction_failed", message=message, error=type(error).__name__)
-        return True
-    if reaction.opt is not None:
-        people.set_contact(tx, number, "opted_out", stamp(now) if reaction.opt else None)
-        _withdraw_notices(tx, number, but="stop" if reaction.opt and not reaction.notice else "")
-    tx.run("UPDATE message SET automatic = ? WHERE id = ?", (int(reaction.automatic), message))
-    if reaction.looping or not reaction.automatic:
-        people.set_contact(tx, number, "looping", stamp(now) if reaction.looping else None)
-    people.set_contact(tx, number, "not_textable", None)
-    if reaction.notice:
-        due = now + reaction.delay
-        notice = tx.insert(
-            "message",
-            {
-                "thread": thread,
-                "direction": "out",
-                "kind": MessageKind.NOTICE.value,
-                "text": reaction.notice,
-                "state": MessageState.QUEUED.value,
-                "at": stamp(now),
-                "act": f"notice:{message}",
-                "notice": reaction.notice_name,
-                "language": reaction.language,
-                "due": stamp(due),
-                "expires": stamp(due + home.notice_life),
-            },
-        )
-        tx.notify(MessageChanged(notice, thread))
-    return reaction.reopens
-
-
-def _notices(tx: Transaction, number: str) -> dict[str, datetime]:
-    rows = tx.all(
-        """SELECT m.notice, max(coalesce(m.went, m.at)) AS at FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.notice IS NOT NULL AND m.state NOT IN ('failed', 'cancelled', 'expired') GROUP BY m.notice""",
-        (number,),
-    )
-    return {row["notice"]: required(row["at"]) for row in rows}
-
-
-def _last_staff(tx: Transaction, number: str, now: datetime) -> Any:
-    return tx.value(
-        f"""SELECT max(m.at) FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.at <= ? AND {STAFF_WROTE}""",  # noqa: S608  (our own)
-        (number, stamp(now + CLOCK_SLACK)),
-    )
-
-
-def _last_auto(tx: Transaction, number: str, now: datetime) -> Any:
-    return tx.value(
-        """SELECT max(coalesce(m.went, m.claimed)) FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.kind IN ('auto', 'notice') AND (m.state = 'sending' OR m.went IS NOT NULL)
-            AND coalesce(m.went, m.claimed) <= ?""",
-        (number, stamp(now + CLOCK_SLACK)),
-    )
-
-
-def _today(tx: Transaction, now: datetime, number: str | None = None) -> int:
-    """Automatic texts of the last 24 h, to ``number`` or to all. A queued notice counts: nobody decides about it again."""
-    return int(
-        tx.value(
-            """SELECT (SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE m.kind IN ('auto', 'notice')
-                    AND m.claimed >= :day AND m.state != 'queued' AND (m.state = 'sending' OR m.went IS NOT NULL)
-                    AND (:number IS NULL OR t.number = :number))
-                + (SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE m.state = 'queued'
-                    AND (m.kind = 'notice' OR (m.kind = 'auto' AND m.went IS NOT NULL))
-                    AND (:number IS NULL OR t.number = :number))""",
-            {"number": number, "day": stamp(now - DAY)},
-        )
-    )
-
-
-def _auto_recent(tx: Transaction, number: str, now: datetime) -> int:
-    return int(
-        tx.value(
-            """SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE t.number = ?
-                AND m.kind IN ('auto', 'notice') AND (m.state = 'queued' AND m.kind = 'notice' OR m.claimed >= ?)
-                AND m.state NOT IN ('cancelled', 'expired')""",
-            (number, stamp(now - timedelta(hours=1))),
-        )
-    )
-
-
-def _withdraw_notices(tx: Transaction, number: str, *, but: str) -> None:
-    """Queued notices no longer say what is so; a STOP said twice leaves the confirmation of the first (``but``)."""
-    rows = tx.all(
-        """SELECT m.id, m.thread FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.kind = 'notice' AND m.state = 'queued' AND m.notice != ?""",
-        (number, but),
-    )
-    for row in rows:
-        tx.run("UPDATE message SET state = 'cancelled', code = 'withdrawn' WHERE id = ?", (row["id"],))
-        tx.notify(MessageChanged(row["id"], row["thread"]))
 
 
 def _insert(tx: Transaction, raw: RawPdu, *, digest: str, sender: str, sent_at: datetime | None, part: PartKey | None = None) -> int:
@@ -349,6 +240,8 @@ def _keep_unread(tx: Transaction, raw: RawPdu, unread: Undecodable, home: Home) 
         return
     row = _insert(tx, raw, digest=digest, sender=sender, sent_at=unread.sent_at)
     thread = _thread(tx, sender, home, raw.received)
+    # from a short code or a name it is for the phone; whoever else it is from may wait for an answer
+    answer = not sender or sender.startswith("+")
     message = tx.insert(
         "message",
         {
@@ -361,10 +254,12 @@ def _keep_unread(tx: Transaction, raw: RawPdu, unread: Undecodable, home: Home) 
             "at": stamp(raw.received),
             "sent_at": stamp_or_none(unread.sent_at),
             "modem": raw.modem,
+            "automatic": int(not answer),
         },
     )
     tx.run("UPDATE inbound SET message = ? WHERE id = ?", (message, row))
-    people.mark(tx, thread, people.TO_ANSWER, text_waits=True)
+    if answer:
+        people.mark(tx, thread, people.TO_ANSWER, text_waits=True)
     tx.notify(MessageChanged(message, thread))
 
 

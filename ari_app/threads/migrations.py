@@ -56,6 +56,13 @@ def m001_threads(db: Utils) -> None:
         db.conn.execute(statement)
 
 
+@MIGRATIONS()
+def m002_pool(db: Utils) -> None:
+    """Which modem a conversation is on, whose fault a refusal was, texts that only one modem may carry, reports that never came."""
+    for statement in _M002:
+        db.conn.execute(statement)
+
+
 _M001 = (
     """CREATE TABLE contact (
         id INTEGER PRIMARY KEY,
@@ -262,4 +269,15 @@ _M001 = (
         INSERT INTO contact_fts (contact_fts, rowid, name, number) VALUES ('delete', old.id, old.name, old.number);
         INSERT INTO contact_fts (rowid, name, number) VALUES (new.id, new.name, new.number);
     END""",
+)
+
+_M002 = (
+    "ALTER TABLE thread ADD COLUMN modem TEXT",
+    "ALTER TABLE message ADD COLUMN bound INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE message ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE attempt ADD COLUMN number_at_fault INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX attempt_by_start ON attempt (started)",
+    # Texts that wait for a report; once one came, or its time is over, they leave the index.
+    "CREATE INDEX message_unconfirmed ON message (went) WHERE state = 'sent' AND unconfirmed = 0",
+    "CREATE INDEX report_by_modem ON report (modem, received)",
 )

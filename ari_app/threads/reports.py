@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
+from ari_app.events import MessageChanged
 from ari_app.threads import people
 from ari_app.threads.database import Transaction
 from ari_app.threads.rows import moment, required, stamp, stamp_or_none
@@ -12,13 +13,19 @@ from ari_app.threads.sending import roll_up
 from modem.pdu import StatusReport
 from modem.types import RawPdu
 
-__all__ = ["WINDOW", "keep_report", "match_waiting"]
+__all__ = ["CONFIRMED_WITHIN", "WINDOW", "keep_report", "match_waiting", "settle_unconfirmed"]
 
 WINDOW = timedelta(hours=72)
 """References return after 256 parts: a report is about a part this young, or about none of ours."""
 _CLOCKS = timedelta(minutes=15)
 """How far the SMS centre's clock, or ours before it was set right, may be from ours when a part is recognised by its time."""
 _SUFFIX = 7
+CONFIRMED_WITHIN = timedelta(minutes=15)
+"""A text whose report did not come for so long is shown as not confirmed."""
+_UNCONFIRMED_AGE = timedelta(hours=24)
+"""Older texts are left as they stand: with the service away, their reports may be lost."""
+_UNCONFIRMED_MOST = 2
+"""So many texts in a row without a report: the number is likely a landline's."""
 
 
 def keep_report(tx: Transaction, raw: RawPdu, report: StatusReport, digest: str) -> None:
@@ -77,8 +84,36 @@ def _settle(tx: Transaction, report: int) -> None:
         if row["number_at_fault"]:
             people.set_contact(tx, part["recipient"], "not_textable", f"status 0x{row['status']:02X}")
     elif state == "delivered":
+        tx.run("UPDATE message SET unconfirmed = 0 WHERE id = ?", (part["message"],))
         people.set_contact(tx, part["recipient"], "not_textable", None)
     roll_up(tx, part["message"])
+
+
+def settle_unconfirmed(tx: Transaction, now: datetime) -> int:
+    """Mark texts that the network took and never reported on. How many.
+
+    Nothing is concluded where the modem has brought no report at all since: then reports are what is missing, not the text.
+    A number of which the last texts are all unconfirmed takes none, until one is delivered or it writes.
+    """
+    rows = tx.all(
+        """SELECT m.id, m.thread, t.number FROM message m JOIN thread t ON t.id = m.thread
+            WHERE m.state = 'sent' AND m.unconfirmed = 0 AND m.went <= :before AND m.went >= :after AND NOT EXISTS (
+                SELECT 1 FROM part p WHERE p.message = m.id AND p.report_status IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM report r WHERE r.modem = p.modem AND r.received >= p.submitted))
+            ORDER BY m.went""",
+        {"before": stamp(now - CONFIRMED_WITHIN), "after": stamp(now - _UNCONFIRMED_AGE)},
+    )
+    for row in rows:
+        tx.run("UPDATE message SET unconfirmed = 1 WHERE id = ?", (row["id"],))
+        tx.notify(MessageChanged(row["id"], row["thread"]))
+        last = tx.all(
+            """SELECT m.unconfirmed FROM message m JOIN thread t ON t.id = m.thread
+                WHERE t.number = ? AND m.direction = 'out' AND m.went IS NOT NULL ORDER BY m.went DESC LIMIT ?""",
+            (row["number"], _UNCONFIRMED_MOST),
+        )
+        if len(last) == _UNCONFIRMED_MOST and all(text["unconfirmed"] for text in last):
+            people.set_contact(tx, row["number"], "not_textable", "no delivery report, twice: perhaps a landline")
+    return len(rows)
 
 
 _PARTS = """SELECT p.*, t.number AS recipient FROM part p JOIN message m ON m.id = p.message JOIN thread t ON t.id = m.thread

@@ -50,6 +50,20 @@ _AHEAD = timedelta(minutes=1)
 _SET_BACK = """(m.kind IN ('staff', 'notice')
     AND ((m.at > :ahead AND m.due >= m.at) OR (m.claimed > :ahead AND m.due >= m.claimed)))"""
 """Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time."""
+_DUE = f"""SELECT * FROM (
+    SELECT m.id, m.kind, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
+        coalesce(CASE WHEN m.bound THEN m.modem END,
+            (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state IN ('sent', 'delivered', 'unknown') LIMIT 1)) AS only,
+        (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state = 'queued' AND p.modem IS NOT NULL LIMIT 1) AS last
+    FROM message m JOIN thread t ON t.id = m.thread
+    WHERE m.state = 'queued' AND (m.due <= :now OR {_SET_BACK}) AND m.expires >= :now
+    AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
+    AND NOT EXISTS (SELECT 1 FROM message s JOIN thread o ON o.id = s.thread WHERE s.state = 'sending' AND o.number = t.number)
+    AND NOT EXISTS (SELECT 1 FROM message e WHERE m.kind = 'staff' AND e.thread = m.thread AND e.kind = 'staff'
+        AND e.state = 'queued' AND e.id < m.id))
+    WHERE CASE WHEN only IN (SELECT value FROM json_each(:known)) THEN only IN (SELECT value FROM json_each(:ready))
+        ELSE prefers IS NULL OR prefers NOT IN (SELECT value FROM json_each(:awaited)) END
+    ORDER BY CASE kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, due, id LIMIT :most"""  # noqa: S608  (our own)
 _PENDING_STEP = timedelta(seconds=1)
 _OUTCOMES = {Sent: "sent", Refused: "refused", NotSent: "not_sent", Unknown: "unknown"}
 
@@ -61,7 +75,12 @@ class Due:
     id: int
     kind: MessageKind
     number: str
-    modem: str | None
+    only: str | None
+    """The one modem that may carry it: part of it went there, or it was asked for."""
+    prefers: str | None
+    """The modem the conversation is on, else the one its line is bound to."""
+    avoid: str | None
+    """The modem by which it failed more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,46 +118,43 @@ def backoff(tries: int, longest: float = _LONGEST_WAIT) -> timedelta:
 
 
 def agenda(
-    reader: Reader, now: datetime, *, ready: Collection[str], known_modems: Collection[str], live: Collection[str], held: bool
+    reader: Reader,
+    now: datetime,
+    *,
+    ready: Collection[str],
+    awaited: Collection[str],
+    known_modems: Collection[str],
+    live: Collection[str],
+    held: bool,
 ) -> Agenda:
     """Due texts that a modem of ``ready`` may carry, the most urgent first.
 
     Automatic texts wait while ``held`` or while their number is ``live``. A number with a text on its way waits for it; staff's texts
-    to one caller keep their order. A row bound to a modem no longer in ``known_modems`` may go by any.
+    to one caller keep their order. A conversation waits for its modem while that is one of ``awaited``; else any takes it. A text of
+    which parts went, or that is bound, goes by that modem alone, as long as it is one of ``known_modems``.
     """
     at = stamp(now)
     params = {
         "now": at,
         "ahead": stamp(now + _AHEAD),
         "ready": json.dumps(list(ready)),
+        "awaited": json.dumps(list(awaited)),
         "known": json.dumps(list(known_modems)),
         "live": json.dumps(list(live)),
         "held": int(held),
         "most": _AT_ONCE,
     }
-    rows = (
-        reader.all(
-            f"""SELECT m.id, m.kind, m.modem, t.number FROM message m JOIN thread t ON t.id = m.thread
-            WHERE m.state = 'queued' AND (m.due <= :now OR {_SET_BACK}) AND m.expires >= :now
-            AND (m.modem IS NULL OR m.modem IN (SELECT value FROM json_each(:ready))
-                OR m.modem NOT IN (SELECT value FROM json_each(:known)))
-            AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
-            AND NOT EXISTS (SELECT 1 FROM message s JOIN thread o ON o.id = s.thread WHERE s.state = 'sending' AND o.number = t.number)
-            AND NOT EXISTS (SELECT 1 FROM message e WHERE m.kind = 'staff' AND e.thread = m.thread AND e.kind = 'staff'
-                AND e.state = 'queued' AND e.id < m.id)
-            ORDER BY CASE m.kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, m.due, m.id LIMIT :most""",  # noqa: S608  (our own)
-            params,
-        )
-        if ready
-        else []
-    )
+    rows = reader.all(_DUE, params) if ready else []
     overdue = reader.value("SELECT EXISTS (SELECT 1 FROM message WHERE state = 'queued' AND expires < ?)", (at,))
     next_at = reader.value(
         """SELECT min(at) FROM (SELECT min(due) AS at FROM message WHERE state = 'queued' AND due > :now
             UNION ALL SELECT min(expires) FROM message WHERE state = 'queued' AND expires > :now)""",
         {"now": at},
     )
-    due = tuple(Due(row["id"], MessageKind(row["kind"]), row["number"], row["modem"]) for row in rows)
+    due = tuple(
+        Due(row["id"], MessageKind(row["kind"]), row["number"], row["only"], row["prefers"], row["last"] if row["tries"] > 1 else None)
+        for row in rows
+    )
     return Agenda(due, bool(overdue), moment(next_at))
 
 
@@ -225,7 +241,7 @@ def _plan(tx: Transaction, message: int, number: str, text: str, split: Split) -
 def begin_attempt(tx: Transaction, part: int, *, modem: str, now: datetime) -> int | None:
     """The PDU of ``part`` is about to leave: the attempt's id. None calls it off (cancelled, or opted out meanwhile)."""
     row = tx.one(
-        """SELECT p.state AS part_state, m.id, m.state, m.kind, t.number FROM part p JOIN message m ON m.id = p.message
+        """SELECT p.state AS part_state, m.id, m.state, m.kind, m.bound, m.thread, t.number FROM part p JOIN message m ON m.id = p.message
             JOIN thread t ON t.id = m.thread WHERE p.id = ?""",
         (part,),
     )
@@ -236,6 +252,8 @@ def begin_attempt(tx: Transaction, part: int, *, modem: str, now: datetime) -> i
     at = stamp(now)
     tx.run("UPDATE part SET state = 'sending', modem = ?, submitted = ? WHERE id = ?", (modem, at, part))
     tx.run("UPDATE message SET went = coalesce(went, ?) WHERE id = ?", (at, row["id"]))
+    if not row["bound"]:
+        tx.run("UPDATE thread SET modem = ? WHERE id = ? AND modem IS NULL", (modem, row["thread"]))
     return tx.insert("attempt", {"part": part, "modem": modem, "started": at})
 
 
@@ -245,9 +263,10 @@ def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datet
     assert row is not None  # noqa: S101  (ids come from begin_attempt)
     part, message = int(row["part"]), int(row["message"])
     tx.run(
-        "UPDATE attempt SET outcome = ?, reference = ?, code = ?, what = ?, ended = ? WHERE id = ?",
+        "UPDATE attempt SET outcome = ?, number_at_fault = ?, reference = ?, code = ?, what = ?, ended = ? WHERE id = ?",
         (
             _OUTCOMES[type(result)],
+            int(isinstance(result, Refused) and result.number_at_fault),
             result.reference if isinstance(result, Sent) else None,
             result.code if isinstance(result, Refused) else None,
             None if isinstance(result, Sent) else result.what,

@@ -13,8 +13,9 @@ from ari_app.clock import Clock
 from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
-from ari_app.threads import calls, ending, inbound, people, reports, sending, staff, views
+from ari_app.threads import calls, ending, inbound, people, radio, reports, sending, staff, views
 from ari_app.threads.database import Database, Reader, Transaction
+from ari_app.threads.home import Home
 from ari_app.threads.rows import stamp
 from modem.types import NotSent, RawPdu, Refused, SendResult, Sent, Submit, Unknown
 
@@ -33,6 +34,7 @@ class Store:
 
     ``on_notices`` is called on the event loop after each commit that changed something people see. ``read_only``: for commands that
     only look, beside a running service or without one. ``notice_life``: how long a notice waits for a modem before it is too late.
+    ``compact``: texts leave folded (``modem.compact``).
     Functions passed in (``decide``, ``react``, ``split``) run inside the writing transaction on the writer's thread: they must be pure.
     """
 
@@ -45,11 +47,12 @@ class Store:
         read_only: bool = False,
         country: str = "CA",
         notice_life: timedelta = calls.AUTO_LIFE,
+        compact: bool = False,
     ) -> None:
         self.path = path
         self._clock = clock
         self._read_only = read_only
-        self._home = inbound.Home(MAIN_LINE, country, notice_life)
+        self._home = Home(MAIN_LINE, country, notice_life, compact)
         self._database = Database(path, on_notices=on_notices, read_only=read_only)
 
     async def open(self) -> None:
@@ -100,12 +103,30 @@ class Store:
 
     # -- outbox
 
-    async def agenda(self, *, ready: Collection[str], known_modems: Collection[str], live: Collection[str], held: bool) -> sending.Agenda:
+    async def agenda(
+        self,
+        *,
+        ready: Collection[str],
+        awaited: Collection[str] = (),
+        known_modems: Collection[str],
+        live: Collection[str],
+        held: bool,
+    ) -> sending.Agenda:
         """What may go now by the modems ``ready``, and when the next row is due (see ``sending.agenda``)."""
         now = self._clock.now()
         return await self._database.read(
-            lambda reader: sending.agenda(reader, now, ready=ready, known_modems=known_modems, live=live, held=held)
+            lambda reader: sending.agenda(reader, now, ready=ready, awaited=awaited, known_modems=known_modems, live=live, held=held)
         )
+
+    async def attempts(self, within: timedelta) -> list[radio.Attempt]:
+        """What the modems were given in the last ``within``, oldest first."""
+        since = self._clock.now() - within
+        return await self._database.read(lambda reader: radio.attempts_since(reader, since))
+
+    async def oldest_waiting(self) -> dict[str | None, datetime]:
+        """Since when a due text waits, by the modem it waits for; None: for any."""
+        now = self._clock.now()
+        return await self._database.read(lambda reader: radio.oldest_waiting(reader, now))
 
     async def claim(
         self,
@@ -117,7 +138,11 @@ class Store:
     ) -> sending.Claimed | None:
         """Decide again and mark the text ``sending``; None when it does not go now (put off, cancelled, gone)."""
         now = self._clock.now()
-        return await self._database.write(lambda tx: sending.claim(tx, message, decide, split, now=now, live=live))
+
+        def folded(number: str, text: str, reference: int) -> tuple[Submit, ...]:
+            return split(number, self._home.folded(text), reference)
+
+        return await self._database.write(lambda tx: sending.claim(tx, message, decide, folded, now=now, live=live))
 
     async def begin_attempt(self, part: int, *, modem: str) -> int | None:
         """Between prompt and PDU: the attempt's id once it is on disk; None calls the part off."""
@@ -167,6 +192,11 @@ class Store:
         now = self._clock.now()
         return await self._database.write(lambda tx: inbound.settle_partials(tx, now, self._home))
 
+    async def settle_unconfirmed(self) -> int:
+        """Mark texts whose status reports are overdue. How many. To be called about once a minute."""
+        now = self._clock.now()
+        return await self._database.write(lambda tx: reports.settle_unconfirmed(tx, now))
+
     async def pin_refused(self, sim: str, digest: str) -> None:
         """The SIM refused this PIN."""
         now = stamp(self._clock.now())
@@ -187,13 +217,18 @@ class Store:
 
     # -- staff
 
-    async def queue_staff(self, number: str, text: str, act: str, *, line: str | None = None, author: str | None = None) -> staff.Queued:
+    async def queue_staff(
+        self, number: str, text: str, act: str, *, line: str | None = None, author: str | None = None, modem: str | None = None
+    ) -> staff.Queued:
         """Queue a person's text, once per ``act``; raises RefusedError with the fix (see ``staff.queue_staff``)."""
         now = self._clock.now()
-        home = self._home
-        return await self._database.write(
-            lambda tx: staff.queue_staff(tx, number, text, act, line=line, author=author, home=home.line, country=home.country, now=now)
-        )
+        written = staff.Written(number, text, f"client:{act}", line, author, modem)
+        return await self._database.write(lambda tx: staff.queue_staff(tx, written, self._home, now))
+
+    async def send_again(self, message: int, *, author: str | None = None) -> staff.Queued:
+        """Queue a copy of a text that did not go, or may not have (see ``staff.send_again``). Raises NotFoundError, RefusedError."""
+        now = self._clock.now()
+        return await self._database.write(lambda tx: staff.send_again(tx, message, author, self._home, now))
 
     async def mark_done(self, thread: int) -> bool:
         """Tick a thread off; False when it was. Raises NotFoundError."""

@@ -22,6 +22,7 @@ from ari_app.cli import main
 from ari_app.clock import SystemClock
 from ari_app.control import ControlServer, NotRunningError, ServiceStatus, service_status, socket_path
 from ari_app.desk import Desk
+from ari_app.errors import NotFoundError
 from ari_app.model import AnsweredBy, Call, Inbound, Outcome, Presentation, Reached, Reaction
 from ari_app.policy import Policy
 from ari_app.settings import Settings, load
@@ -198,6 +199,11 @@ def program(config: Path | None, *args: str, env: dict[str, str] | None = None, 
     return subprocess.run(command, env=surroundings | (env or {}), check=False, **options)
 
 
+async def no_unlock(modem: str) -> str:
+    """A service without modems."""
+    raise NotFoundError(f"there is no modem {modem}", "plug one in", code="no_modem")
+
+
 @contextlib.contextmanager
 def service(config: Path, status: ServiceStatus) -> Iterator[Store]:
     """The part of the running service that commands meet: store and control socket, on a loop of their own in another thread."""
@@ -210,7 +216,7 @@ def service(config: Path, status: ServiceStatus) -> Iterator[Store]:
 
     async def start() -> asyncio.Task[None]:
         await store.open()
-        server = ControlServer(socket_path(path), Desk(store, settings), lambda: status)
+        server = ControlServer(socket_path(path), Desk(store, settings), lambda: status, no_unlock)
         task = asyncio.create_task(server.run())
         async with asyncio.timeout(20):
             while not task.done():

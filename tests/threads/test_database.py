@@ -348,7 +348,10 @@ async def test_opened_twice_from_blank(path: Path) -> None:
         database = Database(path)
         await database.open()
         schema.append(await database.read(lambda r: [tuple(row) for row in r.all("SELECT name, sql FROM sqlite_master ORDER BY name")]))
-        assert await database.read(lambda r: [row["name"] for row in r.all("SELECT name FROM _sqlite_migrations")]) == ["m001_threads"]
+        assert await database.read(lambda r: [row["name"] for row in r.all("SELECT name FROM _sqlite_migrations")]) == [
+            "m001_threads",
+            "m002_pool",
+        ]
         await database.close()
     assert schema[0] == schema[1]
 

@@ -211,13 +211,14 @@ async def test_people_first_then_notices_then_callers_and_only_by_modems_that_ar
     gone = await due_auto(store, Clerk(delay=NOW, modem="sold"), numbers[2])
     staff = (await store.queue_staff(numbers[3], "hello", "one")).message
 
-    async def order(ready: list[str], *, live: tuple[str, ...] = (), held: bool = False) -> list[int]:
-        agenda = await store.agenda(ready=ready, known_modems=["gsm1", "gsm2"], live=live, held=held)
+    async def order(ready: list[str], *, awaited: tuple[str, ...] = (), live: tuple[str, ...] = (), held: bool = False) -> list[int]:
+        agenda = await store.agenda(ready=ready, awaited=awaited, known_modems=["gsm1", "gsm2"], live=live, held=held)
         return [due.id for due in agenda.due]
 
-    assert await order(["gsm1"]) == [staff, auto, gone]
+    assert await order(["gsm1"], awaited=("gsm2",)) == [staff, auto, gone]
+    assert await order(["gsm1"]) == [staff, auto, bound, gone], "nobody waits for gsm2 any more"
     assert await order(["gsm1", "gsm2"]) == [staff, auto, bound, gone]
-    assert await order(["gsm2"], live=(numbers[0], numbers[3])) == [staff, bound, gone]
+    assert await order(["gsm2"], awaited=("gsm1",), live=(numbers[0], numbers[3])) == [staff, bound, gone]
     assert await order(["gsm1"], held=True) == [staff]
     assert await order([]) == []
 
@@ -428,7 +429,7 @@ async def test_one_act_is_one_text(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text", "what"),
-    [("none", "hello", "no phone number"), (ALICE, " \n", "empty"), (ALICE, "x" * 1531, "11 SMS")],
+    [("none", "hello", "no phone number"), (ALICE, " \n", "empty"), (ALICE, "x" * 2449, "17 SMS")],
 )
 async def test_what_staff_may_not_send(store: Store, heard: list[Notice], number: str, text: str, what: str) -> None:
     with pytest.raises(RefusedError, match=what):

@@ -1,0 +1,162 @@
+"""``modem``: the radios, one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.text import Text
+
+from ari_app.cli.access import reading
+from ari_app.cli.frame import Env, command
+from ari_app.cli.given import wait_option
+from ari_app.cli.render import Screen, clean
+from ari_app.cli.send import send_text, tell
+from ari_app.control import ModemStatus, NotRunningError, ask, service_status, socket_path
+from ari_app.desk import known_modem
+from ari_app.errors import StoreError
+from ari_app.settings import ModemSettings, Settings
+
+__all__ = ["modem"]
+
+_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
+_TEST = "Test: {clinic}"
+
+
+@click.group()
+def modem() -> None:
+    """The modems: how each is, which ports have one, a test text, a SIM unlocked."""
+
+
+async def _standing(settings: Settings) -> list[dict[str, Any]]:
+    """Every [[modem]] with how the running service sees it, and since when a text waits for it."""
+    try:
+        seen = {each.name: each for each in (await service_status(settings.store.path)).modems}
+    except NotRunningError:
+        seen = {}
+    try:
+        async with reading(settings) as store:
+            waits = await store.oldest_waiting()
+    except StoreError:
+        waits = {}  # before the first start there is none
+    return [_row(each, seen.get(each.name), waits.get(each.name)) for each in settings.modem]
+
+
+def _row(configured: ModemSettings, seen: ModemStatus | None, waits: datetime | None) -> dict[str, Any]:
+    if seen is None:
+        what = "the service does not run, so nothing is known of it"
+        seen = ModemStatus(name=configured.name, state="warn", code="not_running", what=what, fix="start it: systemctl start textback")
+    told = seen.model_dump(mode="json")
+    return {
+        **told,
+        "kind": configured.kind,
+        "port": seen.port or (configured.port if configured.kind == "serial" else configured.url),
+        "number": configured.number,
+        "waits_since": None if waits is None else waits.isoformat(),
+    }
+
+
+@command(modem, "list")
+def list_all(env: Env) -> None:
+    """List the modems of textback.toml, and how each is."""
+    rows = asyncio.run(_standing(env.settings))
+
+    def draw(screen: Screen) -> None:
+        if not rows:
+            screen.say("There is no [[modem]] in textback.toml yet. `textback modem probe` shows those plugged in.")
+            return
+        screen.table(
+            ("name", "", "what", "model", "port", "signal", "24 h"),
+            [
+                (
+                    row["name"],
+                    Text(row["state"], style=_STYLES[row["state"]]),
+                    clean(row["what"]),
+                    clean(row["model"]),
+                    row["port"] or "",
+                    "" if row["signal"] is None else f"{row['signal']}/31",
+                    _carried(row),
+                )
+                for row in rows
+            ],
+        )
+
+    env.answer(rows, draw)
+
+
+def _carried(row: dict[str, Any]) -> str:
+    return f"{row['carried']} SMS" if row["budget"] is None else f"{row['carried']} of {row['budget']} SMS"
+
+
+@command(modem)
+@click.argument("name", required=False)
+def status(env: Env, name: str | None) -> None:
+    """Show all that is known of the modem NAME, or of every one."""
+    if name is not None:
+        known_modem(name, [each.name for each in env.settings.modem])
+    rows = [row for row in asyncio.run(_standing(env.settings)) if name in (None, row["name"])]
+    env.answer(rows, lambda screen: _draw(screen, rows))
+
+
+def _draw(screen: Screen, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        _draw_one(screen, row)
+
+
+def _draw_one(screen: Screen, row: dict[str, Any]) -> None:
+    screen.say(row["name"], style="bold")
+    share = f"{row['failed']} of {row['tried']}"
+    facts = (
+        ("state", f"{row['state']}: {row['what']}"),
+        ("fix", row["fix"]),
+        ("model", row["model"]),
+        ("port", row["port"] or ""),
+        ("IMEI", row["imei"]),
+        ("number", row["number"] or row["own_number"]),
+        ("network", row["operator"] + ("" if row["registered"] else " (not registered)" if row["model"] else "")),
+        ("signal", "" if row["signal"] is None else f"{row['signal']} of 31"),
+        ("calls to it", f"forwarded to {row['forwarded']}" if row["forwarded"] else ""),
+        ("last 24 h", _carried(row)),
+        ("failed", f"{share}: others carry its texts until it has proved itself" if row["failing"] else share),
+        ("waiting", f"a text is due since {screen.time(row['waits_since'])}" if row["waits_since"] else "nothing"),
+    )
+    screen.table(("", ""), [(what, clean(said)) for what, said in facts if said])
+
+
+@command(modem, "send-test")
+@click.argument("name")
+@click.argument("number")
+@click.argument("text", required=False)
+@wait_option
+def send_test(env: Env, *, name: str, number: str, text: str | None, wait: float | None) -> None:
+    """Send a test text to NUMBER through the modem NAME, and no other; TEXT in place of the built-in words.
+
+    It stands in NUMBER's thread as every text does. Waits for the network unless --wait says otherwise; exit 1 when it did not go.
+    """
+    settings = env.settings
+    known_modem(name, [each.name for each in settings.modem])
+    written = {
+        "number": number,
+        "text": text or _TEST.format(clinic=settings.clinic.name),
+        "act": f"cli-{uuid.uuid4().hex}",
+        "line": None,
+        "modem": name,
+    }
+    done = asyncio.run(send_text(settings, written, 90.0 if wait is None else wait))
+    env.answer(done, lambda screen: tell(screen, done))
+
+
+@command(modem)
+@click.argument("name")
+def unlock(env: Env, name: str) -> None:
+    """Enter the PIN of textback.toml once more into the SIM of the modem NAME.
+
+    For after a PIN was refused, or its answer never came, and pin or pin_file is right now. Never with fewer than three tries left:
+    then put the SIM in a phone and enter its PIN there once.
+    """
+    known_modem(name, [each.name for each in env.settings.modem])
+    done = asyncio.run(ask(socket_path(env.settings.store.path), "unlock", {"modem": name}, patience=150.0))
+    env.answer(done, lambda screen: screen.say(done["what"]))
