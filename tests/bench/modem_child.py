@@ -25,14 +25,10 @@ import structlog
 
 from ari_app.clock import SystemClock
 from ari_app.errors import RefusedError
-from ari_app.events import MessageChanged, Notice
-from ari_app.outbox import Outbox
-from ari_app.threads import Store
-from modem.driver import SerialModem
 from modem.timing import Timing
 from modem.types import RawPdu
+from tests.bench.wired import wired
 from tests.outbox_child import Door
-from tests.threads.world import Clerk
 
 
 def tell(event: str, **fields: Any) -> None:
@@ -51,38 +47,19 @@ class TellingDoor(Door):
 
 async def work(path: Path, ports: list[str], timing: Timing) -> None:
     """Until stdin ends."""
-
-    def noticed(notices: tuple[Notice, ...]) -> None:
-        if any(isinstance(notice, MessageChanged) for notice in notices):
-            outbox.wake()
-
-    clock = SystemClock()
-    store = Store(path, clock, on_notices=noticed)
-    await store.open()
-
-    def wake() -> None:
-        outbox.wake()
-
-    door = TellingDoor(store)
-    modems = [SerialModem(f"gsm{index}", port, door=door, on_ready=wake, timing=timing) for index, port in enumerate(ports, 1)]
-    outbox = Outbox(store, modems, Clerk(), clock, live=frozenset, held=lambda: False)
-    tasks = [asyncio.create_task(job) for job in (outbox.run(), *(modem.run() for modem in modems))]
-    tell("ready")
-    lines = asyncio.StreamReader(limit=1 << 24)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    while line := await lines.readline():
-        for number, text, act in json.loads(line)["queue"]:
-            at = time.monotonic()
-            try:
-                queued = await store.queue_staff(number, text, act)
-            except RefusedError as error:
-                tell("refused", act=act, what=error.what)
-            else:
-                tell("queued", act=act, message=queued.message, t=at)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await store.close()
+    async with wired(path, ports, SystemClock(), timing=timing, door=TellingDoor) as running:
+        tell("ready")
+        lines = asyncio.StreamReader(limit=1 << 24)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+        while line := await lines.readline():
+            for number, text, act in json.loads(line)["queue"]:
+                at = time.monotonic()
+                try:
+                    queued = await running.store.queue_staff(number, text, act)
+                except RefusedError as error:
+                    tell("refused", act=act, what=error.what)
+                else:
+                    tell("queued", act=act, message=queued.message, t=at)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +71,8 @@ class Tally:
     unknown: int = 0
     spurious: list[str] = field(default_factory=list)
     """Unknown though no Ctrl-Z arrived."""
+    unheard: int = 0
+    """The same where the modem had stopped listening with its prompt open: the Ctrl-Z left and nobody heard it."""
     waiting: list[str] = field(default_factory=list)
     """Still queued or sending when looked at: not lost, not gone."""
 
@@ -78,12 +80,16 @@ class Tally:
         """Count another's as ours."""
         self.texts += other.texts
         self.unknown += other.unknown
+        self.unheard += other.unheard
         for name in ("doubled", "lost", "unshown", "spurious", "waiting"):
             getattr(self, name).extend(getattr(other, name))
 
 
-def tally(entries: list[dict[str, Any]], states: dict[str, str], texts: list[str]) -> Tally:
-    """Count ``texts`` (their numbers, one text each) by the journal and by ``states`` (what the program says of each number's text)."""
+def tally(entries: list[dict[str, Any]], states: dict[str, str], texts: list[str], *, deaf: Collection[str] = ()) -> Tally:
+    """Count ``texts`` (their numbers, one text each) by the journal and by ``states`` (what the program says of each number's text).
+
+    ``deaf``: those whose modem stopped listening with its prompt open.
+    """
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("ctrl_z", "accepted", "refused")}
     failed_reports = {entry["number"] for entry in entries if entry["event"] == "report" and entry["status"] >= 0x40}
     for entry in entries:
@@ -101,7 +107,9 @@ def tally(entries: list[dict[str, Any]], states: dict[str, str], texts: list[str
             found.unshown.append(one)
         if state == "unknown":
             found.unknown += 1
-            if not handed:
+            if not handed and one in deaf:
+                found.unheard += 1
+            elif not handed:
                 found.spurious.append(one)
         if state in {"queued", "sending"}:
             found.waiting.append(one)

@@ -1,0 +1,166 @@
+"""One fault after another at one modem, with the real store, outbox and driver; counted from the simulator's journal against the store."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from modem.simulator import Simulator
+from modem.timing import Timing
+from tests.bench.fault_cells import Cell
+from tests.bench.radio import Tally, radio, tally
+from tests.bench.wired import LeapClock, Wired, wired
+from tests.lab.root import LabError
+
+__all__ = ["Found", "Pair", "pair"]
+
+
+@dataclass
+class Found:
+    """What runs came to."""
+
+    tally: Tally = field(default_factory=Tally)
+    wrong: list[str] = field(default_factory=list)
+    """Texts that ended otherwise than their cell allows, with what they came to."""
+    recovery: list[float] = field(default_factory=list)
+    """Seconds from each fault to the next text the network took."""
+    inbound_lost: int = 0
+    inbound_doubled: int = 0
+
+    def add(self, other: Found) -> None:
+        """Count another's as ours."""
+        self.tally.add(other.tally)
+        self.wrong += other.wrong
+        self.recovery += other.recovery
+        self.inbound_lost += other.inbound_lost
+        self.inbound_doubled += other.inbound_doubled
+
+
+class Pair:
+    """One simulated modem and what sends through it. ``leaps``: a wait for the next try is passed by putting the clock forward."""
+
+    def __init__(
+        self, simulator: Simulator, running: Wired, file: sqlite3.Connection, clock: LeapClock, serial: int, *, leaps: bool, patience: float
+    ) -> None:
+        self.simulator = simulator
+        self.running = running
+        self._file = file
+        self._clock = clock
+        self._serial = serial
+        self._leaps = leaps
+        self._patience = patience
+        self._texts = 0
+
+    async def run(self, cell: Cell) -> Found:
+        """Play one cell: a text and one that comes in meet the fault, a second text follows. Raises LabError when it was not played."""
+        since = self.simulator.journal()["count"]
+        first, second = self._number(), self._number()
+        came = f"{cell.name} {first}"
+        if cell.fault["kind"] == "garbage" and "command" not in cell.fault:
+            self.simulator.fault(**cell.fault)
+            await self._queue(first, cell.name)
+            self.simulator.text("+15145559999", came)
+        else:
+            if not cell.inbound:
+                self.simulator.fault(**cell.fault)
+            await self._queue(first, cell.name)
+            if cell.inbound:
+                await self._event("answer", since, lambda entry: str(entry.get("info", "")).startswith("+CMGS"))
+                self.simulator.fault(**cell.fault)
+            self.simulator.text("+15145559999", came)
+        fault = await self._event("fault", since, lambda _entry: True)
+        await self._queue(second, "next")
+        await self._wait(f"{cell.point}, {cell.name}: the next text", lambda: self._state(second) in {"sent", "delivered"})
+        await self._wait(f"{cell.point}, {cell.name}: the text", lambda: self._state(first) in {"sent", "delivered", "failed", "unknown"})
+        await self._perhaps(lambda: self._state(first) in {cell.ends[0], "delivered"})
+        await self._perhaps(lambda: self._received(came) > 0)
+        return self._count(cell, first, second, came, since=since, struck=fault["t"])
+
+    def _count(self, cell: Cell, first: str, second: str, came: str, *, since: int, struck: float) -> Found:
+        entries = self.simulator.journal(since=since)["entries"]
+        states = {one: self._state(one) for one in (first, second)}
+        found = Found(tally(entries, states, [first, second], deaf={first} if cell.deaf else ()))
+        if states[first] not in cell.ends:
+            found.wrong.append(f"{cell.point}, {cell.name}: {states[first]}")
+        found.recovery.append(next(entry["t"] for entry in entries if entry["event"] == "accepted" and entry["t"] > struck) - struck)
+        received = self._received(came)
+        found.inbound_lost, found.inbound_doubled = int(received == 0), max(received - 1, 0)
+        return found
+
+    def _number(self) -> str:
+        self._texts += 1
+        return f"+1{514 + self._serial // 100}{230 + self._serial % 100:03d}{self._texts:04d}"
+
+    async def _queue(self, number: str, what: str) -> None:
+        await self.running.store.queue_staff(number, f"Bonjour, {what}", number)
+
+    def _ask(self, sql: str, *values: str) -> list[Any]:
+        """Beside the process's own connections, as anybody may."""
+        return self._file.execute(sql, values).fetchall()
+
+    def _state(self, number: str) -> str:
+        sql = "SELECT m.state FROM message m JOIN thread t ON t.id = m.thread WHERE m.direction = 'out' AND t.number = ?"
+        found = self._ask(sql, number)
+        return str(found[0][0]) if found else ""
+
+    def _received(self, text: str) -> int:
+        return int(self._ask("SELECT count(*) FROM message WHERE direction = 'in' AND text = ?", text)[0][0])
+
+    async def _event(self, event: str, since: int, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first such entry of the journal."""
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            found[:] = [entry for entry in self.simulator.journal(since=since, events=[event])["entries"] if fits(entry)]
+            return bool(found)
+
+        await self._wait(f"a {event} in the journal", there)
+        return found[0]
+
+    async def _wait(self, what: str, true: Callable[[], bool]) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                while not true():
+                    if self._leaps:
+                        self._leap()
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            health = self.running.modems[0].health()
+            raise LabError(f"{what}: not within {self._patience:g} s; the modem is {health.code}: {health.what}") from None
+
+    async def _perhaps(self, true: Callable[[], bool]) -> None:
+        """Wait a moment for what should come; whoever counts then sees whether it did."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience / 4):
+                while not true():  # noqa: ASYNC110  (the file tells)
+                    await asyncio.sleep(0.02)
+
+    def _leap(self) -> None:
+        """A text that waits for its next try has its time now."""
+        due = self._ask("SELECT min(due) FROM message WHERE state = 'queued'")[0][0]
+        if due is None:
+            return
+        wait = datetime.fromisoformat(due) - self._clock.now()
+        if wait.total_seconds() > 0:
+            self._clock.leap(wait)
+            self.running.outbox.wake()
+
+
+@asynccontextmanager
+async def pair(
+    folder: Path, serial: int, timing: Timing, *, leaps: bool = False, patience: float = 60, **simulator: Any
+) -> AsyncIterator[Pair]:
+    """A pair, ready to send. ``folder`` must exist."""
+    clock = LeapClock()
+    async with (
+        radio(folder / "modem", serial, **{"report_ms": 50, **simulator}) as modem,
+        wired(folder / "textback.db", [str(folder / "modem")], clock, timing=timing) as running,
+    ):
+        with closing(sqlite3.connect(f"file:{folder}/textback.db?mode=ro", uri=True, timeout=10)) as file:
+            yield Pair(modem, running, file, clock, serial, leaps=leaps, patience=patience)

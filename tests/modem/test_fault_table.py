@@ -1,0 +1,45 @@
+"""The fault table of ``scripts/bench modem``, once through: every fault at every point of a text's way, all of it real."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from modem.sim_faults import KINDS
+from tests.bench.fault_cells import POINTS, Cell, Pace, cells
+from tests.bench.fault_table import Found, pair
+from tests.modem.conftest import QUICK
+
+BRIEF = Pace(unplug=60, silence=400, late=150, too_late=600, result_late=900)
+"""As ``QUICK``: a text too late for its prompt (0.4 s) or its result (0.6 s) is soon so."""
+PAIRS = 8
+
+
+def test_every_fault_of_the_simulator_is_in_the_table() -> None:
+    table = cells(BRIEF)
+    assert {cell.fault["kind"] for cell in table} == set(KINDS)
+    assert {cell.point for cell in table} == set(POINTS)
+    assert len({(cell.point, cell.name) for cell in table}) == len(table)
+
+
+async def test_no_fault_loses_or_doubles_a_text(tmp_path: Path) -> None:
+    todo = cells(BRIEF)[::-1]
+    found = Found()
+
+    async def work(serial: int) -> None:
+        folder = tmp_path / str(serial)
+        folder.mkdir()
+        async with pair(folder, serial, QUICK, leaps=True, patience=20) as one:
+            while todo:
+                cell: Cell = todo.pop()
+                found.add(await one.run(cell))
+
+    await asyncio.gather(*(work(serial) for serial in range(PAIRS)))
+    assert found.tally.texts == 2 * len(cells(BRIEF))
+    assert found.tally.doubled == []
+    assert found.tally.lost == []
+    assert found.tally.unshown == [], "called not gone, though the network took them"
+    assert found.tally.spurious == [], "unknown though nothing left"
+    assert found.tally.waiting == []
+    assert found.wrong == []
+    assert (found.inbound_lost, found.inbound_doubled) == (0, 0)
