@@ -16,7 +16,7 @@ __all__ = ["Notice", "notification"]
 
 _PUSH = {0x06, 0x07}  # push, confirmed push
 _CONTENT_TYPE = (b"\xbe", b"application/vnd.wap.mms-message")
-_FROM, _MESSAGE_TYPE, _MESSAGE_SIZE, _SUBJECT = 0x89, 0x8C, 0x8E, 0x96
+_LOCATION, _FROM, _MESSAGE_TYPE, _MESSAGE_SIZE, _SUBJECT = 0x83, 0x89, 0x8C, 0x8E, 0x96
 _NOTIFICATION = b"\x82"
 _ADDRESS_PRESENT = 0x80
 
@@ -37,6 +37,8 @@ class Notice:
     """"" for none."""
     size: int | None
     """Of the whole message in octets."""
+    location: str = ""
+    """Where it waits (X-Mms-Content-Location): the same whenever the network announces it again; "" when not told."""
 
 
 def notification(data: bytes) -> Notice | None:
@@ -61,7 +63,10 @@ def notification(data: bytes) -> Notice | None:
     if found.get(_MESSAGE_TYPE) != ("token", _NOTIFICATION):
         return None
     return Notice(
-        _sender(*found.get(_FROM, ("", b""))), _encoded(*found.get(_SUBJECT, ("", b""))), _size(*found.get(_MESSAGE_SIZE, ("", b"")))
+        _sender(*found.get(_FROM, ("", b""))),
+        _encoded(*found.get(_SUBJECT, ("", b""))),
+        _size(*found.get(_MESSAGE_SIZE, ("", b""))),
+        _encoded(*found.get(_LOCATION, ("", b""))),
     )
 
 

@@ -18,7 +18,8 @@ SHORT = bytes.fromhex("03BEAF84")  # headers of 3 octets: content type, X-Wap-Ap
 LONG = b"\x22application/vnd.wap.mms-message\0\xaf\x84"  # as text, as most centres write it
 WITH_PARAMETERS = bytes.fromhex("0603BE81EAAF84")  # in general form, with a charset
 START = bytes.fromhex("8C82") + b"\x98transaction-1\0" + bytes.fromhex("8D92")
-END = bytes.fromhex("8A80 8E03 01E240 8805 8103 03F480") + b"\x83http://mmsc.example/x?y\0"
+WHERE = "http://mmsc.example/x?y"
+END = bytes.fromhex("8A80 8E03 01E240 8805 8103 03F480") + b"\x83" + WHERE.encode() + b"\0"
 
 
 def text(value: bytes) -> bytes:
@@ -43,7 +44,7 @@ FROM = sender(text(b"+15145550123/TYPE=PLMN"))
 @pytest.mark.parametrize("head", [SHORT, LONG, WITH_PARAMETERS])
 def test_a_notification(head: bytes) -> None:
     data = PUSH + head + START + FROM + subject(text("Ordonnance été".encode())) + END
-    assert notification(data) == Notice("+15145550123", "Ordonnance été", 123456)
+    assert notification(data) == Notice("+15145550123", "Ordonnance été", 123456, WHERE)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_notification(head: bytes) -> None:
     ],
 )
 def test_senders(field: bytes, expected: str) -> None:
-    assert notification(PUSH + SHORT + START + field + END) == Notice(expected, "", 123456)
+    assert notification(PUSH + SHORT + START + field + END) == Notice(expected, "", 123456, WHERE)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_senders(field: bytes, expected: str) -> None:
     ],
 )
 def test_subjects(value: bytes, expected: str) -> None:
-    assert notification(PUSH + SHORT + START + FROM + subject(value) + END) == Notice("+15145550123", expected, 123456)
+    assert notification(PUSH + SHORT + START + FROM + subject(value) + END) == Notice("+15145550123", expected, 123456, WHERE)
 
 
 def test_sizes_and_unknown_fields() -> None:
@@ -145,6 +146,6 @@ def test_one_that_came_in_three_parts_and_any_order() -> None:
         parts.append(part)
     joined = join(reversed(parts))
     assert (joined.text, joined.complete, joined.what, joined.data) == ("", True, "WAP push", data)
-    assert notification(joined.data) == Notice("+15145550123", "x" * 150, 123456)
+    assert notification(joined.data) == Notice("+15145550123", "x" * 150, 123456, WHERE)
     assert notification(join(parts[:1]).data) == Notice("+15145550123", "", None)
     assert join([parts[0], parts[2]]).data == pieces[0]
