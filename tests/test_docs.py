@@ -48,10 +48,14 @@ def test_every_command_and_option_is_documented(name: str) -> None:
     text = read("commands.md")
     own = section(text, f"textback {name}")
     common = text.partition("\n## ")[0]
-    for parameter in main.commands[name].params:
-        if isinstance(parameter, click.Option):
-            for spelling in parameter.opts:
-                assert f"`{spelling}" in own or f"`{spelling}" in common, f"textback {name}: {spelling}"
+    command = main.commands[name]
+    inner = command.commands if isinstance(command, click.Group) else {}
+    for word, each in [(name, command), *inner.items()]:
+        assert each is command or f"`{name} {word}" in own, f"textback {name} {word}"
+        for parameter in each.params:
+            if isinstance(parameter, click.Option):
+                for spelling in parameter.opts:
+                    assert f"`{spelling}" in own or f"`{spelling}" in common, f"textback {word}: {spelling}"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

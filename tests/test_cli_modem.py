@@ -1,0 +1,116 @@
+"""``textback modem``: with the service up and down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ari_app.control import ModemStatus
+from tests.contract.clinic import answer, error, run, service, write_settings
+from tests.contract.conftest import _logs_as_before, config, filled
+from tests.contract.test_contract import STATUS
+from tests.threads.world import ALICE, BOB
+
+__all__ = ["_logs_as_before", "config", "filled"]
+
+MODEMS = """
+[[modem]]
+name = "gsm1"
+port = "/dev/ttyUSB-none"
+number = "+15145550177"
+daily_budget = 100
+[[modem]]
+name = "gsm2"
+"""
+
+SEEN = STATUS.model_copy(
+    update={
+        "modems": (
+            ModemStatus(
+                name="gsm1", state="ok", code="ok", what="registered", registered=True, signal=21, model="huawei E173", operator="Telus",
+                port="/dev/ttyUSB2", imei="356938035643809", carried=42, budget=100, tried=40, failed=1,
+            ),
+            ModemStatus(
+                name="gsm2", state="bad", code="puk", what="the SIM is blocked", fix="put it in a phone", tried=30, failed=9, failing=True,
+            ),
+        )
+    }
+)  # fmt: skip
+
+
+@pytest.fixture
+def radios(tmp_path: Path) -> Path:
+    return write_settings(tmp_path, MODEMS)
+
+
+def test_list_and_status_with_the_service_up(radios: Path) -> None:
+    with service(radios, SEEN):
+        rows = answer(radios, "modem", "list")
+        assert [(row["name"], row["kind"], row["carried"], row["number"]) for row in rows] == [
+            ("gsm1", "serial", 42, "+15145550177"),
+            ("gsm2", "serial", 0, None),
+        ]
+        assert answer(radios, "modem", "status", "gsm2") == rows[1:]
+        shown = run(radios, "modem", "list").stdout
+        assert "42 of 100 SMS" in shown
+        assert "21/31" in shown
+        told = run(radios, "modem", "status").stdout
+    assert "Telus" in told
+    assert "9 of 30: others carry its texts until it has proved itself" in told
+    assert "put it in a phone" in told
+
+
+def test_list_with_the_service_down(radios: Path) -> None:
+    rows = answer(radios, "modem", "list")
+    assert [(row["state"], row["code"], row["port"]) for row in rows] == [
+        ("warn", "not_running", "/dev/ttyUSB-none"),
+        ("warn", "not_running", "auto"),
+    ]
+
+
+def test_since_when_a_text_waits(radios: Path) -> None:
+    answer(radios, "send", ALICE, "hello")
+    assert [row["waits_since"] for row in answer(radios, "modem", "list")] == [None, None], "it waits for any"
+    answer(radios, "modem", "send-test", "gsm2", BOB, "--wait", "0")
+    waits = [row["waits_since"] for row in answer(radios, "modem", "list")]
+    assert waits[0] is None
+    assert waits[1] is not None
+
+
+def test_no_modem_at_all(config: Path) -> None:
+    assert answer(config, "modem", "list") == []
+    assert "modem probe" in run(config, "modem", "list").stdout
+    assert error(config, "modem", "status", "gsm1")["fix"] == "there is no [[modem]] in textback.toml yet"
+
+
+@pytest.mark.parametrize("args", [("status", "gsm3"), ("send-test", "gsm3", ALICE), ("unlock", "gsm3")])
+def test_a_name_that_no_modem_has(radios: Path, args: tuple[str, ...]) -> None:
+    said = error(radios, "modem", *args)
+    assert (said["code"], said["fix"]) == ("no_modem", "use one of: gsm1, gsm2")
+
+
+def test_a_test_text_is_bound_to_its_modem_and_names_the_clinic(radios: Path) -> None:
+    with service(radios, SEEN) as store:
+        done = answer(radios, "modem", "send-test", "gsm2", ALICE, "--wait", "0")
+        assert done["state"] == "queued"
+        assert answer(radios, "thread", ALICE)["messages"][0]["text"] == "Test: Clinique"
+    del store
+    assert error(radios, "modem", "send-test", "gsm1", "nobody")["code"] == "no_number"
+
+
+def test_unlock_needs_the_service(radios: Path) -> None:
+    assert error(radios, "modem", "unlock", "gsm1")["code"] == "not_running"
+
+
+def test_unlock_says_what_came_of_it(radios: Path) -> None:
+    with service(radios, SEEN):
+        assert error(radios, "modem", "unlock", "gsm1")["code"] == "no_modem"  # the test's service has none
+
+
+def test_again_takes_nothing_beside_it(radios: Path) -> None:
+    assert error(radios, "send", "--again", "7", code=1)["code"] == "not_found"
+    assert error(radios, "send", ALICE, "hello", "--again", "7", code=2)["code"] == "usage"
+    assert error(radios, "send", ALICE, code=2)["what"] == "Missing argument 'TEXT'."
+    message = answer(radios, "send", ALICE, "hello")["message"]
+    assert error(radios, "send", "--again", str(message))["code"] == "not_failed"
