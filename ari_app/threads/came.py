@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from modem.joining import join
+from ari_app.numbers import e164
+from modem import mms
+from modem.joining import Joined, join
 from modem.pdu import Deliver
 
 __all__ = ["Came", "came"]
@@ -56,6 +58,8 @@ def came(parts: Sequence[Deliver], country: str) -> Came:
     by_person = first.sender.startswith("+")
     if first.silent:
         return replace(for_machine, text="")  # not meant for anybody's eyes (9.2.3.9)
+    if first.port == _WAP_PUSH:
+        return _push(for_machine, joined, missing, country)
     if first.mailbox is not None:
         return replace(for_machine, answer=first.mailbox.waiting != 0)
     if first.alphanumeric and first.sender == _USSD:
@@ -65,3 +69,22 @@ def came(parts: Sequence[Deliver], country: str) -> Came:
     if first.alphabet == "data":
         return replace(text, person=by_person, answer=by_person)
     return text
+
+
+def _push(other: Came, joined: Joined, missing: str, country: str) -> Came:
+    """A WAP push: a picture message that waits at the carrier, or ``other``, which no person sent."""
+    notice = mms.notification(joined.data)
+    if notice is None:
+        return other
+    sender = e164(notice.sender, country) or notice.sender or other.sender
+    return replace(
+        other,
+        text=notice.subject,
+        note="; ".join(filter(None, ("picture not received", missing))),
+        sender=sender,
+        person=True,
+        answer=True,
+        words=True,
+        picture=True,
+        key=f"picture:{sender} {notice.location}" if notice.location else None,
+    )

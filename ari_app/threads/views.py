@@ -114,7 +114,8 @@ def thread_by_id(reader: Reader, thread_id: int, *, limit: int = 0) -> dict[str,
 _THREADS = """SELECT t.*, c.name, c.language, c.opted_out, c.not_textable,
     (SELECT count(*) FROM message m WHERE m.thread = t.id) AS messages,
     (SELECT count(*) FROM call k WHERE k.thread = t.id) AS calls,
-    (SELECT m.text FROM message m WHERE m.thread = t.id ORDER BY m.at DESC, m.id DESC LIMIT 1) AS last_text
+    (SELECT coalesce(nullif(m.text, ''), m.note, '') FROM message m WHERE m.thread = t.id
+        ORDER BY m.at DESC, m.id DESC LIMIT 1) AS last_text
     FROM thread t LEFT JOIN contact c ON c.number = t.number"""
 
 

@@ -56,7 +56,9 @@ def arrivals(draw: st.DrawFn) -> tuple[list[str], dict[str, list[str]]]:
     """PDUs as they come in, each at least once, and the texts of each sender."""
     parts = draw(st.integers(2, 5))
     wide = draw(st.booleans())
-    start, coming, sent = START, [], {ALICE: [], BOB: []}
+    start = START
+    coming: list[str] = []
+    sent: dict[str, list[str]] = {ALICE: [], BOB: []}
     for number in range(draw(st.integers(1, 3))):
         gaps = draw(st.lists(st.integers(0, 40), min_size=parts - 1, max_size=parts - 1))
         stamps = [start + SECOND * past for past in itertools.accumulate(gaps, initial=0)]
