@@ -6,6 +6,7 @@ python-gsmmodem-new packs septets and semi-octets; what it does wrong with addre
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal, NamedTuple
 
@@ -42,9 +43,6 @@ _MOST_NAME = 11  # septets that fit into ten octets of an address
 class TruncatedError(Exception):
     """The octets end before the field does."""
 
-    sender = ""
-    sent_at: datetime | None = None
-
 
 class Reader:
     """A cursor over octets. Raises TruncatedError where they end."""
@@ -71,7 +69,7 @@ class Reader:
 def address(number: str) -> bytes:
     """A TP address (9.1.2.5): digits, "*" and "#", international after "+"; what is none of these is a name, alphanumeric.
 
-    A name is cut at 11 septets, and "?" stands for what GSM-7 lacks. Raises ValueError for more than 20 digits.
+    A name is cut at 11 septets; letters lose accents that GSM-7 lacks, and "?" stands for all else it lacks. Raises ValueError for more than 20 digits.
     """
     if _DIALLED.fullmatch(number) is None:
         codes = _name(number)
@@ -86,7 +84,8 @@ def address(number: str) -> bytes:
 def _name(name: str) -> bytes:
     codes = b""
     for char in name:
-        code = septets(char if segments(char).alphabet == "gsm7" else "?")
+        known = (each for each in (char, unicodedata.normalize("NFKD", char)[0]) if segments(each).alphabet == "gsm7")
+        code = septets(next(known, "?"))
         if len(codes) + len(code) > _MOST_NAME:
             break
         codes += code

@@ -140,6 +140,8 @@ class Undecodable:
     what: str
     sender: str = ""
     sent_at: datetime | None = None
+    text: str = ""
+    """What of it could be read."""
 
 
 Decoded = Deliver | StatusReport | Undecodable
@@ -193,7 +195,7 @@ def _validity(validity: timedelta) -> int:
 
 
 def _valid_for(octet: int) -> timedelta:
-    _, start, step, base = next(row for row in reversed(_VALIDITIES) if octet > row[3])
+    start, step, base = next(row[1:] for row in _VALIDITIES if octet <= (row[0] - row[1]) // row[2] + row[3])
     return timedelta(minutes=start + (octet - base) * step)
 
 
@@ -230,8 +232,8 @@ def decode(pdu: str) -> Decoded:
         if first & 0x03 == 0x01:
             return Undecodable("a SUBMIT, not a text received")
         return _deliver(reader, header=bool(first & 0x40))
-    except TruncatedError as error:
-        return Undecodable(f"cut short after {len(octets)} octets", error.sender, error.sent_at)
+    except TruncatedError:
+        return Undecodable(f"cut short after {len(octets)} octets")
 
 
 def _status_report(reader: Reader) -> StatusReport:
@@ -262,14 +264,14 @@ def _deliver(reader: Reader, *, header: bool) -> Deliver | Undecodable:
     sender, alphanumeric = read_address(reader)
     protocol, scheme = reader.octet(), coding(reader.octet())
     sent_at = read_time(reader.take(7))
-    try:
-        length = reader.octet()
-        data = reader.take(-(-length * 7 // 8) if scheme.alphabet == "gsm7" and not scheme.compressed else length)
-    except TruncatedError as error:
-        error.sender, error.sent_at = sender, sent_at
-        raise
     if scheme.compressed:
         return Undecodable("compressed (3GPP TS 23.042)", sender, sent_at)
+    if not reader.left:
+        return Undecodable("cut short before its text", sender, sent_at)
+    length = reader.octet()
+    size = -(-length * 7 // 8) if scheme.alphabet == "gsm7" else length
+    lacking = size - reader.left
+    data = reader.take(min(size, reader.left))
     head = _header(data) if header else _Header()
     codes = b""
     if scheme.alphabet == "gsm7":
@@ -282,6 +284,8 @@ def _deliver(reader: Reader, *, header: bool) -> Deliver | Undecodable:
         text = units.decode("utf-16-be", "replace")
     else:
         text, units = "", data[head.size :]
+    if lacking > 0:
+        return Undecodable(f"cut short, {lacking} octets are missing", sender, sent_at, text)
     return Deliver(
         sender,
         alphanumeric,

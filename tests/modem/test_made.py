@@ -46,9 +46,9 @@ def test_any_text_made_is_read_by_both_decoders(sender: str, text: str, sent_at:
         ("ABCDEFGHIJKLM", "ABCDEFGHIJK"),
         ("1234567890€x", "1234567890"),  # the euro takes two septets: it is not cut in half
         ("a@b.ca", "a@b.ca"),
-        ("Forêt", "For?t"),
+        ("Forêt É", "Foret É"),
         ("+1 514", "+1 514"),
-        ("١٢٣", "???"),
+        ("١٢😀", "???"),
     ],
 )
 def test_a_name_is_a_name(name: str, kept: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modem import sim_pdu
+from modem import mms, sim_pdu
 from modem.alphabet import GSM7_BASIC, GSM7_EXTENSION, pieces, segments, septets
+from modem.joining import join
 from modem.pdu import Deliver, PartKey, StatusReport, Undecodable, decode, parse_submit, submit
 
 NUMBER = "+15145550123"
@@ -211,6 +212,27 @@ def test_names_as_senders() -> None:
     assert seven.sender == "BellMob@"
 
 
+@pytest.mark.parametrize(
+    ("sender", "name", "alphanumeric"),
+    [
+        ("00D0", "", True),
+        ("0080", "", False),
+        ("0091", "", False),
+        ("02D041", "A", True),
+        ("0250C1", "A", True),  # no extension bit, a bit to spare
+        ("14D0" + packed(b"ABCDEFGHIJK").hex(), "ABCDEFGHIJK", True),
+        ("14D0" + packed(b"x" * 9 + b"\x1be").hex(), "x" * 9 + "€", True),
+        ("16D0" + packed(b"ABCDEFGHIJKL").hex(), "ABCDEFGHIJKL", True),  # longer than it may be
+        ("06A121436F", "12346", False),  # national; a filler inside
+        ("0BA15141550521F3", "15145550123", False),
+        ("0491214A", "+12*4", False),
+    ],
+)
+def test_senders_in_every_form(sender: str, name: str, alphanumeric: bool) -> None:
+    found = received(deliver_pdu(packed(b"ok"), length=2, sender=sender.upper()))
+    assert (found.sender, found.alphanumeric, found.text) == (name, alphanumeric, "ok")
+
+
 def test_short_codes_and_national_senders() -> None:
     assert received(deliver_pdu(packed(b"ok"), length=2, sender="05810301F0")).sender == "30100"
     assert received(deliver_pdu(packed(b"ok"), length=2, sender="0A815141550521")).sender == "1514555012"
@@ -326,9 +348,9 @@ def test_the_truncated_is_undecodable_at_every_length() -> None:
     whole = sim_pdu.encode_deliver(NUMBER, "Bonjour, je voudrais un rendez-vous", SENT, smsc="+15145550000")[0]
     for cut in range(0, len(whole), 2):
         assert isinstance(decode(whole[:cut]), Undecodable)
-    last = decode(whole[:-2])
-    assert isinstance(last, Undecodable)
-    assert (last.sender, last.sent_at) == (NUMBER, SENT)
+    last = decode(whole[:-6])
+    assert last == Undecodable("cut short, 3 octets are missing", NUMBER, SENT, "Bonjour, je voudrais un rendez-v")
+    assert decode(whole[:52]) == Undecodable("cut short before its text", NUMBER, SENT)
     report = sim_pdu.encode_report(7, NUMBER, SENT, SENT, 0)
     for cut in range(0, len(report), 2):
         assert isinstance(decode(report[:cut]), Undecodable)
@@ -341,9 +363,44 @@ def test_what_is_no_pdu(pdu: str) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_octets_ever_raise(octets: bytes) -> None:
+    takes_no_harm(octets)
+
+
+WHOLE = [
+    *sim_pdu.encode_deliver(NUMBER, "ê😀" * 60, SENT, smsc="+15145550000", reference=300, wide=True),
+    *sim_pdu.encode_deliver("Clinique", "Bonjour €[]" * 20, SENT, reference=9),
+    sim_pdu.encode_report(7, NUMBER, SENT, SENT, 0, smsc="+15145550000"),
+    deliver_pdu(bytes.fromhex("0B05040B8423F00003020201") + b"\1\6\3\xbe\xaf\x84\x8c\x82", coding=4, header=True),
+    deliver_pdu(bytes.fromhex("0625010124010A") + b"\x55" * 20, length=30, header=True),
+]
+
+
+@given(
+    st.sampled_from(WHOLE),
+    st.integers(0, 200),
+    st.lists(st.tuples(st.integers(0, 199), st.integers(0, 255)), max_size=8),
+    st.binary(max_size=9),
+)
+def test_no_damage_ever_raises(pdu: str, length: int, damage: list[tuple[int, int]], more: bytes) -> None:
+    octets = bytearray(bytes.fromhex(pdu)[:length])
+    for place, value in damage:
+        if place < len(octets):
+            octets[place] = value
+    takes_no_harm(bytes(octets) + more)
+
+
+def takes_no_harm(octets: bytes) -> None:
+    """Nothing raises, joins included; and no lone surrogate comes out: SQLite and JSON take it."""
     found = decode(octets.hex())
     if isinstance(found, Deliver):
-        found.text.encode()  # no lone surrogate: SQLite and JSON take it
+        joined = join([found])
+        (found.sender + found.text + found.what + joined.text + joined.what).encode()
+        assert joined.complete == (found.part is None or found.part.parts == 1)
+        mms.notification(joined.data)
+    elif isinstance(found, Undecodable):
+        (found.what + found.sender + found.text).encode()
+    else:
+        found.recipient.encode()
 
 
 @given(st.text(max_size=100))
