@@ -12,6 +12,7 @@ from typing import Any
 
 from ari_app import probes
 from ari_app.control import NotRunningError, ServiceStatus, service_status
+from ari_app.doctor_radio import judge_modems
 from ari_app.errors import SettingsError, TextbackError
 from ari_app.policy.checks import check_settings
 from ari_app.probes import Finding
@@ -111,7 +112,7 @@ def _settings(settings: Settings, origin: Path | None) -> list[Item]:
         problems = check_settings(settings)
         settings.pbx.read_password()
         for modem in settings.modem:
-            modem.read_pin()
+            modem.read_secrets()
     except SettingsError as error:
         return [Item("settings", "bad", error.code, error.what, error.fix)]
     items = [Item("settings", each.state, "settings_problem", f"{each.key}: {each.what}", each.fix) for each in problems]
@@ -132,10 +133,7 @@ def _not_used(settings: Settings) -> Iterator[Item]:
         "pbx.ami": (settings.pbx.ami, "nothing is read or written over AMI"),
         "pbx.cdr": (settings.pbx.cdr, "calls missed while the service is down are not found"),
     }
-    budgets = {
-        f"modem.{modem.name}.daily_budget": (modem.daily_budget is not None, "only reply.daily_limit holds") for modem in settings.modem
-    }
-    for key, (is_set, so) in (told | budgets).items():
+    for key, (is_set, so) in told.items():
         if is_set:
             yield Item(
                 "settings", "warn", "not_used", f"{key} is set and not used yet: {so}", f"take {key} out of the settings until it is"
@@ -143,7 +141,7 @@ def _not_used(settings: Settings) -> Iterator[Item]:
 
 
 def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
-    inline = settings.pbx.password is not None or any(modem.pin is not None for modem in settings.modem)
+    inline = settings.pbx.password is not None or any({"pin", "password", "secret"} & modem.model_fields_set for modem in settings.modem)
     if inline and origin.stat().st_mode & 0o004:
         yield Item("settings", "warn", "settings_mode", f"{origin} holds a password and everybody may read it", f"chmod 640 {origin}")
     if not os.access(origin, os.R_OK, effective_ids=True):
@@ -222,7 +220,7 @@ def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: boo
             )
         )
     items.append(_contexts(pbx.strange_contexts, inbound, calls))
-    items += [Item(f"modem {modem.name}", modem.state, modem.code, _modem(modem.what, modem.signal), modem.fix) for modem in status.modems]
+    items += [_item(part, finding) for part, finding in judge_modems(status.modems)]
     slow = status.loop_lag_ms_p99 > _LAG_MS
     items.append(
         Item(
@@ -234,10 +232,6 @@ def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: boo
         )
     )
     return items
-
-
-def _modem(what: str, signal: int | None) -> str:
-    return what if signal is None else f"{what} (signal {signal} of 31)"
 
 
 def _contexts(strange: tuple[str, ...], inbound: tuple[str, ...], calls: bool) -> Item:

@@ -143,9 +143,11 @@ def _first_line(_logger: object, _method: str, event: MutableMapping[str, Any]) 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Every secret of textback.toml and the files it names; those that cannot be read are left out (whoever needs them says so)."""
     found: list[str | None] = []
-    for read in (settings.pbx.read_password, *(modem.read_pin for modem in settings.modem)):
+    with contextlib.suppress(SettingsError):
+        found.append(settings.pbx.read_password())
+    for modem in settings.modem:
         with contextlib.suppress(SettingsError):
-            found.append(read())
+            found += modem.read_secrets()
     ami = settings.pbx.ami
     if ami is not None:
         found.append(ami.secret)

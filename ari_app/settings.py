@@ -290,6 +290,13 @@ class ModemSettings(_Part):
             )
         return secret
 
+    def read_secrets(self) -> tuple[str, ...]:
+        """Every secret its kind needs; raises SettingsError where one cannot be read."""
+        if self.kind == "kannel":
+            return (self.read_password(), self.read_secret())
+        pin = self.read_pin()
+        return () if pin is None else (pin,)
+
 
 class RetentionSettings(_Part):
     """[store.retention]: how long each class is kept."""

@@ -25,6 +25,7 @@ from ari_app.clock import SystemClock
 from ari_app.control import ControlServer, ModemStatus, NotRunningError, PbxStatus, ServiceStatus, service_status, socket_path
 from ari_app.desk import Desk
 from ari_app.doctor import Examination, Item, examine, judge_clock, judge_outbox, judge_service
+from ari_app.doctor_radio import judge_modems
 from ari_app.settings import ModemSettings, PbxSettings, Settings, load, parse
 from ari_app.threads import Store
 from tests.contract.clinic import fill, no_unlock, write_settings
@@ -394,7 +395,6 @@ NOT_USED = {
     "portal": ('[portal]\nlisten = "127.0.0.1:8790"\n', "no web pages"),
     "pbx.ami": ('[pbx.ami]\nusername = "textback"\nsecret = "s3cret-of-ami"\n', "AMI"),
     "pbx.cdr": ('[pbx.cdr]\ncsv = "/var/log/asterisk/cdr-csv/Master.csv"\n', "not found"),
-    "modem.gsm1.daily_budget": ('[[modem]]\nname = "gsm1"\nport = "/dev/ttyUSB-none"\ndaily_budget = 0\n', "reply.daily_limit"),
 }
 
 
@@ -417,7 +417,7 @@ async def test_keys_that_are_not_set_are_not_told(tmp_path: Path) -> None:
 def test_every_key_the_documentation_calls_unused_is_told() -> None:
     """So that no key is unused in silence."""
     rows = [line for line in SETTINGS_DOC.read_text("utf-8").splitlines() if line.endswith("| not used yet |")]
-    keys = {key.replace("modem.", "modem.gsm1.") for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])}
+    keys = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])}
     assert len(keys) > 10
     assert {next((told for told in NOT_USED if key == told or key.startswith(f"{told}.")), key) for key in keys} == set(NOT_USED)
 
@@ -436,7 +436,27 @@ async def test_a_password_file_that_is_gone(tmp_path: Path) -> None:
 
 def test_every_bad_or_doubtful_item_has_a_fix() -> None:
     """Of what is judged; the contract's schema holds the rest."""
-    said = status(pbx={"connected": False, "channelvars": False, "overflows": 1, "strange_contexts": ("a", "b")}, loop_lag_ms_p99=99.0)
+    failing = ModemStatus(name="gsm1", state="ok", code="ok", what="registered", carried=100, budget=100, tried=30, failed=4, failing=True)
+    said = status(
+        pbx={"connected": False, "channelvars": False, "overflows": 1, "strange_contexts": ("a", "b")},
+        modems=(failing,),
+        loop_lag_ms_p99=99.0,
+    )
     items = judge_service(said, inbound=("x",), calls=False)
     assert all(item.fix for item in items if item.state != "ok")
-    assert sum(item.state != "ok" for item in items) == 5
+    assert sum(item.state != "ok" for item in items) == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({}, ["ok"]),
+        ({"budget": 100, "carried": 89}, ["ok"]),
+        ({"budget": 100, "carried": 90}, ["ok", "budget_near"]),
+        ({"budget": 100, "carried": 100}, ["ok", "budget_spent"]),
+        ({"tried": 25, "failed": 3, "failing": True}, ["ok", "modem_failing"]),
+    ],
+)
+def test_what_a_modems_texts_show(changes: dict[str, Any], codes: list[str]) -> None:
+    modem = ModemStatus(name="gsm1", state="ok", code="ok", what="registered", registered=True).model_copy(update=changes)
+    assert [finding.code for _, finding in judge_modems([modem])] == codes
