@@ -69,7 +69,8 @@ class Reader:
 def address(number: str) -> bytes:
     """A TP address (9.1.2.5): digits, "*" and "#", international after "+"; what is none of these is a name, alphanumeric.
 
-    A name is cut at 11 septets; letters lose accents that GSM-7 lacks, and "?" stands for all else it lacks. Raises ValueError for more than 20 digits.
+    A name is cut at 11 septets; letters lose accents that GSM-7 lacks, and "?" stands for all else it lacks.
+    Raises ValueError for more than 20 digits.
     """
     if _DIALLED.fullmatch(number) is None:
         codes = _name(number)
