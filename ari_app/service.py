@@ -15,6 +15,7 @@ import structlog
 
 from agi.server import AgiServer
 from ari_app import __version__
+from ari_app.bearers import bearer_of
 from ari_app.clock import Clock, SystemClock
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
 from ari_app.desk import Desk
@@ -31,7 +32,7 @@ from ari_app.pbx.watch import Watch, switches_of
 from ari_app.policy import Policy
 from ari_app.policy.hours import Opening
 from ari_app.pool import Limits
-from ari_app.settings import ModemSettings, Settings
+from ari_app.settings import Settings
 from ari_app.sim_calls import call_of
 from ari_app.threads import Store
 from modem.driver import SerialModem
@@ -68,7 +69,7 @@ class Service:
         )
         self.ari = AriClient(settings.pbx, self.clock, device_states=switches_of(settings))
         self.watch = Watch(settings, self.ari, self.clock, on_output=self._heard)
-        self.modems = tuple(self._modem(each) for each in settings.modem)
+        self.modems = tuple(bearer_of(each, _Door(self), self._wake) for each in settings.modem)
         self.outbox = Outbox(
             self.store,
             self.modems,
@@ -226,16 +227,6 @@ class Service:
 
     # -- what the modems hand in
 
-    def _modem(self, settings: ModemSettings) -> SerialModem:
-        return SerialModem(
-            settings.name,
-            settings.port,
-            door=_Door(self),
-            imei=settings.imei,
-            pin=settings.read_pin(),
-            on_ready=self._wake,
-        )
-
     def _wake(self) -> None:
         self.outbox.wake()
 
@@ -250,7 +241,10 @@ class Service:
             raise NotFoundError(f"the service has no modem {name}", "restart it: systemctl restart textback", code="no_modem")
         if not isinstance(modem, SerialModem):
             raise RefusedError(f"{name} has no SIM", "unlock concerns modems with a SIM", code="no_sim")
-        return await modem.unlock()
+        health = await modem.unlock()
+        if health.state == "bad":
+            raise RefusedError(health.what, health.fix, code=health.code)
+        return f"{name}: {health.what}"
 
     # -- the rest
 
