@@ -15,8 +15,15 @@ from modem.alphabet import GSM7_BASIC, GSM7_EXTENSION, text_of
 __all__ = ["LOCKING", "SINGLE", "read"]
 
 _FRAME = (
-    "__________\n__\r_____________\x1b____ !______)(__,_._0123456789:;___?_________________________________abcdefghijklmnopqrstuvwxyz_____"
-)
+    "__________\n__\r__"
+    "___________\x1b____"
+    " !______)(__,_._"
+    "0123456789:;___?"
+    "________________"
+    "________________"
+    "_abcdefghijklmno"
+    "pqrstuvwxyz_____"
+)  # fmt: skip
 """The locking shift tables of Bengali to Urdu: "_" is a letter of the script."""
 
 _SINGLE_FRAME = (
