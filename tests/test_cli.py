@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -140,6 +142,13 @@ def test_a_thread_is_told_newest_first_with_states(filled: Path) -> None:
     assert "[delivered]" in shown
     assert "[failed (unidentified subscriber)]" in out(filled, "thread", CAROL, "--line", "lab")
     assert "Asked for no more texts at 2026-03-02" in out(filled, "thread", DAVE)
+
+
+def test_a_text_nobody_confirmed_is_told(config: Path) -> None:
+    with contextlib.closing(sqlite3.connect(config.parent / "textback.db")) as store, store:
+        store.execute("UPDATE message SET state = 'sent', unconfirmed = 1 WHERE state = 'delivered'")
+    assert "[sent, not confirmed]" in out(config, "thread", ALICE)
+    assert [message["confirmed"] for message in answer(config, "thread", ALICE)["messages"]] == [None, False]
 
 
 def test_a_send_is_told_in_words(config: Path) -> None:

@@ -17,7 +17,7 @@ from ari_app.settings import Settings
 
 __all__ = ["calls", "thread", "threads"]
 
-_STATE_STYLES = {"failed": "red", "unknown": "yellow", "to_answer": "yellow", "partial": "yellow", "missed": "yellow", "unseen": "yellow"}
+_STATE_STYLES = {"failed": "red"} | dict.fromkeys(("unknown", "unconfirmed", "to_answer", "partial", "missed", "unseen"), "yellow")
 
 
 def _state(word: str) -> Text:
@@ -167,9 +167,10 @@ def _call_entry(row: dict[str, Any]) -> tuple[Text, str]:
 def _text_entry(row: dict[str, Any]) -> tuple[Text, str]:
     who = {"auto": "textback", "notice": "textback", "staff": row.get("author") or "staff", "caller": "caller"}[row["kind"]]
     why = f" ({row['what']})" if row.get("what") else ""
-    state = "" if row["state"] == "received" else f" [{row['state']}{why}]"
+    doubt = ", not confirmed" if row["confirmed"] is False else ""
+    state = "" if row["state"] == "received" else f" [{row['state']}{doubt}{why}]"
     note = f" ({row['note']})" if row.get("note") else ""
-    return _state_of(who, row["state"]), f"{row['text']}{note}{state}"
+    return _state_of(who, "unconfirmed" if doubt else row["state"]), f"{row['text']}{note}{state}"
 
 
 def _state_of(word: str, state: str) -> Text:

@@ -48,7 +48,10 @@ def _call(row: sqlite3.Row) -> dict[str, Any]:
 
 
 def _message(row: sqlite3.Row) -> dict[str, Any]:
-    """``at``: when it was written or received here. ``sent_at``: the SMS centre's time stamp of one received."""
+    """``at``: when it was written or received here. ``sent_at``: the SMS centre's time stamp of one received.
+
+    ``confirmed``: True once the handset has it, False when the network has not told for long, None where it is not known (yet).
+    """
     return {
         "id": row["id"],
         "direction": row["direction"],
@@ -61,7 +64,14 @@ def _message(row: sqlite3.Row) -> dict[str, Any]:
         "parts": row["parts"],
         "author": row["author"],
         "what": row["what"],
+        "confirmed": _confirmed(row),
     }
+
+
+def _confirmed(row: sqlite3.Row) -> bool | None:
+    if row["state"] == "delivered":
+        return True
+    return False if row["state"] == "sent" and row["unconfirmed"] else None
 
 
 def calls(

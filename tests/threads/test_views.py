@@ -17,6 +17,7 @@ from ari_app.model import Reason
 from ari_app.threads import Store
 from ari_app.threads.database import Transaction
 from modem.pdu import submit
+from modem.sim_pdu import encode_deliver, encode_report
 from modem.types import Sent
 from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
 
@@ -24,7 +25,9 @@ CALL: dict[str, Any] = {
     "id": str, "started": str, "ended": str, "caller": str | None, "did": str, "line": str, "outcome": str, "answered_by": str | None,
     "reached": str, "rang": float, "open": bool, "decision": str, "reason": str, "message": int | None, "thread": int,
 }  # fmt: skip
-MESSAGE: dict[str, Any] = {"id": int, "direction": str, "kind": str, "text": str, "state": str, "at": str, "parts": int}
+MESSAGE: dict[str, Any] = {
+    "id": int, "direction": str, "kind": str, "text": str, "state": str, "at": str, "parts": int, "confirmed": bool | None,
+}  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -58,6 +61,27 @@ async def test_shapes_of_the_contract(store: Store, clock: HandClock) -> None:
         assert TIME.fullmatch(message["at"])
         assert datetime.fromisoformat(message["at"]).tzinfo == UTC
     assert [m["direction"] for m in thread["messages"]] == ["in", "out"]
+
+
+async def test_a_text_is_confirmed_or_not_or_nobody_knows(store: Store, clock: HandClock) -> None:
+    async def confirmed() -> list[bool | None]:
+        return [message["confirmed"] for message in (await store.thread(ALICE))["messages"]]
+
+    await a_conversation(store, clock)
+    assert await confirmed() == [None, None], "the caller's own, and one whose report may still come"
+    clock.move(minutes=15)
+    await store.keep(raw(encode_report(9, BOB, clock.at, clock.at, 0), clock.at), nothing)
+    await store.settle_unconfirmed()
+    assert await confirmed() == [None, False]
+    await store.keep(raw(encode_report(4, ALICE, clock.at, clock.at, 0), clock.at), nothing)
+    assert await confirmed() == [None, True]
+
+
+async def test_a_thread_s_last_text_says_what_came_where_there_are_no_words(store: Store, clock: HandClock) -> None:
+    for last, pdu in (("hello", inbound(ALICE, "hello")), ("silent message (type 0)", inbound(ALICE, "", clock.at, silent=True))):
+        clock.move(minutes=1)
+        await store.keep(raw(pdu, clock.at), nothing)
+        assert [thread["last_text"] for thread in await store.threads()] == [last]
 
 
 async def test_calls_are_filtered_and_newest_first(store: Store) -> None:
@@ -206,7 +230,10 @@ async def test_the_hot_path_walks_no_table(store: Store, clock: HandClock, monke
         await a_conversation(again, clock)
         await again.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(ALICE,), held=False)
         await again.expire()
-        await again.settle_partials()
+        for pdu in encode_deliver(ALICE, "long " * 60, clock.at, reference=7):
+            await again.keep(raw(pdu, clock.at), nothing)
+            clock.move(minutes=10)
+            await again.settle_partials()
         await again.thread(ALICE)
         await again.threads(limit=50)
         await again.calls(limit=50)
