@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
 from modem import shifts
 from modem.alphabet import escape_open
 from modem.pdu import Deliver
 
-__all__ = ["WINDOW", "Fit", "Joined", "fit", "join"]
+__all__ = ["WINDOW", "Joined", "join"]
 
 WINDOW = timedelta(hours=24)
 """Parts whose time stamps lie further apart belong to different texts: references return after 256 texts."""
-
-
-class Fit(Enum):
-    """How a part just received stands to the parts kept under its key."""
-
-    JOINS = "joins"
-    DUPLICATE = "duplicate"
-    """The network delivered it again: already kept."""
-    OTHER = "other"
-    """Part of another text that came to bear the same reference: begin a new set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +33,6 @@ class Joined:
     @property
     def complete(self) -> bool:
         return not self.missing
-
-
-def fit(kept: Iterable[Deliver], new: Deliver) -> Fit:
-    """Where ``new`` belongs, given the parts ``kept`` of one set: same sender, reference, number of parts and width."""
-    joins = False
-    for old in kept:
-        if _set(old) != _set(new) or not _near(old, new):
-            return Fit.OTHER
-        if old.part == new.part:
-            return Fit.DUPLICATE if old.units == new.units and old.sent_at == new.sent_at else Fit.OTHER
-        joins = True
-    return Fit.JOINS if joins else Fit.OTHER
 
 
 def join(parts: Iterable[Deliver]) -> Joined:
@@ -96,12 +73,3 @@ def join(parts: Iterable[Deliver]) -> Joined:
     stamps = [part.sent_at for part in by_number.values() if part.sent_at is not None]
     what = next((by_number[number].what for number in sorted(by_number) if by_number[number].what), "")
     return Joined(text, missing, total, min(stamps, default=None), data, what)
-
-
-def _set(part: Deliver) -> tuple[str, int, int, bool] | None:
-    key = part.part
-    return None if key is None else (part.sender, key.reference, key.parts, key.wide)
-
-
-def _near(old: Deliver, new: Deliver) -> bool:
-    return old.sent_at is None or new.sent_at is None or abs(old.sent_at - new.sent_at) <= WINDOW

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from random import Random
 
 import pytest
@@ -12,8 +11,8 @@ from hypothesis import strategies as st
 
 from modem import sim_pdu
 from modem.alphabet import ESCAPE
-from modem.joining import Fit, fit, join
-from modem.pdu import Deliver, PartKey, decode
+from modem.joining import join
+from modem.pdu import Deliver, decode
 from tests.modem.test_pdu import NUMBER, SENT, anything, deliver_pdu, packed
 
 
@@ -61,22 +60,3 @@ def test_what_is_missing_is_named_and_shown() -> None:
 def test_nothing_joins_to_nothing() -> None:
     with pytest.raises(ValueError, match="nothing to join"):
         join([])
-
-
-def test_how_a_new_part_stands_to_those_kept() -> None:
-    first, second = parts_of("a" * 160 + "b" * 20)
-    assert fit([], first) is Fit.OTHER
-    assert fit([first], second) is Fit.JOINS
-    assert fit([first, second], second) is Fit.DUPLICATE
-    reused = parts_of("c" * 180, sent=SENT + timedelta(hours=1))
-    assert fit([first, second], reused[0]) is Fit.OTHER
-    assert fit([first], replace(second, sent_at=SENT + timedelta(hours=25))) is Fit.OTHER
-    assert fit([first], replace(second, sender="+15145550124")) is Fit.OTHER
-    assert fit([first], replace(second, part=PartKey(9, 3, 2, wide=False))) is Fit.OTHER
-    assert fit([first], replace(second, part=PartKey(9, 2, 2, wide=True))) is Fit.OTHER
-    assert fit([replace(first, sent_at=None)], second) is Fit.JOINS
-
-
-def test_two_identical_single_texts_stay_two() -> None:
-    (one,) = parts_of("oui", sent=datetime(2026, 3, 4, 9, 30, tzinfo=UTC))
-    assert join([one]).complete

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from modem import sim_alphabet, sim_pdu
 from modem.alphabet import segments
-from modem.joining import Fit, fit, join
+from modem.joining import join
 from modem.pdu import Deliver, PartKey, decode, submit
 from modem.shifts import LOCKING, SINGLE
 from tests.modem.test_pdu import GSM7, NUMBER, SENT
@@ -80,31 +81,10 @@ def test_references_that_wrap_do_not_mix_texts(random: Random, count: int) -> No
     ]
     parts += random.sample(parts, len(parts) // 2)
     random.shuffle(parts)
-    assert sorted(join(one).text for one in sets_of(parts)) == sorted(told)
-
-
-def test_a_reference_that_returns_begins_a_new_text() -> None:
-    first, later = (
-        received(sim_pdu.encode_deliver(NUMBER, letter * 100, SENT + timedelta(hours=hours), reference=7))
-        for letter, hours in (("ê", 0), ("ç", 6))
-    )
-    assert [join(one).text for one in sets_of([*first, *later])] == ["ê" * 100, "ç" * 100]
-    assert first[0].part == PartKey(7, 2, 1, wide=False)
-    assert fit(first, later[0]) is Fit.OTHER
-
-
-def sets_of(parts: Iterable[Deliver]) -> list[list[Deliver]]:
-    """Sets as ``fit`` says, as whoever keeps parts forms them."""
-    sets: list[list[Deliver]] = []
+    texts: dict[PartKey | None, list[Deliver]] = {}
     for part in parts:
-        verdicts = [fit(kept, part) for kept in sets]
-        if Fit.DUPLICATE in verdicts:
-            continue
-        if Fit.JOINS in verdicts:
-            sets[verdicts.index(Fit.JOINS)].append(part)
-        else:
-            sets.append([part])
-    return sets
+        texts.setdefault(replace(part.part, number=1) if part.part else None, []).append(part)
+    assert sorted(join(one).text for one in texts.values()) == sorted(told)
 
 
 @pytest.mark.parametrize("language", [*sim_alphabet.LOCKING])
