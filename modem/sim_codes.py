@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CME_ERRORS", "CMS_ERRORS", "AtError", "cme", "cms"]
+__all__ = ["CME_ERRORS", "CMS_ERRORS", "FORMS", "AtError", "cme", "cms"]
 
 CMS_ERRORS = {
     1: "Unassigned (unallocated) number",
@@ -27,6 +27,32 @@ CMS_ERRORS = {
     99: "Information element non-existent or not implemented",
     111: "Protocol error, unspecified",
     127: "Interworking, unspecified",
+    128: "Telematic interworking not supported",
+    129: "Short message Type 0 not supported",
+    130: "Cannot replace short message",
+    143: "Unspecified TP-PID error",
+    144: "Data coding scheme (alphabet) not supported",
+    145: "Message class not supported",
+    159: "Unspecified TP-DCS error",
+    160: "Command cannot be actioned",
+    161: "Command unsupported",
+    175: "Unspecified TP-Command error",
+    176: "TPDU not supported",
+    192: "SC busy",
+    193: "No SC subscription",
+    194: "SC system failure",
+    195: "Invalid SME address",
+    196: "Destination SME barred",
+    197: "SM Rejected-Duplicate SM",
+    198: "TP-VPF not supported",
+    199: "TP-VP not supported",
+    208: "(U)SIM SMS storage full",
+    209: "No SMS storage capability in (U)SIM",
+    210: "Error in MS",
+    211: "Memory Capacity Exceeded",
+    212: "(U)SIM Application Toolkit Busy",
+    213: "(U)SIM data download error",
+    255: "Unspecified error cause",
     300: "ME failure",
     301: "SMS service of ME reserved",
     302: "Operation not allowed",
@@ -40,6 +66,8 @@ CMS_ERRORS = {
     314: "SIM busy",
     315: "SIM wrong",
     316: "SIM PUK required",
+    317: "SIM PIN2 required",
+    318: "SIM PUK2 required",
     320: "Memory failure",
     321: "Invalid memory index",
     322: "Memory full",
@@ -53,12 +81,18 @@ CMS_ERRORS = {
     514: "Invalid status",
     515: "Device busy or invalid character in string",
 }
-"""3GPP TS 27.005 3.2.5 (0-127 from 3GPP TS 24.011 E.2); 512 and up are makers' own, as Huawei and SIMCom print them."""
+"""3GPP TS 27.005 3.2.5 (0 to 127 from TS 24.011 E.2, 128 to 255 from TS 23.040 9.2.3.22); 512 and up are makers' own, as Huawei and
+SIMCom print them."""
 
 CME_ERRORS = {
+    0: "phone failure",
+    1: "no connection to phone",
+    2: "phone-adaptor link reserved",
     3: "operation not allowed",
     4: "operation not supported",
     5: "PH-SIM PIN required",
+    6: "PH-FSIM PIN required",
+    7: "PH-FSIM PUK required",
     10: "SIM not inserted",
     11: "SIM PIN required",
     12: "SIM PUK required",
@@ -66,34 +100,64 @@ CME_ERRORS = {
     14: "SIM busy",
     15: "SIM wrong",
     16: "incorrect password",
+    17: "SIM PIN2 required",
+    18: "SIM PUK2 required",
     20: "memory full",
     21: "invalid index",
     22: "not found",
     23: "memory failure",
+    24: "text string too long",
+    25: "invalid characters in text string",
+    26: "dial string too long",
+    27: "invalid characters in dial string",
     30: "no network service",
     31: "network timeout",
     32: "network not allowed - emergency calls only",
+    40: "network personalization PIN required",
+    41: "network personalization PUK required",
+    42: "network subset personalization PIN required",
+    43: "network subset personalization PUK required",
+    44: "service provider personalization PIN required",
+    45: "service provider personalization PUK required",
+    46: "corporate personalization PIN required",
+    47: "corporate personalization PUK required",
+    48: "hidden key required",
+    49: "EAP method not supported",
     50: "incorrect parameters",
     100: "unknown",
+    103: "illegal MS",
+    106: "illegal ME",
+    107: "GPRS services not allowed",
+    111: "PLMN not allowed",
+    112: "location area not allowed",
+    113: "roaming not allowed in this location area",
+    515: "Please wait, init or command processing in progress",
 }
-"""3GPP TS 27.007 9.2."""
+"""3GPP TS 27.007 9.2.1 and 9.2.2.1; 515 is Huawei's own."""
+
+FORMS = ("numeric", "verbose", "no_blank")
+"""How an error is written whatever ``AT+CMEE`` says: a number, words, a number without the blank after the colon."""
 
 
 class AtError(Exception):
-    """A command's final result other than OK. ``kind``: "cms", "cme" or "" for a plain ERROR."""
+    """A command's final result other than OK. ``kind``: "cms", "cme" or "" for ``told``."""
 
-    def __init__(self, kind: str = "", code: int = 0) -> None:
-        super().__init__(kind, code)
+    def __init__(self, kind: str = "", code: int = 0, told: str = "ERROR") -> None:
+        super().__init__(kind, code, told)
         self.kind = kind
         self.code = code
+        self.told = told
 
-    def line(self, cmee: int) -> str:
+    def line(self, cmee: int, form: str | None = None) -> str:
         """The result line in the mode of ``AT+CMEE`` (0 plain, 1 numeric, 2 verbose); ``+CMS ERROR`` is never plain (TS 27.005 3.2.5)."""
-        if not self.kind or (self.kind == "cme" and cmee == 0):
+        if not self.kind:
+            return self.told
+        if self.kind == "cme" and cmee == 0 and form is None:
             return "ERROR"
         names = CMS_ERRORS if self.kind == "cms" else CME_ERRORS
-        told = names.get(self.code, "unknown error") if cmee == 2 else str(self.code)
-        return f"+{self.kind.upper()} ERROR: {told}"
+        verbose = form == "verbose" or (form is None and cmee == 2)
+        said = names.get(self.code, "unknown error") if verbose else str(self.code)
+        return f"+{self.kind.upper()} ERROR:{'' if form == 'no_blank' else ' '}{said}"
 
 
 def cms(code: int) -> AtError:

@@ -1,7 +1,4 @@
-"""The AT commands of the simulated modem: how a line is taken apart, and every command that is not about texts.
-
-Sources: ITU-T V.250 (line syntax, basic commands), 3GPP TS 27.007 (commands of the telephone).
-"""
+"""The AT commands of the simulated modem: how a line is taken apart, which commands a make has, and those of ITU-T V.250."""
 
 from __future__ import annotations
 
@@ -11,9 +8,8 @@ from dataclasses import dataclass
 
 from modem.sim_codes import AtError, cme, cms
 from modem.sim_modem import Modem
-from modem.sim_state import Settings
 
-__all__ = ["Call", "Command", "command", "commands_of", "run_line"]
+__all__ = ["Call", "Command", "command", "commands_of", "optional", "run_line"]
 
 _COMMAND = re.compile(r"([+^$%*#][A-Z][A-Z0-9]*)|(&?[A-Z])(\d*)|S(\d+)", re.IGNORECASE)
 
@@ -40,6 +36,8 @@ Command = Callable[[Modem, Call], list[str] | None]
 """Returns the information lines, or None when it answers by itself. Raises AtError."""
 
 _COMMANDS: dict[str, Command] = {}
+_OPTIONAL: set[str] = set()
+"""Commands that only makes have whose profile says so."""
 
 
 def command(*names: str) -> Callable[[Command], Command]:
@@ -50,6 +48,12 @@ def command(*names: str) -> Callable[[Command], Command]:
         return function
 
     return register
+
+
+def optional(*names: str) -> Callable[[Command], Command]:
+    """Register a command that a profile must name in ``knows``."""
+    _OPTIONAL.update(names)
+    return command(*names)
 
 
 def commands_of(line: str) -> list[Call]:
@@ -98,37 +102,29 @@ def _extended(name: str, tail: str) -> Call:
 
 
 _WITHOUT_PIN = {
-    "+CPIN",
-    "+CPINR",
-    "+CMEE",
-    "+CFUN",
-    "+CGSN",
-    "+CGMI",
-    "+CGMM",
-    "+CGMR",
-    "+CREG",
-    "+CSQ",
-    "+CCID",
-    "+CSCS",
-    "+CLAC",
-    "+COPS",
-}
+    "+CPIN", "+CPINR", "^CPIN", "+QPINC", "+SPIC", "+ZPINPUK", "+CMEE", "+CFUN", "+CGSN", "+CGMI", "+CGMM", "+CGMR", "+CREG", "+CEREG",
+    "+CSQ", "+CCID", "^ICCID", "+QCCID", "+CICCID", "^CURC", "+CSCS", "+CLAC", "+COPS",
+}  # fmt: skip
 _OF_TEXTS = {"+CMGF", "+CMGS", "+CMGL", "+CMGR", "+CMGD", "+CMGW", "+CMSS", "+CPMS", "+CNMI", "+CSCA", "+CSMS", "+CNMA"}
+
+
+def has(modem: Modem, name: str) -> bool:
+    """Does this make have the command?"""
+    profile = modem.profile
+    return name in _COMMANDS and name not in profile.lacks and (name not in _OPTIONAL or name in profile.knows)
 
 
 def run_line(modem: Modem, line: str) -> list[list[str]] | None:
     """Run the commands of a line, AT included. Blocks of lines for the reply before OK; None when a command answers by itself."""
-    if modem.profile.silencer and line.upper() == modem.profile.silencer:
+    if line.upper() == modem.profile.silencer:
         modem.settings.accepted["chatter"] = "off"
-        return []
     blocks = []
     for call in commands_of(line[2:]):
-        function = _COMMANDS.get(call.name)
-        if function is None:
-            raise AtError
+        if not has(modem, call.name):
+            raise AtError(told=modem.profile.unknown)
         if call.name[0] in "+^" and call.name not in _WITHOUT_PIN:
             _need_sim(modem, texts=call.name in _OF_TEXTS)
-        lines = function(modem, call)
+        lines = _COMMANDS[call.name](modem, call)
         if lines is None:
             return None
         if lines:
@@ -141,6 +137,8 @@ def _need_sim(modem: Modem, *, texts: bool) -> None:
     if state != "READY":
         code, text_code = {"SIM PIN": (11, 311), "SIM PUK": (12, 316)}.get(state, (10, 310))
         raise cms(text_code) if texts else cme(code)
+    if modem.sim_busy:
+        raise cms(314) if texts else cme(14)
 
 
 # V.250
@@ -155,7 +153,8 @@ def _echo(modem: Modem, call: Call) -> list[str]:
 @command("Z", "&F")
 def _reset(modem: Modem, call: Call) -> list[str]:
     del call
-    modem.settings = Settings(memories=modem.settings.memories)
+    memories, modem.settings = modem.settings.memories, modem.defaults()
+    modem.settings.memories = memories
     modem.voice.clip = modem.voice.long_form = False
     return []
 
@@ -178,7 +177,7 @@ def _identity(modem: Modem, call: Call) -> list[str]:
 @command("H", "+CHUP")
 def _hang_up(modem: Modem, call: Call) -> list[str]:
     if call.form == "do":
-        modem.voice.drop()
+        modem.voice.hang_up()
     return []
 
 
@@ -196,188 +195,7 @@ def _current_calls(modem: Modem, call: Call) -> list[str]:
     return [line] if line else []
 
 
-# identity and SIM
-
-
-@command("+CGMI", "+CGMM", "+CGMR", "+CGSN", "+CIMI", "+CCID", "+CNUM")
-def _who(modem: Modem, call: Call) -> list[str]:
-    if call.form == "forms":
-        return []
-    if call.form != "do":
-        raise cme(4)
-    profile = modem.profile
-    return {
-        "+CGMI": [profile.manufacturer],
-        "+CGMM": [profile.model],
-        "+CGMR": [profile.revision],
-        "+CGSN": [modem.imei],
-        "+CIMI": [modem.imsi],
-        "+CCID": ["+CCID: 89302720" + modem.imsi[3:]],
-        "+CNUM": [f'+CNUM: ,"{modem.network.number}",145'],
-    }[call.name]
-
-
-@command("+CPIN")
-def _pin(modem: Modem, call: Call) -> list[str]:
-    sim = modem.sim
-    if not sim.state:
-        raise cme(10 if not sim.present else 13)
-    if call.form == "ask":
-        return [f"+CPIN: {sim.state}"]
-    if call.form != "set":
-        return []
-    given = call.args[0]
-    if sim.state == "SIM PUK":
-        if len(call.args) < 2:
-            raise cme(12)
-        if given != sim.puk:
-            sim.puk_tries -= 1
-            raise cme(16 if sim.puk_tries else 13)
-        sim.pin, sim.tries, sim.puk_tries = call.args[1], 3, 10
-    elif sim.state == "SIM PIN":
-        if given != sim.pin:
-            sim.tries -= 1
-            raise cme(16 if sim.tries else 12)
-        sim.tries = 3
-    else:
-        raise cme(3)
-    sim.open = True
-    modem.search()
-    return []
-
-
-@command("+CPINR")
-def _pin_tries(modem: Modem, call: Call) -> list[str]:
-    """Tries left (TS 27.007 8.65)."""
-    if not modem.sim.present:
-        raise cme(10)
-    lines = [f"+CPINR: SIM PIN,{modem.sim.tries},3", f"+CPINR: SIM PUK,{modem.sim.puk_tries},10"]
-    if call.form == "set" and call.args[0]:
-        lines = [line for line in lines if line.startswith(f"+CPINR: {call.args[0]},")]
-    return [] if call.form == "forms" else lines
-
-
-# telephone and network
-
-
-@command("+CFUN")
-def _power(modem: Modem, call: Call) -> list[str] | None:
-    if call.form == "ask":
-        return [f"+CFUN: {modem.radio}"]
-    if call.form == "forms":
-        return ["+CFUN: (0,1,4),(0,1)"]
-    level, restart = call.number(0), call.number(1, 0)
-    if level not in {0, 1, 4} or restart not in {0, 1} or call.form != "set":
-        raise cme(50)
-    if restart:
-        modem.answer([], "OK")
-        modem.restart()
-        return None
-    if level != modem.radio:
-        modem.radio = level
-        if level == 1:
-            modem.search()
-        else:
-            modem.network.later(0, modem.registration_changed)
-    return []
-
-
-@command("+CREG", "+CGREG", "+CEREG")
-def _registration(modem: Modem, call: Call) -> list[str]:
-    if call.form == "forms":
-        return [f"{call.name}: (0-2)"]
-    if call.form == "set":
-        if call.number(0) > 2:
-            raise cme(50)
-        modem.settings.creg[call.name] = call.number(0)
-        return []
-    mode = modem.settings.creg.get(call.name, 0)
-    place = ',"1A2B","00C3D4E5"' if mode == 2 and modem.registered else ""
-    return [f"{call.name}: {mode},{modem.creg}{place}"]
-
-
-@command("+COPS")
-def _operator(modem: Modem, call: Call) -> list[str]:
-    settings = modem.settings
-    if call.form == "forms":
-        return ['+COPS: (2,"Simulated Network","Sim Net","302990",2),,(0,1,2,3,4),(0,1,2)']
-    if call.form == "set":
-        if call.number(0) == 3:
-            settings.cops_format = call.number(1)
-        return []
-    if not modem.registered:
-        return ["+COPS: 0"]
-    name = {0: "Simulated Network", 1: "Sim Net"}.get(settings.cops_format, "302990")
-    return [f'+COPS: 0,{settings.cops_format},"{name}"']
-
-
-@command("+CSQ")
-def _signal(modem: Modem, call: Call) -> list[str]:
-    if call.form == "forms":
-        return ["+CSQ: (0-31,99),(0-7,99)"]
-    return [f"+CSQ: {modem.signal if modem.radio == 1 else 99},99"]
-
-
-@command("+CMEE")
-def _error_form(modem: Modem, call: Call) -> list[str]:
-    if call.form == "ask":
-        return [f"+CMEE: {modem.settings.cmee}"]
-    if call.form == "forms":
-        return ["+CMEE: (0,1,2)"]
-    if call.number(0, 0) > 2:
-        raise cme(50)
-    modem.settings.cmee = call.number(0, 0)
-    return []
-
-
-@command("+CLIP", "+CRC")
-def _ringing(modem: Modem, call: Call) -> list[str]:
-    field = "clip" if call.name == "+CLIP" else "long_form"
-    if call.form == "forms":
-        return [f"{call.name}: (0,1)"]
-    if call.form == "ask":
-        return [f"{call.name}: {int(getattr(modem.voice, field))}" + (",1" if field == "clip" else "")]
-    if call.number(0, 0) > 1:
-        raise cme(50)
-    setattr(modem.voice, field, bool(call.number(0, 0)))
-    return []
-
-
-_REMEMBERED = {
-    "+CSCS": ('"IRA"', '"GSM"', '"UCS2"'),
-    "+CMMS": ("0", "1", "2"),
-    "+CVHU": ("0", "1"),
-    "+CUSD": ("0", "1", "2"),
-    "+CGATT": ("1", "0"),
-    "+IFC": ("2", "0", "1"),
-    "+IPR": ("115200", "0", "9600"),
-    "+CTZU": ("0", "1"),
-    "+CCWA": ("0", "1"),
-}
-
-
-@command(*_REMEMBERED)
-def _remembered(modem: Modem, call: Call) -> list[str]:
-    """Settings the simulator only keeps; the first value is the default."""
-    values = _REMEMBERED[call.name]
-    if call.form == "forms":
-        return [f"{call.name}: ({','.join(values)})"]
-    if call.form == "set":
-        if call.args[0] not in {value.strip('"') for value in values} or (call.name == "+CUSD" and len(call.args) > 1):
-            raise cme(4)
-        modem.settings.accepted[call.name] = call.args[0]
-        return []
-    quote = '"' if values[0].startswith('"') else ""
-    return [f"{call.name}: {quote}{modem.settings.accepted.get(call.name, values[0].strip(quote))}{quote}"]
-
-
-@command("+CBC")
-def _battery(modem: Modem, call: Call) -> list[str]:
-    del modem
-    return [] if call.form == "forms" else ["+CBC: 0,100"]
-
-
 @command("+CLAC")
 def _list_commands(modem: Modem, call: Call) -> list[str]:
-    del modem, call
-    return ["+CLAC: " + ",".join(sorted(_COMMANDS))]
+    del call
+    return ["+CLAC: " + ",".join(sorted(name for name in _COMMANDS if has(modem, name)))]

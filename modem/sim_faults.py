@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modem.sim_codes import FORMS, AtError
+
 __all__ = ["KINDS", "POINTS", "Fault", "FaultBook"]
 
 KINDS = {
     "refuse": "answer the PDU with +CMS ERROR `code` (default 500), or with `line` as it stands; the network never sees it",
-    "refuse_prompt": "answer AT+CMGS with +CMS ERROR `code` (default 302) instead of the prompt",
+    "refuse_prompt": "answer AT+CMGS with +CMS ERROR `code` (default 302), or with `line`, instead of the prompt",
     "no_prompt": "enter the PDU without giving a prompt; only ESC or Ctrl-Z leads out",
     "bare_prompt": "give the prompt as `>` without a blank",
+    "naked_prompt": "give the prompt as `>` alone, without a line end before it",
     "late_prompt": "give the prompt `ms` late",
     "no_answer": "the network takes the part, no +CMGS ever comes",
     "late_answer": "the network takes the part, +CMGS comes `ms` late",
@@ -18,10 +21,14 @@ KINDS = {
     "no_report": "the part goes, its status report never comes",
     "late_report": "the status report comes `ms` later than others",
     "twice_report": "the status report comes twice",
+    "shuffled_report": "keep the status reports of the next `count` parts, then send them, the last first",
+    "wrong_report": "the status report bears the TP-MR `reference`, which is another part's or nobody's",
     "error": "answer `command` with +CME ERROR `code`, a plain ERROR without `code`, or with `line` as it stands",
     "no_final": "leave out the final result of `command`",
     "inside": "write `line` (an unsolicited line such as ^RSSI:17) inside the reply of `command`",
     "half": "write the reply of `command` in two halves, `ms` apart",
+    "cut": "write the first half of the reply of `command`, never the rest",
+    "half_line": "write the next unsolicited line in two halves, `ms` apart (between +CMT or +CDS and its PDU)",
     "garbage": "write the bytes of `hex` `at` once (now) or before the reply of `command`",
     "silence": "stop listening and talking for `ms` (without `ms`: until unplugged or rebooted)",
     "reboot": "restart: settings lost, the port stays",
@@ -34,9 +41,15 @@ nothing; the network took the part and +CMGS was not written; +CMGS was written 
 report is due."""
 
 _STRIKES = {"silence", "reboot", "unplug"}
-_SENDING = {"refuse", "no_answer", "late_answer", "lost", "no_report", "late_report", "twice_report"}
-_COMMAND = {"error", "no_final", "inside", "half", "garbage"}
-_NEEDS = {"late_prompt": "ms", "late_answer": "ms", "late_report": "ms", "inside": "line", "garbage": "hex", "error": "command"}
+_SENDING = {
+    "refuse", "no_answer", "late_answer", "lost", "no_report", "late_report", "twice_report", "shuffled_report", "wrong_report",
+}  # fmt: skip
+_COMMAND = {"error", "no_final", "inside", "half", "cut", "garbage"}
+_ERRORS = {"refuse", "refuse_prompt", "error"}
+_NEEDS = {
+    "late_prompt": "ms", "late_answer": "ms", "late_report": "ms", "inside": "line", "garbage": "hex", "error": "command",
+    "wrong_report": "reference",
+}  # fmt: skip
 
 
 @dataclass
@@ -56,6 +69,11 @@ class Fault:
     line: str | None = None
     hex: str | None = None
     ms: int | None = None
+    form: str | None = None
+    """How an error is written whatever AT+CMEE says: numeric, verbose or no_blank ("+CMS ERROR:38")."""
+    family: str | None = None
+    """"cms" or "cme" where it is not the fault's own, as +CME ERROR 30 from AT+CMGS."""
+    reference: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError naming what is wrong and the fix."""
@@ -74,13 +92,29 @@ class Fault:
             raise ValueError(f"{self.kind} cannot know the number yet: leave `number` out")
         if self.command is not None and self.kind not in _COMMAND and self.at != "command":
             raise ValueError(f"{self.kind} takes no `command`")
+        if (self.form or self.family) and self.kind not in _ERRORS:
+            raise ValueError(f"{self.kind} takes no `form` and no `family`: only {', '.join(sorted(_ERRORS))} do")
+        if self.form not in {None, *FORMS} or self.family not in {None, "cms", "cme"}:
+            raise ValueError(f"`form` is one of {', '.join(FORMS)}, `family` is cms or cme")
+        if self.reference is not None and not 0 <= self.reference <= 255:
+            raise ValueError("`reference` is a TP-MR, 0 to 255")
         if self.count < 1 or self.skip < 0 or (self.ms is not None and self.ms < 0):
             raise ValueError("`count` is 1 or more, `skip` and `ms` are 0 or more")
+        self._check_hex()
+
+    def _check_hex(self) -> None:
         if self.hex is not None:
             try:
                 bytes.fromhex(self.hex)
             except ValueError:
                 raise ValueError("`hex` is bytes as hexadecimal digits, such as ff00") from None
+
+    def result(self, cmee: int, *, family: str = "", code: int = 0) -> str:
+        """The final result of a refusal or error; ``family`` and ``code`` where the fault names none."""
+        if self.line is not None:
+            return self.line
+        told = self.code if self.code is not None else code
+        return AtError((self.family or family) if told or self.code is not None else "", told).line(cmee, self.form)
 
 
 class FaultBook:

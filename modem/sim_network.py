@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from modem.sim_calls import Forward
 from modem.sim_codes import CMS_ERRORS
 from modem.sim_journal import Journal
 from modem.sim_pdu import Part, Submitted, UserData, encode_deliver, encode_report, joined
 
-__all__ = ["MAGIC", "Handset", "Incoming", "Network", "magic_code"]
+__all__ = ["MAGIC", "Carrier", "Handset", "Incoming", "Network", "magic_code"]
 
 MAGIC = {
     401: "refused for now: +CMS ERROR: 41 (temporary failure)",
@@ -95,13 +97,20 @@ class Incoming:
     kind: str
     """"text" or "report"."""
     pdu: str
-    flash: bool = False
+
+
+class Carrier:
+    """What the modems of one network have in common: its handsets, and which SIM has which number."""
+
+    def __init__(self) -> None:
+        self.handsets: dict[str, Handset] = {}
+        self.sims: dict[str, Network] = {}
 
 
 class Network:
-    """One network with one modem on it. ``to_modem(incoming)`` gives a PDU to the modem; False: it cannot take it now."""
+    """The network as one SIM sees it. ``to_modem(incoming)`` gives a PDU to the modem; False: it cannot take it now."""
 
-    def __init__(self, journal: Journal, number: str, smsc: str, to_modem: Callable[[Incoming], bool]) -> None:
+    def __init__(self, journal: Journal, number: str, smsc: str, to_modem: Callable[[Incoming], bool], carrier: Carrier) -> None:
         self.number = number
         self.smsc = smsc
         self.latency = 0.0
@@ -109,7 +118,9 @@ class Network:
         self.report_delay = 0.05
         self.report_status: int | None = 0x00
         """TP-ST of the reports for numbers that are not magic; None: the network sends none."""
-        self.handsets: dict[str, Handset] = {}
+        self.forwarding: dict[int, Forward] = {}
+        """By reason (see ``sim_calls``)."""
+        self.carrier = carrier
         self.waiting: deque[Incoming] = deque()
         self._journal = journal
         self._to_modem = to_modem
@@ -117,6 +128,12 @@ class Network:
         self._timers: set[asyncio.TimerHandle] = set()
         self._references = itertools.count(1)
         self._flushing = self._again = False
+        self._held: list[Callable[[], None]] = []
+        carrier.sims[number] = self
+
+    @property
+    def handsets(self) -> dict[str, Handset]:
+        return self.carrier.handsets
 
     def handset(self, number: str) -> Handset:
         return self.handsets.setdefault(number, Handset(number))
@@ -136,6 +153,8 @@ class Network:
         for handle in self._timers:
             handle.cancel()
         self._timers.clear()
+        if self.carrier.sims.get(self.number) is self:
+            del self.carrier.sims[self.number]
 
     # modem to handset
 
@@ -147,64 +166,63 @@ class Network:
         whole = self.handset(submitted.number).receive(self.number, submitted.data, now)
         if whole is not None:
             self._journal.add("arrived", at=now, number=submitted.number, text=whole.text, parts=whole.parts, cut=whole.cut)
-            if submitted.number == self.number:  # a text to the SIM's own number comes back
-                self.later(0, lambda: self._back(whole.text))
+            if (sim := self.carrier.sims.get(submitted.number)) is not None:  # a text to a SIM of this network, its own number included
+                sim.later(0, partial(self._to_sim, sim, whole.text))
 
-    def _back(self, text: str) -> None:
-        self.text(self.number, text)
+    def _to_sim(self, sim: Network, text: str) -> None:
+        sim.text(self.number, text, sim.encode(self.number, text))
 
-    def report(self, submitted: Submitted, reference: int, *, delay: float = 0.0, times: int = 1) -> None:
-        """Send the status report of an accepted part, as its number, or the network's setting, says."""
+    def report(
+        self, submitted: Submitted, reference: int, *, delay: float = 0.0, times: int = 1, hold: bool = False, release: bool = False
+    ) -> None:
+        """Send the status report of an accepted part, as its number, or the network's setting, says.
+
+        ``hold`` keeps it until one comes with ``release``; then all that were kept leave, the last first.
+        """
         statuses = {404: [], 405: [0x41], 406: [0x30, 0x00]}.get(magic_code(submitted.number) or 0)
         if statuses is None:
             statuses = [] if self.report_status is None else [self.report_status] * times
         sent = datetime.now().astimezone()
-
-        def leave(status: int) -> None:
-            pdu = encode_report(reference, submitted.number, sent, datetime.now().astimezone(), status, smsc=self.smsc)
-            self._journal.add("report", number=submitted.number, reference=reference, status=status)
-            self.deliver(Incoming("report", pdu))
-
         for place, status in enumerate(statuses, 1):
-            self.later(self.report_delay * place + delay, lambda status=status: leave(status))  # type: ignore[misc]
+            leave = partial(self.say, reference, submitted.number, status, sent)
+            if hold:
+                self._held.append(leave)
+            else:
+                self.later(self.report_delay * place + delay, leave)
+        if release:
+            held, self._held = self._held, []
+
+            def leave_all() -> None:
+                for leave in reversed(held):
+                    leave()
+
+            self.later(self.report_delay + delay, leave_all)
+
+    def say(self, reference: int, number: str, status: int, sent: datetime) -> None:
+        """A status report leaves for the modem now."""
+        pdu = encode_report(reference, number, sent, datetime.now().astimezone(), status, smsc=self.smsc)
+        self._journal.add("report", number=number, reference=reference, status=status)
+        self.deliver(Incoming("report", pdu))
 
     # handset to modem
 
-    def text(
-        self,
-        sender: str,
-        text: str,
-        *,
-        sent: datetime | None = None,
-        reference: int | None = None,
-        wide: bool = False,
-        alphabet: str | None = None,
-        flash: bool = False,
-        cut: bool = False,
-        order: list[int] | None = None,
-    ) -> list[str]:
+    def encode(self, sender: str, text: str, *, sent: datetime | None = None, reference: int | None = None, **how: Any) -> list[str]:
+        """The parts of a text; ``how`` as in ``encode_deliver``. Raises ValueError for what no handset can send."""
+        number = next(self._references) if reference is None else reference
+        return encode_deliver(sender, text, sent or datetime.now().astimezone(), smsc=self.smsc, reference=number, **how)
+
+    def text(self, sender: str, text: str, pdus: list[str], order: list[int] | None = None) -> list[str]:
         """A handset texts the modem. ``order`` names the parts to send, counted from 1 (default all, in order). Returns the PDUs sent.
 
-        Raises ValueError for what no handset can send.
+        Raises ValueError for a part that does not exist.
         """
-        pdus = encode_deliver(
-            sender,
-            text,
-            sent or datetime.now().astimezone(),
-            smsc=self.smsc,
-            reference=next(self._references) if reference is None else reference,
-            wide=wide,
-            alphabet=alphabet,
-            flash=flash,
-            cut=cut,
-        )
         chosen = order or list(range(1, len(pdus) + 1))
         if bad := [number for number in chosen if not 1 <= number <= len(pdus)]:
             raise ValueError(f"order names part {bad[0]}, the text has {len(pdus)}")
         self._journal.add("sent", number=sender, text=text, parts=len(pdus))
         out = [pdus[number - 1] for number in chosen]
         for pdu in out:
-            self.deliver(Incoming("text", pdu, flash))
+            self.deliver(Incoming("text", pdu))
         return out
 
     def deliver(self, incoming: Incoming) -> None:
@@ -234,5 +252,6 @@ class Network:
             "report_ms": round(self.report_delay * 1000),
             "report_status": self.report_status,
             "waiting": len(self.waiting),
+            "forwarding": {reason: vars(forward) for reason, forward in sorted(self.forwarding.items())},
             "handsets": {number: len(handset.inbox) for number, handset in self.handsets.items()},
         }

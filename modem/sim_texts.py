@@ -24,14 +24,26 @@ def _format(modem: Modem, call: Call) -> list[str]:
 
 @command("+CSMS")
 def _service(modem: Modem, call: Call) -> list[str]:
-    del modem
+    settings = modem.settings
     if call.form == "forms":
-        return ["+CSMS: (0)"]
+        return ["+CSMS: (0,1)"]
     if call.form == "set":
-        if call.number(0):
+        if call.number(0) > 1:
             raise cms(303)
+        settings.acknowledges = call.number(0) == 1
+        settings.unacknowledged = False
         return ["+CSMS: 1,1,1"]
-    return ["+CSMS: 0,1,1,1"]
+    return [f"+CSMS: {int(settings.acknowledges)},1,1,1"]
+
+
+@command("+CNMA")
+def _acknowledge(modem: Modem, call: Call) -> list[str]:
+    """A text or report handed over was taken (TS 27.005 4.7)."""
+    if call.form == "forms":
+        return ["+CNMA: (0-2)"]
+    if not modem.acknowledge():
+        raise cms(340)
+    return []
 
 
 @command("+CSMP")
@@ -75,15 +87,15 @@ def _memories(modem: Modem, call: Call) -> list[str]:
 
 @command("+CNMI")
 def _indications(modem: Modem, call: Call) -> list[str]:
-    settings, modes = modem.settings, modem.profile.report_modes
+    settings, takes = modem.settings, modem.profile.cnmi
     if call.form == "ask":
         return ["+CNMI: " + ",".join(map(str, settings.cnmi))]
     if call.form == "forms":
-        return [f"+CNMI: (0,1,2,3),(0,1,2,3),(0),({','.join(map(str, modes))}),(0,1)"]
+        return ["+CNMI: " + ",".join(f"({','.join(map(str, values))})" for values in takes)]
     values = [call.number(place, 0) for place in range(max(len(call.args), 5))]
-    mode, texts, cells, reports, held = values[:5]
-    if len(values) > 5 or mode > 3 or texts > 3 or cells or reports not in modes or held > 1:
+    if len(values) > 5 or any(value not in allowed for value, allowed in zip(values, takes, strict=True)):
         raise cms(302)
+    mode, texts, cells, reports, held = values
     settings.cnmi = (mode, texts, cells, reports, held)
     if mode and settings.held_back:
         lines, settings.held_back = settings.held_back, []
@@ -123,7 +135,7 @@ def _read(modem: Modem, call: Call) -> list[str]:
     stored = modem.stores.held[store].get(index)
     if stored is None:
         return []  # an empty place answers OK alone on many modems
-    line = f"+CMGR: {stored.status},,{tpdu_length(stored.pdu)}"
+    line = f"+CMGR: {stored.status if modem.profile.tells_status else ''},,{tpdu_length(stored.pdu)}"
     stored.status = 1 if stored.status == 0 else stored.status
     return [line, stored.pdu]
 

@@ -37,15 +37,15 @@ import click
 from modem.sim_control import COMMANDS
 from modem.sim_faults import KINDS
 from modem.sim_network import MAGIC
-from modem.sim_state import PROFILES
-from modem.sim_world import Simulator
+from modem.sim_profiles import PROFILES
+from modem.sim_world import Carrier, Simulator
 
-__all__ = ["Simulator", "main"]
+__all__ = ["Carrier", "Simulator", "main"]
 
 _EPILOG = "\b\nNumbers that fail on demand (any number ending so):\n" + "".join(
     f"  …5559{code:03d}  {what}\n" for code, what in MAGIC.items()
 ) + "  …5559xxx  any other +CMS ERROR code xxx: refused with it\n\n\b\nFaults:\n" + "".join(
-    f"  {name:<14} {what}\n" for name, what in KINDS.items()
+    f"  {name:<15} {what}\n" for name, what in KINDS.items()
 )  # fmt: skip
 
 
@@ -54,6 +54,12 @@ _EPILOG = "\b\nNumbers that fail on demand (any number ending so):\n" + "".join(
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket to listen on, or of the simulator to talk to.")
 @click.option("--journal", type=click.Path(path_type=Path), help="File that gets a JSON line for all that happens.")
 @click.option("--mute", type=click.Path(path_type=Path), multiple=True, help="A port that never answers; may be given several times.")
+@click.option(
+    "--quiet",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A port that answers AT and never announces; may be given several times.",
+)
 @click.option("--number", default="+15145550100", show_default=True, help="The SIM's own number.")
 @click.option("--pin", help="The SIM asks for this PIN.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="generic", show_default=True)
@@ -62,6 +68,8 @@ _EPILOG = "\b\nNumbers that fail on demand (any number ending so):\n" + "".join(
 @click.option("--registration-ms", type=click.IntRange(min=0), default=0, show_default=True, help="Searching after each start.")
 @click.option("--attach-ms", type=click.IntRange(min=0), default=300, show_default=True, help="From then to what waited in the network.")
 @click.option("--boot-ms", type=click.IntRange(min=0), default=0, show_default=True, help="Silence after each start.")
+@click.option("--sim-ms", type=click.IntRange(min=0), default=0, show_default=True, help='"SIM busy" after each start and the PIN.')
+@click.option("--away-ms", type=click.IntRange(min=0), help="How long the port is gone after AT+CFUN=1,1; default as the make does.")
 @click.option("--imei", help="Fifteen digits, to tell several simulators apart.")
 @click.pass_context
 def main(context: click.Context, /, link: Path | None, control: Path | None, **options: Any) -> None:
