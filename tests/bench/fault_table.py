@@ -78,8 +78,9 @@ class Pair:
         await self._queue(second, "next")
         await self._wait(f"{cell.point}, {cell.name}: the next text", lambda: self._state(second) in {"sent", "delivered"})
         await self._wait(f"{cell.point}, {cell.name}: the text", lambda: self._state(first) in {"sent", "delivered", "failed", "unknown"})
-        await self._perhaps(lambda: self._state(first) in {cell.ends[0], "delivered"})
-        await self._perhaps(lambda: self._received(came) > 0)
+        await self._perhaps(lambda: self._state(first) in {cell.ends[0], "delivered"}, self._patience / 4)
+        # a modem that forgot to announce is found out by the watch, or the text by the next reading of all stores
+        await self._perhaps(lambda: self._received(came) > 0, self._patience)
         return self._count(cell, first, second, came, since=since, struck=fault["t"])
 
     def _count(self, cell: Cell, first: str, second: str, came: str, *, since: int, struck: float) -> Found:
@@ -134,10 +135,10 @@ class Pair:
             health = self.running.modems[0].health()
             raise LabError(f"{what}: not within {self._patience:g} s; the modem is {health.code}: {health.what}") from None
 
-    async def _perhaps(self, true: Callable[[], bool]) -> None:
+    async def _perhaps(self, true: Callable[[], bool], seconds: float) -> None:
         """Wait a moment for what should come; whoever counts then sees whether it did."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience / 4):
+            async with asyncio.timeout(seconds):
                 while not true():  # noqa: ASYNC110  (the file tells)
                     await asyncio.sleep(0.02)
 

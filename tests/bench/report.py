@@ -46,7 +46,7 @@ def show(topic: str, rows: Sequence[Row]) -> None:
     """Print the table."""
     table = Table(title=f"scripts/bench {topic}")
     for name in ("figure", "ours", "unit", "limit", "peers", "ratio"):
-        table.add_column(name, justify="left" if name in {"figure", "unit", "peers"} else "right")
+        table.add_column(name, justify="left" if name in {"figure", "unit", "peers"} else "right", no_wrap=name == "figure")
     for row in rows:
         peers = "\n".join(f"{name} {value:g}" for name, value in row.peers.items())
         table.add_row(
@@ -57,7 +57,7 @@ def show(topic: str, rows: Sequence[Row]) -> None:
             peers,
             "" if row.ratio is None else f"{row.ratio:g}",
         )
-    Console(width=110).print(table)
+    Console(width=130).print(table)
 
 
 def write(topic: str, rows: Sequence[Row], path: Path) -> None:
