@@ -115,9 +115,7 @@ class KannelBearer:
     def health(self) -> Health:
         """How it is right now, for doctor."""
         state, code, what, fix = self._state()
-        return Health(
-            state, code, what, fix, registered=self.ready, model="Kannel", port=self._account.url, own_number=self._account.sender
-        )  # fmt: skip
+        return Health(state, code, what, fix, registered=self.ready, model="Kannel", port=self._account.url)
 
     def _state(self) -> tuple[str, str, str, str]:
         calls, trouble = self._callbacks, self._trouble

@@ -217,8 +217,8 @@ class Callbacks:
             while True:
                 try:
                     await web.TCPSite(runner, host.strip("[]"), int(port)).start()
-                except OSError as error:
-                    what = f"nothing can listen at {self._listen}: {error.strerror or error}"
+                except (OSError, ValueError) as error:
+                    what = f"nothing can listen at {self._listen}: {getattr(error, 'strerror', None) or error}"
                     if what != self.trouble:
                         self._log.error("modem.callbacks_down", what=what)
                     self.trouble = what

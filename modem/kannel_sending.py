@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -92,9 +93,9 @@ def result_of(answer: Answer, reference: int) -> SendResult:
     match answer.status:
         case 202:  # 0: Accepted for delivery, 3: Queued for later delivery
             return Sent(reference)
-        case 403 if answer.said.startswith("Authorization"):
+        case 403 if not answer.said.startswith("Not routable"):
             return Refused("kannel_auth", "Kannel refuses username and password", permanent=False)
-        case 400 | 403:  # malformed, on a black list; no route to the number
+        case 400 | 403:  # malformed, or on a black list; no route to the number
             return Refused(f"HTTP {answer.status}", answer.said or "Kannel refuses it", permanent=True)
         case 503 if answer.said.startswith("Temporal failure"):
             return Refused("HTTP 503", "Kannel takes no texts now", permanent=False)
@@ -178,4 +179,7 @@ def _session(connector: aiohttp.TCPConnector, connect: float | None = None) -> a
 async def _post(session: aiohttp.ClientSession, account: Account, request: Request) -> Answer:
     # a redirect followed would be the text handed over twice
     async with session.post(account.url, data=request.body, headers=request.headers, allow_redirects=False) as response:
-        return Answer(response.status, (await response.content.read(_ANSWER)).decode("utf-8", "replace").strip())
+        said = b""
+        with suppress(aiohttp.ClientPayloadError):  # its status is an answer, though the words broke off
+            said = await response.content.read(_ANSWER)
+        return Answer(response.status, said.decode("utf-8", "replace").strip())
