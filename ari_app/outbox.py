@@ -190,7 +190,7 @@ class Outbox:
         if self.pool.result(bearer.name, result):
             standing = self.pool.standing(bearer.name)
             log.warning("modem_alarm" if standing.failing else "modem_alarm_over", modem=bearer.name, failed=standing.failed)
-        return await self._settle(claimed, attempt, result)
+        return await self._settle(claimed, attempt, result, self.pool.others(bearer.name))
 
     async def _begun(self, begun: asyncio.Future[int | None] | None) -> int | None:
         """The attempt, once its commit is through: the bearer may have given up while it was on the way."""
@@ -201,13 +201,13 @@ class Outbox:
         except StoreError:
             return None
 
-    async def _settle(self, claimed: Claimed, attempt: int | None, result: SendResult) -> bool:
+    async def _settle(self, claimed: Claimed, attempt: int | None, result: SendResult, others: Sequence[str]) -> bool:
         """Write a result, for as long as it takes: forgetting it would leave the text unknown."""
         wait = _STORE_WAIT[0]
         while True:
             try:
                 if attempt is not None:
-                    return await self._store.finish_attempt(attempt, result)
+                    return await self._store.finish_attempt(attempt, result, others=others)
                 await self._store.release(claimed.id, result if isinstance(result, NotSent | Refused) else NotSent("called off"))
             except StoreError as error:
                 log.error("result_not_stored", message=claimed.id, what=error.what, fix=error.fix)

@@ -7,7 +7,7 @@ read from the store at start, so that a restart forgets neither a spent budget n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -163,19 +163,25 @@ class Pool:
         waits = [seat.free - now for name, seat in self._seats.items() if name not in self._busy and seat.bearer.ready and seat.free > now]
         return min(waits, default=None)
 
-    def choose(self, idle: Sequence[str], kind: MessageKind, *, only: str | None, prefers: str | None, avoid: str | None) -> Bearer | None:
+    def choose(
+        self, idle: Sequence[str], kind: MessageKind, *, only: str | None, prefers: str | None, avoid: Collection[str] = ()
+    ) -> Bearer | None:
         """Of ``idle``, the bearer for a text. None: it waits.
 
-        ``only``: no other will do (parts of it went there); ``prefers``: the conversation's, else the line's; ``avoid``: it refused the
-        text more than once, another is better.
+        ``only``: no other will do (parts of it went there); ``prefers``: the conversation's, else the line's; ``avoid``: they refused
+        the text, another is better.
         """
         able = [name for name in idle if self._left(self._seats[name], kind)]
         if only is not None:
             return self._seats[only].bearer if only in able else None
-        if prefers in able and prefers != avoid:
+        if prefers is not None and prefers in able and prefers not in avoid:
             return self._seats[prefers].bearer
-        others = [name for name in able if name != avoid] or able
+        others = [name for name in able if name not in avoid] or able
         return self._seats[others[0]].bearer if others else None
+
+    def others(self, name: str) -> list[str]:
+        """Bearers beside this one that could carry a text, now or after the one they carry."""
+        return [each for each, seat in self._seats.items() if each != name and seat.bearer.ready]
 
     # what goes on
 

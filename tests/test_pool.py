@@ -116,9 +116,35 @@ async def test_a_modem_that_refused_a_text_twice_is_not_asked_a_third_time(build
             await until(lambda refused=refused: len(one.left) == refused)  # type: ignore[misc]
             await house.becomes(message, "queued")
             house.clock.move(seconds=60)
+            house.outbox.wake()
         await house.becomes(message, "sent")
     assert len(one.left) == 2
     assert [part.number for part in two.left] == [ALICE]
+
+
+async def test_what_a_sim_refuses_for_good_goes_by_another(build: Build) -> None:
+    barred = Refused("CMS 50", "requested facility not subscribed", permanent=True)
+    one, two, three = Carrier("gsm1", lambda _: barred), Carrier("gsm2", lambda _: barred), Carrier("gsm3")
+    house = build(one, two, three)
+    async with house.running():
+        message = await house.call(ALICE, Clerk(delay=timedelta(0), modem="gsm1"))
+        await house.becomes(message, "sent")
+        assert [len(bearer.left) for bearer in house.bearers] == [1, 1, 1]
+        three.ready = False
+        await house.becomes(await house.staff(BOB), "failed")
+    assert [len(bearer.left) for bearer in house.bearers] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("at_fault", [True, False])
+async def test_a_number_at_fault_or_a_single_modem_is_not_tried_elsewhere(build: Build, at_fault: bool) -> None:
+    one, two = Carrier("gsm1", refuses(9, "CMS 1", at_fault=True)), Carrier("gsm2")
+    if not at_fault:
+        one._script = lambda _: Refused("CMS 50", "requested facility not subscribed", permanent=True)
+        two.ready = False
+    house = build(one, two)
+    async with house.running():
+        await house.becomes(await house.staff(ALICE), "failed")
+    assert two.left == []
 
 
 async def test_pace_holds_between_two_texts(build: Build) -> None:
@@ -180,6 +206,7 @@ async def test_a_modem_that_fails_too_much_leaves_the_pool_until_it_has_proved_i
             await until(lambda refused=refused: len(one.left) == LEAST - 3 + refused)  # type: ignore[misc]
             await house.becomes(waiting, "queued")
             house.clock.move(seconds=600)
+            house.outbox.wake()
         await house.becomes(waiting, "sent")
         assert pool.standing("gsm1").failing
         # alone it carries on
@@ -230,5 +257,5 @@ def test_a_day_later_nothing_is_held_against_a_modem() -> None:
     assert pool.awaited() == []
     clock.move(hours=1.1)
     assert pool.idle() == ["gsm1"]
-    assert pool.choose(["gsm1"], MessageKind.AUTO, only=None, prefers=None, avoid="gsm1") is not None
+    assert pool.choose(["gsm1"], MessageKind.AUTO, only=None, prefers=None, avoid={"gsm1"}) is not None
     assert pool.standing("gsm1").tried == 0

@@ -276,6 +276,7 @@ _M002 = (
     "ALTER TABLE message ADD COLUMN bound INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE message ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE attempt ADD COLUMN number_at_fault INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE attempt ADD COLUMN permanent INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX attempt_by_start ON attempt (started)",
     # Texts that wait for a report; once one came, or its time is over, they leave the index.
     "CREATE INDEX message_unconfirmed ON message (went) WHERE state = 'sent' AND unconfirmed = 0",

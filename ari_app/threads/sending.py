@@ -54,7 +54,8 @@ _DUE = f"""SELECT * FROM (
     SELECT m.id, m.kind, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
         coalesce(CASE WHEN m.bound THEN m.modem END,
             (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state IN ('sent', 'delivered', 'unknown') LIMIT 1)) AS only,
-        (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state = 'queued' AND p.modem IS NOT NULL LIMIT 1) AS last
+        (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state = 'queued' AND p.modem IS NOT NULL LIMIT 1) AS last,
+        (SELECT json_group_array(a.modem) FROM attempt a JOIN part p ON p.id = a.part WHERE p.message = m.id AND a.permanent) AS refused
     FROM message m JOIN thread t ON t.id = m.thread
     WHERE m.state = 'queued' AND (m.due <= :now OR {_SET_BACK}) AND m.expires >= :now
     AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
@@ -79,8 +80,8 @@ class Due:
     """The one modem that may carry it: part of it went there, or it was asked for."""
     prefers: str | None
     """The modem the conversation is on, else the one its line is bound to."""
-    avoid: str | None
-    """The modem by which it failed more than once."""
+    avoid: frozenset[str]
+    """Modems that refused it for good, and the one by which it failed more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,14 @@ def agenda(
         {"now": at},
     )
     due = tuple(
-        Due(row["id"], MessageKind(row["kind"]), row["number"], row["only"], row["prefers"], row["last"] if row["tries"] > 1 else None)
+        Due(
+            row["id"],
+            MessageKind(row["kind"]),
+            row["number"],
+            row["only"],
+            row["prefers"],
+            frozenset(json.loads(row["refused"])) | ({row["last"]} if row["tries"] > 1 and row["last"] else set()),
+        )
         for row in rows
     )
     return Agenda(due, bool(overdue), moment(next_at))
@@ -257,16 +265,20 @@ def begin_attempt(tx: Transaction, part: int, *, modem: str, now: datetime) -> i
     return tx.insert("attempt", {"part": part, "modem": modem, "started": at})
 
 
-def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datetime) -> bool:
-    """Write what became of an attempt; True when the text's next part may go."""
+def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datetime, others: Collection[str] = ()) -> bool:
+    """Write what became of an attempt; True when the text's next part may go.
+
+    ``others``: modems that could carry it instead. What one refuses for good, and not for the number's sake, goes by another.
+    """
     row = tx.one("SELECT a.part, p.message FROM attempt a JOIN part p ON p.id = a.part WHERE a.id = ?", (attempt,))
     assert row is not None  # noqa: S101  (ids come from begin_attempt)
     part, message = int(row["part"]), int(row["message"])
     tx.run(
-        "UPDATE attempt SET outcome = ?, number_at_fault = ?, reference = ?, code = ?, what = ?, ended = ? WHERE id = ?",
+        "UPDATE attempt SET outcome = ?, number_at_fault = ?, permanent = ?, reference = ?, code = ?, what = ?, ended = ? WHERE id = ?",
         (
             _OUTCOMES[type(result)],
             int(isinstance(result, Refused) and result.number_at_fault),
+            int(isinstance(result, Refused) and result.permanent),
             result.reference if isinstance(result, Sent) else None,
             result.code if isinstance(result, Refused) else None,
             None if isinstance(result, Sent) else result.what,
@@ -282,7 +294,7 @@ def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datet
             tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (part,))
             tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, message))
             roll_up(tx, message)
-        case Refused(code, what, True, at_fault):
+        case Refused(code, what, True, at_fault) if at_fault or not _elsewhere(tx, message, others):
             tx.run("UPDATE part SET state = 'failed' WHERE id = ?", (part,))
             tx.run("UPDATE message SET code = ?, what = ? WHERE id = ?", (code, what, message))
             if at_fault:
@@ -297,13 +309,26 @@ def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datet
     return False
 
 
+def _elsewhere(tx: Transaction, message: int, others: Collection[str]) -> bool:
+    """Is there a modem that has not refused the text for good, and may still take it: no part of it has gone by another."""
+    if tx.one("SELECT 1 FROM message WHERE id = ? AND bound", (message,)) or not others:
+        return False
+    if tx.one("SELECT 1 FROM part WHERE message = ? AND state IN ('sent', 'delivered', 'unknown')", (message,)):
+        return False
+    refused = tx.all("SELECT a.modem FROM attempt a JOIN part p ON p.id = a.part WHERE p.message = ? AND a.permanent", (message,))
+    return bool(set(others) - {row["modem"] for row in refused})
+
+
 def release(tx: Transaction, message: int, result: Refused | NotSent, now: datetime) -> None:
-    """Nothing of the part left: queued again, later each time; at once when it was only called off."""
+    """Nothing of the part left: queued again, later each time; at once when it was only called off, or may go by another modem."""
     row = message_row(tx, message)
     if row["state"] != "sending":
         return
     called_off = isinstance(result, NotSent) and result.called_off
-    wait = timedelta(0) if called_off else backoff(row["tries"], _LONGEST_MODEM_WAIT if isinstance(result, NotSent) else _LONGEST_WAIT)
+    if called_off or (isinstance(result, Refused) and result.permanent):
+        wait = timedelta(0)  # permanent: another modem takes it
+    else:
+        wait = backoff(row["tries"], _LONGEST_MODEM_WAIT if isinstance(result, NotSent) else _LONGEST_WAIT)
     code = result.code if isinstance(result, Refused) else "not_sent"
     tx.run(
         "UPDATE message SET state = 'queued', due = ?, code = ?, what = ?, tries = tries - ? WHERE id = ?",

@@ -149,12 +149,15 @@ class Store:
         now = self._clock.now()
         return await self._database.write(lambda tx: sending.begin_attempt(tx, part, modem=modem, now=now))
 
-    async def finish_attempt(self, attempt: int, result: SendResult) -> bool:
-        """What became of an attempt. True: the next part of the text may go. Reports that came early are matched here."""
+    async def finish_attempt(self, attempt: int, result: SendResult, *, others: Collection[str] = ()) -> bool:
+        """What became of an attempt. True: the next part of the text may go. Reports that came early are matched here.
+
+        ``others``: modems that could carry the text instead (see ``sending.finish_attempt``).
+        """
         now = self._clock.now()
 
         def work(tx: Transaction) -> bool:
-            more = sending.finish_attempt(tx, attempt, result, now)
+            more = sending.finish_attempt(tx, attempt, result, now, others)
             if isinstance(result, Sent | Unknown):
                 modem = tx.value("SELECT modem FROM attempt WHERE id = ?", (attempt,))
                 reports.match_waiting(tx, now, modem=modem, reference=result.reference if isinstance(result, Sent) else None)
