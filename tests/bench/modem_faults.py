@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modem.sim_profiles import PROFILES
 from modem.simulator import Simulator
 from modem.timing import Timing
 from tests.bench.fault_cells import POINTS, Cell, Pace, cells
@@ -40,7 +41,7 @@ async def faults(folder: Path, say: Say, *, quick: bool) -> list[Row]:
     """The fault table."""
     table = cells(Pace())
     runs, pairs = (1, 12) if quick else (20, 40)
-    say(f"{len(table)} cells, {runs} runs each, {pairs} modems side by side; default waits, but {RESULT:g} s for +CMGS")
+    say(f"{len(table)} cells, {runs} runs each, {pairs} modems of every make side by side; default waits, but {RESULT:g} s for +CMGS")
     found = await _ours(folder / "ours", say, table, runs, pairs)
     named = [cell for cell in table if cell.name in PEER_CELLS]
     say(f"the daemons: {len(named)} cells, {1 if quick else 2} runs each")
@@ -52,7 +53,7 @@ async def _ours(folder: Path, say: Say, table: list[Cell], runs: int, pairs: int
     """Cell → what its runs came to. A pair that got stuck is counted, told, and replaced by a new one."""
     todo = [cell for _ in range(runs) for cell in table][::-1]
     found = {_name(cell): Found() for cell in table}
-    timing = replace(Timing(), result=RESULT)
+    timing, makes = replace(Timing(), result=RESULT), list(PROFILES)
 
     async def work(serial: int) -> None:
         life = 0
@@ -60,7 +61,7 @@ async def _ours(folder: Path, say: Say, table: list[Cell], runs: int, pairs: int
             life += 1
             place = folder / f"{serial}-{life}"
             place.mkdir(parents=True)
-            async with pair(place, serial, timing) as one:
+            async with pair(place, serial, timing, profile=makes[serial % len(makes)]) as one:
                 await _until_stuck(one, todo, found, say)
 
     await asyncio.gather(*(work(serial) for serial in range(pairs)))
