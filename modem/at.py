@@ -16,6 +16,7 @@ from typing import Protocol
 
 from modem.errors import LinkLostError, NoAnswerError
 from modem.frames import Frame, Frames, Prompt
+from modem.turns import Turns
 
 __all__ = ["ESC", "Dialogue", "Listener", "Reply", "Urc", "UrcKind", "tpdu_fits"]
 
@@ -43,6 +44,10 @@ class UrcKind(Enum):
     """The modem starts anew and forgot its settings."""
     STARTING = "starting"
     """It may have: a line that some say when they start, some long after, and some again and again."""
+    CALL = "call"
+    """Of a telephone call to the SIM: it rings, who calls, it is over."""
+    USSD = "ussd"
+    """+CUSD, with all lines of its text."""
     OTHER = "other"
 
 
@@ -69,11 +74,23 @@ _PREFIXES = {
     "SMS FULL": UrcKind.FULL,
     "*ATREADY": UrcKind.RESTARTED,
     "^BOOT:": UrcKind.STARTING,
+    "RING": UrcKind.CALL,
+    "+CRING:": UrcKind.CALL,
+    "+CLIP:": UrcKind.CALL,
+    "NO CARRIER": UrcKind.CALL,
+    "NO ANSWER": UrcKind.CALL,
+    "BUSY": UrcKind.CALL,
+    "VOICE CALL": UrcKind.CALL,
+    "^CEND:": UrcKind.CALL,
+    "MISSED_CALL": UrcKind.CALL,
+    "+CUSD:": UrcKind.USSD,
 }
 _TWO_LINES = ("+CMT:", "+CDS:", "+CBM:")
+_USSD_LINES = 40
+"""Most lines of one +CUSD: its text has 182 characters at most (3GPP TS 23.038 5)."""
 _RESTARTED = {"RDY", "START", "NORMAL POWER DOWN"}
 _STARTING = {"SMS READY", "CALL READY", "SMS DONE", "PB DONE"}
-_CALLS = ("RING", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "VOICE CALL")
+_UNASKED = ("+", "^", "RING", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "VOICE CALL", "MISSED_CALL")
 
 
 class Transport(Protocol):
@@ -132,10 +149,12 @@ class Dialogue:
         self._tries = tries
         self._settle = settle
         self._frames = Frames()
-        self._lock = asyncio.Lock()
+        self._turns = Turns()
         self._listener: Listener | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._header: tuple[UrcKind, str, int] | None = None
+        self._ussd: list[str] = []
+        """Lines of a +CUSD whose text has not ended yet."""
         self._stale = True
         self.resyncs = 0
         """How often the modem was out of sight: what it said of its stores before may hold no longer."""
@@ -172,10 +191,18 @@ class Dialogue:
         for frame in self._frames.feed(data):
             self._take(frame)
 
+    @property
+    def wanted(self) -> int:
+        """How many wait for a turn."""
+        return self._turns.waiting
+
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """The dialogue to oneself, in step with the modem. Waits in order of arrival. Raises LinkLostError."""
-        async with self._lock:
+    async def turn(self, *, urgent: bool = False) -> AsyncIterator[None]:
+        """The dialogue to oneself, in step with the modem. Raises LinkLostError.
+
+        Waits in order of arrival; ``urgent``: for whoever has the turn only.
+        """
+        async with self._turns.take(urgent=urgent):
             if self._stale:
                 await self.resync()
             try:
@@ -183,13 +210,20 @@ class Dialogue:
             finally:
                 self._listener = None
 
-    async def command(self, text: str, *expect: str, timeout: float, body: bool = False) -> Reply:  # noqa: ASYNC109 - a time-out per command
+    async def command(
+        self,
+        text: str,
+        *expect: str,
+        timeout: float,  # noqa: ASYNC109 - a time-out per command
+        body: bool = False,
+        urgent: bool = False,
+    ) -> Reply:
         """Send one command and wait for its final result.
 
         ``expect``: prefixes of the lines that are its answer; ``body``: lines without a prefix are, too. Raises NoAnswerError after
         ``timeout`` seconds, LinkLostError when the port is gone. An error result is a Reply that is not ``ok``.
         """
-        async with self.turn():
+        async with self.turn(urgent=urgent):
             return await self.ask(text, *expect, timeout=timeout, body=body)
 
     async def ask(self, text: str, *expect: str, timeout: float, body: bool = False) -> Reply:  # noqa: ASYNC109 - a time-out per command
@@ -213,6 +247,7 @@ class Dialogue:
         """
         for _ in range(self._tries):
             self._header = None
+            self._ussd_ends()
             self._listener = Listener("AT", (), body=False, lines=[])
             await self.write(ESC + b"\r" + b"AT\r")
             try:
@@ -273,7 +308,7 @@ class Dialogue:
             if listener is not None:
                 listener.prompted = True
                 self._wake()
-        elif not self._second_line(frame):
+        elif not self._second_line(frame) and not self._ussd_goes_on(frame):
             self._line(frame, listener)
 
     def _second_line(self, line: str) -> bool:
@@ -282,7 +317,7 @@ class Dialogue:
             return False
         kind, header, length = self._header
         if _HEX.fullmatch(line) is None:
-            if not line.upper().startswith(("+", "^", *_CALLS)) and _FINAL.fullmatch(line) is None:
+            if not line.upper().startswith(_UNASKED) and _FINAL.fullmatch(line) is None:
                 self._header = None
                 self._on_urc(Urc(UrcKind.FULL, header))  # its PDU is lost: look whether a store has it
             return False
@@ -291,6 +326,25 @@ class Dialogue:
         self._header = None
         self._on_urc(Urc(kind, header, pdu=line, length=length))
         return True
+
+    def _ussd_goes_on(self, line: str) -> bool:
+        """Is this another line of the +CUSD under way? Its text ends with a quotation mark, unless noise took that."""
+        if not self._ussd:
+            return False
+        listener = self._listener
+        if listener is not None and (_FINAL.fullmatch(line) is not None or line.upper().startswith(listener.expect)):
+            return False
+        if line.upper().startswith(tuple(_PREFIXES)):
+            return False
+        self._ussd.append(line)
+        if '"' in line or len(self._ussd) == _USSD_LINES:
+            self._ussd_ends()
+        return True
+
+    def _ussd_ends(self) -> None:
+        lines, self._ussd = self._ussd, []
+        if lines:
+            self._on_urc(Urc(UrcKind.USSD, "\n".join(lines)))
 
     def _line(self, line: str, listener: Listener | None) -> None:
         upper = line.upper()
@@ -317,12 +371,18 @@ class Dialogue:
         if upper in _RESTARTED or upper in _STARTING:
             self._on_urc(Urc(UrcKind.RESTARTED if upper in _RESTARTED else UrcKind.STARTING, line))
             return True
-        if upper.startswith(("+", "^", *_CALLS)):
+        if upper.startswith(_UNASKED):
             self._on_urc(Urc(UrcKind.OTHER, line))
             return True
         return False
 
     def _known(self, kind: UrcKind, line: str, *, two_lines: bool) -> None:
+        if kind is UrcKind.USSD:
+            self._ussd_ends()
+            self._ussd = [line]
+            if line.count('"') != 1:
+                self._ussd_ends()
+            return
         if two_lines:
             length = _LENGTH.search(line)
             self._header = (kind, line, int(length[1]) if length else 0)

@@ -11,7 +11,7 @@ from enum import Enum
 
 from modem.types import Refused, Unknown
 
-__all__ = ["SIM_BUSY", "WRONG_PIN", "error_code", "outcome"]
+__all__ = ["OF_THE_MODEM", "SIM_BUSY", "UNKNOWN_ERROR", "WRONG_PIN", "error_code", "outcome"]
 
 
 class _Means(Enum):
@@ -109,6 +109,11 @@ SIM_BUSY = frozenset({("CME", 14), ("CME", 515), ("CMS", 314)})
 
 WRONG_PIN = frozenset({("CME", 16), ("CME", 12)})
 """The answer to ``AT+CPIN=`` that says the PIN is wrong: incorrect password, or PUK required now."""
+
+UNKNOWN_ERROR = "CMS 500"
+
+OF_THE_MODEM = frozenset({"CMS 300", "CMS 301", "CMS 313", "CMS 314", "CMS 320", UNKNOWN_ERROR, "CME 13", "CME 14", "CME 100", "ERROR"})
+"""Codes of ``Refused`` by which the modem or its SIM refuses, not the network: one after the other, they mean that it is stuck."""
 
 _FINAL = re.compile(r"\+(CM[ES]) ERROR:\s*(.*)", re.IGNORECASE)
 

@@ -1,7 +1,8 @@
 """A GSM modem on a serial port, as a bearer of texts.
 
-One recovery path: whatever goes wrong (unplugged, silent, reset, refused), the port is closed, and after a jittered pause opened again,
-the modem set up anew, its stores read, and sending goes on.
+One recovery path: whatever goes wrong (unplugged, silent, reset, refused), the port is closed, and after a jittered pause the modem is
+found again by its identity, opened, set up anew, its stores read, and sending goes on. What that does not mend climbs ``modem.reset``'s
+ladder.
 """
 
 from __future__ import annotations
@@ -9,35 +10,42 @@ from __future__ import annotations
 import asyncio
 import random
 import traceback
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 
-from modem import pdu, ports
+from modem import made, pdu, ussd
 from modem.at import Dialogue, Urc, UrcKind
+from modem.calls import Calls
+from modem.condition import condition
 from modem.errors import LinkLostError, ModemError, NoAnswerError
+from modem.forwarding import Forwarding
 from modem.inbox import Inbox
-from modem.link import Link
+from modem.jobs import share
 from modem.pin import Pin
+from modem.recovery import Recovery
+from modem.reset import Rung
 from modem.sending import submit
 from modem.session import Radio, Session
 from modem.timing import Timing
 from modem.types import Commit, Door, Health, NotSent, Refused, SendResult, Sent, Submit, Unknown
+from modem.whereabouts import Whereabouts
 
 __all__ = ["SerialModem", "Timing"]
 
 _FOR_A_PERSON = frozenset({"pin_needed", "pin_refused", "pin_few_tries", "pin_unsure", "puk"})
-
-_in_use: set[str] = set()
-"""IMEIs of the modems this process serves: two drivers must not share a stick by two of its ports."""
+_FOR_A_MOMENT = frozenset({"starting", "resetting"})
 
 
 class SerialModem:
-    """Implements ``modem.types.Bearer``. ``port``: a device path, "auto" (found by USB identity), or a pyserial URL with a descriptor.
+    """Implements ``modem.types.Bearer``.
 
-    ``on_ready`` is called each time the modem becomes able to send. ``imei``: the modem meant, 14 to 16 digits; with it, a modem that comes
-    back under another path is found again.
+    ``port``: a device path, "auto" (found by USB identity), a pattern of paths such as "/dev/ttyUSB*", or a pyserial URL with a
+    descriptor. ``imei``: the modem meant, 14 to 16 digits; without it, the one served first. One that comes back under another path is
+    found again. ``forward``: where the network shall send the SIM's voice calls, E.164; calls that reach the SIM are rejected and told to
+    ``door.called``. ``on_ready`` is called each time the modem becomes able to send. ``sys``: where sysfs is mounted.
     """
 
     def __init__(
@@ -48,18 +56,22 @@ class SerialModem:
         door: Door,
         imei: str | None = None,
         pin: str | None = None,
+        forward: str | None = None,
         on_ready: Callable[[], None],
         timing: Timing = Timing(),  # noqa: B008 - frozen
+        sys: Path = Path("/sys"),
     ) -> None:
         self.name = name
         self._port = port
-        self._imei = imei
         self._on_ready = on_ready
         self._timing = timing
         self._inbox = Inbox(name, door, timing)
+        self._calls = Calls(name, door, timing)
         self._pin = Pin(pin, door, timing)
+        self._forwarding = Forwarding(forward, name, timing)
+        self._where = Whereabouts(name, port, imei, timing, sys)
+        self._recovery = Recovery(name, self._where, timing)
         self._log = structlog.get_logger("modem").bind(modem=name)
-        self._open_port = ""
         self._dialogue: Dialogue | None = None
         self._radio: Radio | None = None
         """Known once the modem is set up; None while it is not."""
@@ -69,6 +81,16 @@ class SerialModem:
         """^BOOT lines since the modem was set up: some Huawei say one when they start, some every few seconds."""
         self._look_now = asyncio.Event()
         self._trouble: ModemError = ModemError("starting", "the modem is being set up", "wait a moment")
+        self._sending = 0
+        self._busy_at = 0.0
+        """When a text was last sent, or the modem became able to."""
+        self._ussd_count = 0
+        self._running = False
+        self._resting = False
+        self._retry_now = asyncio.Event()
+        self._failures = 0
+        self._outcome = asyncio.Event()
+        """Set, and replaced, at the end of each attempt to set the modem up."""
 
     @property
     def ready(self) -> bool:
@@ -76,6 +98,9 @@ class SerialModem:
         return (
             self._dialogue is not None and self._dialogue.alive and self._radio is not None and self._radio.registered and self._radio.smsc
         )
+
+    def _is_set_up(self) -> bool:
+        return self._radio is not None
 
     def split(self, number: str, text: str, reference: int) -> tuple[Submit, ...]:
         """The parts of a text; see ``modem.types.Bearer.split``."""
@@ -87,7 +112,13 @@ class SerialModem:
         if dialogue is None or not self.ready:
             return NotSent(self.health().what)
         timing = self._timing
-        result = await submit(dialogue, part, commit, prompt=timing.prompt, result=timing.result, in_doubt=timing.result_in_doubt)
+        self._sending += 1
+        try:
+            result = await submit(dialogue, part, commit, prompt=timing.prompt, result=timing.result, in_doubt=timing.result_in_doubt)
+        finally:
+            self._sending -= 1
+            self._busy_at = asyncio.get_running_loop().time()
+        self._recovery.sent(result, part.number)
         match result:
             case Sent(reference):
                 self._log.info("modem.sent", reference=reference, part=part.part, parts=part.parts, octets=part.length)
@@ -102,55 +133,58 @@ class SerialModem:
                 self._look_now.set()
         return result
 
+    async def unlock(self) -> Health:
+        """A person asks to try the SIM's PIN again though it was refused, and at once: what came of it.
+
+        The rule of three tries stays (``modem.pin``). May take as long as a SIM takes to get ready (``Timing.sim``).
+        """
+        if not self._is_set_up() and self._running:
+            self._pin.forgive()
+            enough = self._failures + (1 if self._resting else 2)  # the attempt under way may have been past the PIN
+            self._retry_now.set()
+            while not self._is_set_up() and self._failures < enough:
+                await self._outcome.wait()
+        return self.health()
+
     def health(self) -> Health:
         """How the modem is right now, for doctor."""
-        radio = self._radio
+        radio, trouble = self._radio, self._trouble
+        port = self._where.path or self._port
         if radio is None:
-            trouble = self._trouble
-            return Health(
-                "warn" if trouble.code == "starting" else "bad", trouble.code, trouble.what, trouble.fix, port=self._open_port or self._port
-            )
-        state, code, what, fix = self._state(radio)
+            alarm = self._recovery.alarm if trouble.code == "silent" else None
+            state = "warn" if trouble.code in _FOR_A_MOMENT else "bad"
+            return Health(*(alarm or (state, trouble.code, trouble.what, trouble.fix)), port=port)
         return Health(
-            state,
-            code,
-            what,
-            fix,
+            *condition(radio, self._inbox, self._forwarding, self._recovery.ladder, usb_forbidden=self._recovery.usb_forbidden),
             registered=radio.registered,
             signal=radio.signal,
             model=radio.model,
             imei=radio.imei,
-            port=self._open_port,
+            port=port,
+            operator=radio.operator if radio.registered else "",
+            own_number=radio.own_number,
+            forwarded=self._forwarding.to,
         )
-
-    def _state(self, radio: Radio) -> tuple[str, str, str, str]:
-        if radio.denied:
-            return "bad", "denied", "the network denies this SIM", "ask the carrier whether the SIM is active; try it in a phone"
-        if not radio.registered:
-            return "bad", "not_registered", "the modem is not registered with a network", "check antenna, coverage and the SIM's plan"
-        if not radio.smsc:
-            return "bad", "no_smsc", "the SIM names no SMS centre", 'set the carrier\'s with AT+CSCA="+…" or in a phone'
-        if self._inbox.failing:
-            return (
-                "bad",
-                "not_keeping",
-                f"received texts cannot be stored ({self._inbox.failing})",
-                "they wait in the modem; check disk and store",
-            )
-        if self._inbox.full:
-            stores = ", ".join(self._inbox.full)
-            return "warn", "store_full", f"the modem's store {stores} is full of messages that are not ours", "delete them in a phone"
-        if radio.roaming:
-            return "warn", "roaming", "the SIM is roaming", "texts may cost more or be refused; check coverage of the home network"
-        return "ok", "ok", "registered", ""
 
     async def run(self) -> None:
         """Own the port until cancelled. No fault of modem, port or store ends it."""
+        handing_in = asyncio.create_task(self._calls.hand_in())
+        self._where.begin()
+        self._running = True
+        try:
+            await self._keep_going()
+        finally:
+            self._running = False
+            self._where.end()
+            handing_in.cancel()
+            await asyncio.gather(handing_in, return_exceptions=True)
+
+    async def _keep_going(self) -> None:
         pause = self._timing.retry_first
         while True:
             self._was_ready = False
             try:
-                await self._serve(await self._find())
+                await self._attempt()
             except ModemError as error:
                 self._failed(error)
             except (LinkLostError, NoAnswerError) as error:
@@ -159,63 +193,82 @@ class SerialModem:
                 self._unexpected("modem.unexpected", error)
                 self._failed(ModemError("failed", f"the driver failed ({type(error).__name__})", "report this with the log"))
             pause = self._timing.retry_first if self._was_ready else min(pause * 2, self._timing.retry_most)
-            if self._trouble.code in _FOR_A_PERSON:
-                pause = self._timing.retry_person
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
+            person = self._trouble.code in _FOR_A_PERSON
+            if await self._rest((self._timing.retry_person if person else pause) * random.uniform(0.75, 1.25)):  # noqa: S311 - jitter
+                pause = self._timing.retry_first
+
+    async def _rest(self, seconds: float) -> bool:
+        """Pause; True when that was cut short: a port came or went, or a person asks."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        self._resting = True
+        try:
+            there = await self._where.now()
+            while (left := until - loop.time()) > 0:
+                try:
+                    async with asyncio.timeout(min(left, self._timing.ports)):
+                        await self._retry_now.wait()
+                except TimeoutError:
+                    if await self._where.now() == there:
+                        continue
+                return True
+            return False
+        finally:
+            self._resting = False
+            self._retry_now.clear()
 
     def _failed(self, error: ModemError) -> None:
         if self._trouble.code != error.code or self._was_ready:
             self._log.warning("modem.down", code=error.code, what=error.what)
         self._trouble = error
+        self._failures += 1
+        if error.code == "silent":
+            self._recovery.stays_silent()
+        self._tell_outcome()
+
+    def _tell_outcome(self) -> None:
+        self._outcome.set()
+        self._outcome = asyncio.Event()
 
     def _unexpected(self, event: str, error: Exception) -> None:
         """Log where a bug struck, without the values that a traceback may show."""
         place = traceback.extract_tb(error.__traceback__)[-1]
         self._log.error(event, error=type(error).__name__, file=place.filename.rpartition("/")[2], line=place.lineno)
 
-    async def _find(self) -> str:
-        """The port to open: the one configured, or wherever the modem is now."""
-        if self._port == "auto":
-            return await ports.find(self._imei, self._timing, avoid=_in_use)
-        return self._port
-
-    async def _serve(self, port: str) -> None:
-        """Open, set up and serve until the connection fails; always raises."""
-        try:
-            link = await Link.open(port)
-        except ModemError as error:
-            if error.code != "no_port" or self._imei is None or "://" in port:
-                raise
-            port = await ports.find(self._imei, self._timing)
-            link = await Link.open(port)
+    async def _attempt(self) -> None:
+        """Reset what is due to be, open, set up and serve until the connection fails; always raises."""
+        due = self._recovery.take_due()
+        if due is Rung.USB:
+            await self._recovery.switch_usb()
+        link = await self._where.open()
         timing = self._timing
         dialogue = Dialogue(link, self._urc, probe=timing.probe, tries=timing.probes, settle=timing.settle)
         link.attach(dialogue.feed, dialogue.lost)
-        self._open_port = port
         self._restarted = False
-        mine: set[str] = set()
-        session = Session(dialogue, self._inbox, self._pin, timing, name=self.name, imei=self._imei)
         try:
-            await session.initialise()
-            if session.radio.imei in _in_use:
-                raise ModemError("wrong_modem", "another [[modem]] entry already has this modem", "name the imei of each in its [[modem]]")
-            mine = {session.radio.imei} - {""}
-            _in_use.update(mine)
-            self._dialogue, self._radio = dialogue, session.radio
-            self._boots = 0
-            self._log.info("modem.set_up", model=session.radio.model, port=port)
-            self._tell()
-            await _first_failure(
-                _ending(dialogue, self._inbox.run(dialogue)), _ending(dialogue, self._watch(session)), _until_lost(dialogue)
-            )
+            if due is Rung.RESTART:
+                await dialogue.command("AT+CFUN=1,1", timeout=timing.slow)
+                raise ModemError("resetting", "the modem was restarted with AT+CFUN=1,1", "wait a moment")
+            await self._serve(dialogue)
         finally:
-            _in_use.difference_update(mine)
+            self._where.lost(served=self._is_set_up())
             self._dialogue = self._radio = None
-            self._open_port = ""
+            self._calls.cut()
             link.close()
             dialogue.lost(LinkLostError("the port was closed"))
 
-    async def _watch(self, session: Session) -> None:
+    async def _serve(self, dialogue: Dialogue) -> None:
+        session = Session(dialogue, self._inbox, self._pin, self._timing, name=self.name, meet=self._where.meet)
+        await session.initialise()
+        self._dialogue, self._radio = dialogue, session.radio
+        self._boots = 0
+        self._recovery.set_up(session.radio.model)
+        self._log.info("modem.set_up", model=session.radio.model, port=self._where.path)
+        self._tell_outcome()
+        self._tell()
+        await share(dialogue, self._inbox.run(dialogue), self._watch(session, dialogue), self._calls.run(dialogue), self._later(session))
+
+    async def _watch(self, session: Session, dialogue: Dialogue) -> None:
         """Look at the modem from time to time, soon again where something is amiss. A look that fails is a disconnect."""
         while True:
             well = session.radio.registered and session.radio.smsc
@@ -228,13 +281,43 @@ class SerialModem:
             restarted, self._restarted = self._restarted, False
             await session.look(restarted=restarted)
             self._tell()
+            why = self._recovery.wanted()
+            if why is not None:
+                async with dialogue.turn():  # no text is under way
+                    dialogue.lost(LinkLostError("the modem is reset"))
+                    raise ModemError("resetting", f"{why.value}; it is reset", "wait a moment")
+
+    async def _later(self, session: Session) -> None:
+        """What can wait until no text does: who the operator is, where the network forwards calls."""
+        loop = asyncio.get_running_loop()
+        await self._quiet()
+        await session.describe()
+        while True:
+            due = self._forwarding.due(session.radio.imei)
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            await self._quiet()
+            await self._forwarding.settle(session.dialogue)
+
+    async def _quiet(self) -> None:
+        """Wait until there was nothing to send for a while."""
+        while (seconds := self._unquiet()) > 0:  # noqa: ASYNC110 - a silence has no event
+            await asyncio.sleep(seconds)
+
+    def _unquiet(self) -> float:
+        """How long it will not be quiet yet, at the least."""
+        if not self.ready or self._sending:
+            return self._timing.again
+        return self._busy_at + self._timing.quiet - asyncio.get_running_loop().time()
 
     def _tell(self) -> None:
         """Say so when the modem has become able to send, or is no longer."""
         ready = self.ready
+        if self._radio is not None:
+            self._recovery.looked(registered=self._radio.registered)
         if ready and not self._was_ready:
             self._log.info("modem.ready", signal=self._radio.signal if self._radio else None)
             self._was_ready = True
+            self._busy_at = asyncio.get_running_loop().time()
             try:
                 self._on_ready()
             except Exception as error:  # noqa: BLE001 - the caller's fault is not the modem's
@@ -244,7 +327,17 @@ class SerialModem:
             self._was_ready = False
 
     def _urc(self, urc: Urc) -> None:
-        if urc.kind is UrcKind.RESTARTED and self._dialogue is not None:
+        try:
+            self._take(urc)
+        except Exception as error:  # noqa: BLE001 - no line may end the reader
+            self._unexpected("modem.line_failed", error)
+
+    def _take(self, urc: Urc) -> None:
+        if urc.kind is UrcKind.CALL:
+            self._calls.heard(urc.line)
+        elif urc.kind is UrcKind.USSD:
+            self._ussd(ussd.message(urc.line))
+        elif urc.kind is UrcKind.RESTARTED and self._dialogue is not None:
             self._dialogue.restarted()
         elif urc.kind in {UrcKind.RESTARTED, UrcKind.STARTING} and not self._chatter(urc):
             self._restarted = True
@@ -252,6 +345,14 @@ class SerialModem:
             if self._dialogue is not None:
                 self._dialogue.doubt()
         self._inbox.announced(urc)
+
+    def _ussd(self, text: str) -> None:
+        """What the network says takes the way of a text."""
+        if text:
+            self._ussd_count += 1
+            now = datetime.now(UTC).replace(microsecond=0)
+            for one in made.deliver("USSD", text, now, reference=self._ussd_count % 256):
+                self._inbox.direct(one)
 
     def _chatter(self, urc: Urc) -> bool:
         if not urc.line.upper().startswith("^BOOT:"):
@@ -264,29 +365,3 @@ def _trouble(error: LinkLostError | NoAnswerError) -> ModemError:
     if isinstance(error, LinkLostError) and error.restarted:
         return ModemError("forgot", error.what, "nothing to do: it is set up again")
     return ModemError("silent", str(error), "replug the modem; if it stays silent, choose another of its ports or remove ModemManager")
-
-
-async def _ending(dialogue: Dialogue, job: Coroutine[Any, Any, None]) -> None:
-    """Run a job whose failure ends the connection: before anybody who waits for a turn begins a text that would be cut off."""
-    try:
-        await job
-    except Exception:
-        dialogue.lost(LinkLostError("the modem is set up anew"))
-        raise
-
-
-async def _until_lost(dialogue: Dialogue) -> None:
-    raise await dialogue.ended()
-
-
-async def _first_failure(*jobs: Coroutine[Any, Any, None]) -> None:
-    """Run all until one fails, end the others, and raise what it raised."""
-    tasks = [asyncio.create_task(job) for job in jobs]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    failures = [result for task, result in zip(tasks, results, strict=True) if task in done and isinstance(result, BaseException)]
-    raise failures[0]

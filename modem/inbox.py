@@ -75,10 +75,7 @@ class Inbox:
     def announced(self, urc: Urc) -> None:
         """An unsolicited line that concerns us."""
         if urc.kind in {UrcKind.MESSAGE, UrcKind.REPORT}:
-            if len(self._direct) >= _HELD:
-                self._direct.popleft()
-                self._log.error("modem.report_dropped", held=_HELD)
-            self._direct.append(self._raw(urc.pdu, urc.length))
+            self._hold(self._raw(urc.pdu, urc.length))
         elif urc.kind is UrcKind.STORED and urc.store in self.stores.readable:
             self._wanted.add(urc.store)
         elif urc.kind in {UrcKind.STORED, UrcKind.REPORT_STORED, UrcKind.FULL}:
@@ -86,6 +83,17 @@ class Inbox:
         else:
             return
         self._called.set()
+
+    def direct(self, made: str) -> None:
+        """Keep a PDU made here (hex with SMSC octets) of what came by another way."""
+        self._hold(self._raw(made, 0))
+        self._called.set()
+
+    def _hold(self, raw: RawPdu) -> None:
+        if len(self._direct) >= _HELD:
+            self._direct.popleft()
+            self._log.error("modem.report_dropped", held=_HELD)
+        self._direct.append(raw)
 
     async def run(self, dialogue: Dialogue) -> None:
         """Read everything, then whatever is announced, and everything again from time to time, until cancelled or the port is gone."""

@@ -150,6 +150,9 @@ def _port_error(name: str, error: Exception) -> ModemError:
 def _close(port: serial.Serial) -> None:
     with contextlib.suppress(OSError, termios.error):
         port.reset_output_buffer()
+    connection = getattr(port, "_socket", None)
+    if connection is not None:
+        connection.close()  # pyserial leaves it open when the other side is gone
     with contextlib.suppress(OSError, termios.error):
         port.close()
 

@@ -5,7 +5,9 @@ committed is forgotten when the SIM says READY. Until then:
 
 - a PIN that was refused is not tried again;
 - a PIN whose answer never came (power cut, crash, silence) is tried once more, and only when the modem itself counts three tries left;
-- a SIM whose modem counts nothing gets two PINs at most.
+- a SIM whose modem counts nothing gets two PINs at most;
+- a person may ask for one more try: what is committed is then forgotten where the modem counts three tries left, and where it counts
+  nothing the try is one of the two.
 
 So no more than two tries are made on an answer that is missing or a counter that is wrong, and the third stays a person's.
 """
@@ -50,6 +52,12 @@ class Pin:
         self._log = structlog.get_logger("modem")
         self._clear_on: Dialogue | None = None
         """The connection on which the SIM was READY and its tries are forgotten."""
+        self._forgiving = False
+        """A person asked for one more try."""
+
+    def forgive(self) -> None:
+        """Let the next ``unlock`` try a PIN that was refused before, once, as a person asks: under the same rule of three tries."""
+        self._forgiving = True
 
     async def unlock(self, dialogue: Dialogue, imei: str) -> None:
         """Wait for the SIM and enter the PIN where it asks. Raises ModemError naming what a person must do."""
@@ -65,7 +73,8 @@ class Pin:
             )
         sim = await _sim(dialogue, imei, self._timing)
         digest = await asyncio.to_thread(_digest, self._pin, sim)
-        if await self._door.pin_known_bad(sim, digest):
+        forgiven, self._forgiving = self._forgiving, False
+        if not forgiven and await self._door.pin_known_bad(sim, digest):
             raise _refused()
         left = await _tries_left(dialogue, self._timing)
         if left is not None and left < _TRIES:
@@ -74,8 +83,11 @@ class Pin:
                 f"the SIM has {left} of {_TRIES} PIN tries left; none is risked",
                 "check pin of this modem, then put the SIM in a phone and enter its PIN there once",
             )
+        if forgiven and left is not None:
+            for each in {sim, _by_imei(imei)}:
+                await self._door.pin_accepted(each)  # the SIM itself says that all of its tries are there
         made = await self._made(sim)
-        if await self._door.pin_known_bad(sim, _tried(digest)) and (left is None or made >= _MOST):
+        if not forgiven and await self._door.pin_known_bad(sim, _tried(digest)) and (left is None or made >= _MOST):
             raise ModemError(
                 "pin_unsure",
                 "the PIN was tried and no answer came; it is not risked again",

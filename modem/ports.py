@@ -1,10 +1,13 @@
-"""Finding the modem's port by USB identity: which of the machine's serial ports may be a modem, and which of them answers."""
+"""Finding the modem's port by identity: which of the machine's serial ports may be a modem, and which of them answers as the one meant."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+import glob
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
@@ -12,10 +15,10 @@ from serial.tools.list_ports_common import ListPortInfo
 from modem.at import Dialogue
 from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.link import Link
-from modem.session import identify
+from modem.session import read_imei
 from modem.timing import Timing
 
-__all__ = ["candidates", "find"]
+__all__ = ["Place", "candidates", "find", "imei_at", "is_pattern", "places"]
 
 _MODEM_MAKERS = {  # USB vendor ids, and the interface that takes AT commands and announces texts where the maker fixes it
     0x12D1: None,  # Huawei
@@ -34,60 +37,174 @@ _MODEM_MAKERS = {  # USB vendor ids, and the interface that takes AT commands an
 _BRIDGES = {0x10C4, 0x1A86, 0x0403, 0x067B}  # Silicon Labs, WCH, FTDI, Prolific: a modem's board may stand behind them
 
 
-def candidates(ports: Sequence[ListPortInfo] | None = None) -> tuple[str, ...]:
-    """Device paths worth asking, best first: modems by maker, then USB bridges. Ports of other devices are left alone."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A port worth asking. ``stick``: the USB socket ("1-1.2") of the device it belongs to; the path where it is no USB port."""
+
+    path: str
+    stick: str
+
+
+def is_pattern(port: str) -> bool:
+    """Does this stand for several ports: "auto", or a pattern of paths?"""
+    return port == "auto" or ("://" not in port and glob.has_magic(port))
+
+
+def candidates(ports: Sequence[ListPortInfo] | None = None) -> tuple[Place, ...]:
+    """Ports worth asking on this machine, best first: modems by maker, then USB bridges. Ports of other devices are left alone."""
     found = list_ports.comports() if ports is None else ports
     modems = sorted((port for port in found if port.vid in _MODEM_MAKERS), key=_order)
-    bridges = sorted((port for port in found if port.vid in _BRIDGES), key=lambda port: port.device)
-    return tuple(port.device for port in (*modems, *bridges))
+    bridges = sorted((port for port in found if port.vid in _BRIDGES), key=lambda port: _natural(port.device))
+    return tuple(Place(port.device, _stick(port)) for port in (*modems, *bridges))
 
 
-def _order(port: ListPortInfo) -> tuple[str, int]:
-    stick, _, interface = (port.location or "").partition(":")
-    number = int(interface.rpartition(".")[2]) if interface.rpartition(".")[2].isdecimal() else 0
+def places(port: str) -> tuple[Place, ...]:
+    """The ports that "auto" or a pattern stands for, best first; each device once, under whichever of its names comes first."""
+    usb = candidates()
+    if port == "auto":
+        return usb
+    ranks = {place.path: rank for rank, place in enumerate(usb)}
+    sticks = {place.path: place.stick for place in usb}
+    found: dict[str, str] = {}
+    for path in sorted(glob.glob(port), key=_natural):  # noqa: PTH207 - the pattern is absolute
+        found.setdefault(str(Path(path).resolve()), path)
+    ordered = sorted(found, key=lambda device: ranks.get(device, len(ranks)))
+    return tuple(Place(found[device], sticks.get(device, found[device])) for device in ordered)
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """ttyUSB2 before ttyUSB10."""
+    return [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", path)]
+
+
+def _stick(port: ListPortInfo) -> str:
+    return (port.location or "").partition(":")[0] or port.device
+
+
+def _order(port: ListPortInfo) -> tuple[list[tuple[int, str]], int]:
+    interface = (port.location or "").partition(":")[2].rpartition(".")[2]
+    number = int(interface) if interface.isdecimal() else 0
     # makers that fix nothing announce on the last of a stick's ports
-    return stick, -1000 if _MODEM_MAKERS[port.vid] == number else -number
+    return _natural(_stick(port)), -1000 if _MODEM_MAKERS[port.vid] == number else -number
+
+
+@dataclass(frozen=True, slots=True)
+class _Stick:
+    """What one stick answered: the port that did and its IMEI, or why none did."""
+
+    path: str = ""
+    imei: str | None = None
+    busy: bool = False
+    forbidden: bool = False
 
 
 async def find(
-    imei: str | None, timing: Timing, *, among: Callable[[], Sequence[str]] = candidates, avoid: Collection[str] = frozenset()
+    imei: str | None,
+    timing: Timing,
+    *,
+    port: str = "auto",
+    others: bool = False,
+    accept: Callable[[str], bool] = lambda imei: True,  # noqa: ARG005 - any
+    held: Callable[[str], bool] = lambda stick: False,  # noqa: ARG005 - none
 ) -> str:
-    """The port of the modem with this IMEI, or of the first that answers AT. Raises ModemError when there is none.
+    """The port of the modem with this IMEI, or (with None, or ``others`` where it is nowhere) the first that answers AT.
 
-    ``avoid``: IMEIs of modems in use; a stick has several ports, and more than one of them may answer.
+    ``port``: "auto" or a pattern. ``accept`` is asked about the one found, by IMEI ("" where it tells none), and makes it the caller's by
+    True; ``held`` says whose stick need not be asked. Sticks are asked side by side, a stick's ports in order; each costs ``timing.port``
+    seconds at most. Raises ModemError when there is none.
     """
-    seen = []
-    busy = 0
-    for name in await asyncio.to_thread(among):  # reads the whole of /sys/class/tty
-        try:
-            found = await _imei_at(name, timing)
-        except ModemError as error:
-            busy += error.code == "port_busy"
-            continue
-        if found is None:
-            continue
-        if found[:14] == imei[:14] if imei is not None else found not in avoid:
-            return name
-        seen.append(found)
+    sticks: dict[str, list[str]] = {}
+    for place in await asyncio.to_thread(places, port):  # reads the whole of /sys/class/tty
+        sticks.setdefault(place.stick, []).append(place.path)
+    asking = [asyncio.create_task(_ask_stick(paths, timing)) for stick, paths in sticks.items() if not held(stick)]
+    try:
+        if imei is not None:
+            for answer in asyncio.as_completed(asking):
+                found = await answer
+                if found.imei is not None and found.imei[:14] == imei[:14] and accept(found.imei):
+                    return found.path
+        if imei is None or others:
+            for answered in asking:
+                found = await answered
+                if found.imei is not None and accept(found.imei):
+                    return found.path
+    finally:
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+    raise _none(imei, len(sticks) - len(asking), [task.result() for task in asking])
+
+
+def _none(imei: str | None, held: int, sticks: Iterable[_Stick]) -> ModemError:
+    seen = held + sum(stick.imei is not None for stick in sticks)
     if seen:
         what = "none with this IMEI" if imei is not None else "all in use by other [[modem]] entries"
-        raise ModemError("no_port", f"{len(seen)} modem(s) are here, {what}", "correct imei, or plug the modem in")
-    if busy:
-        raise ModemError(
+        return ModemError("no_port", f"{seen} modem(s) are here, {what}", "correct imei, or plug the modem in")
+    if any(stick.busy for stick in sticks):
+        return ModemError(
             "port_busy", "another program uses every port that may be a modem", "stop it (gammu-smsd, smstools, ModemManager, chan_dongle)"
         )
-    raise ModemError("no_port", "no modem answers on any USB port", "plug the modem in, and see that it is not in storage or HiLink mode")
+    if any(stick.forbidden for stick in sticks):
+        return ModemError(
+            "permission",
+            "no permission to open the ports that may be a modem",
+            "add the service's user to the group dialout, or install the udev rule",
+        )
+    return ModemError(
+        "no_port", "no modem answers on any of these ports", "plug the modem in, and see that it is not in storage or HiLink mode"
+    )
 
 
-async def _imei_at(name: str, timing: Timing) -> str | None:
-    """The IMEI of whatever answers AT at this port, "" when it tells none, None when nothing answers."""
-    link = await Link.open(name)
+async def _ask_stick(paths: Sequence[str], timing: Timing) -> _Stick:
+    """Ask a stick's ports in order; the first that answers tells who it is."""
+    busy = forbidden = False
+    for path in paths:
+        try:
+            imei = await imei_at(path, timing)
+        except ModemError as error:
+            busy = busy or error.code == "port_busy"
+            forbidden = forbidden or error.code == "permission"
+            continue
+        if imei is not None:
+            return _Stick(path, imei)
+    return _Stick(busy=busy, forbidden=forbidden)
+
+
+_asking: dict[tuple[int, str], tuple[asyncio.Task[str | None], set[object]]] = {}
+"""Ports that are being asked right now, by event loop and path, and who waits for the answer: drivers that look at once share it."""
+
+
+async def imei_at(path: str, timing: Timing) -> str | None:
+    """The IMEI of whatever answers AT at this port, "" when it tells none, None when nothing does in ``timing.port`` seconds.
+
+    Raises ModemError when the port cannot be opened.
+    """
+    key = (id(asyncio.get_running_loop()), path)
+    if key not in _asking:
+        _asking[key] = asyncio.create_task(_imei_at(path, timing)), set()
+    task, waiting = _asking[key]
+    me = object()
+    waiting.add(me)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        waiting.discard(me)
+        if task.done() or not waiting:
+            if _asking.get(key, (None,))[0] is task:
+                del _asking[key]
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+
+async def _imei_at(path: str, timing: Timing) -> str | None:
+    link = await Link.open(path)
     dialogue = Dialogue(link, lambda urc: None, probe=timing.find, tries=timing.probes, settle=timing.settle)  # noqa: ARG005 - nobody listens yet
     link.attach(dialogue.feed, dialogue.lost)
     try:
-        radio = await identify(dialogue, replace(timing, command=max(timing.find, timing.probe)))
-    except (LinkLostError, NoAnswerError):
+        async with asyncio.timeout(timing.port):
+            return await read_imei(dialogue, timing)
+    except (LinkLostError, NoAnswerError, TimeoutError):
         return None
     finally:
         link.close()
-    return radio.imei

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -15,7 +17,7 @@ from modem.inbox import Inbox
 from modem.pin import Pin
 from modem.timing import Timing
 
-__all__ = ["Radio", "Session", "identify"]
+__all__ = ["Radio", "Session", "identify", "read_imei", "read_operator", "read_own_number", "read_registration", "read_signal"]
 
 _CNMI = ("2,1,0,1,0", "2,1,0,2,0", "2,1,0,1", "2,1,0,2", "1,1,0,1,0", "1,1,0,2,0", "2,1,0,0,0", "1,1,0,0,0", "2,1", "1,1")
 """Texts into a store and announced; reports directly, else into a store, else not at all. Some refuse ds=1, ds=2 or five values."""
@@ -36,6 +38,8 @@ class Radio:
     """``<stat>`` of +CREG or +CEREG."""
     signal: int | None = None
     smsc: bool = False
+    operator: str = ""
+    own_number: str = ""
 
     @property
     def registered(self) -> bool:
@@ -59,22 +63,64 @@ async def identify(dialogue: Dialogue, timing: Timing) -> Radio:
         if reply.ok and reply.lines:
             words.append(re.sub(r"^\+CGM[IM]:\s*", "", reply.lines[0]).strip('"'))
     radio.model = " ".join(words)
+    radio.imei = await read_imei(dialogue, timing)
+    return radio
+
+
+async def read_imei(dialogue: Dialogue, timing: Timing) -> str:
+    """The modem's IMEI, "" when it tells none."""
     reply = await dialogue.command("AT+CGSN", "+CGSN:", timeout=timing.command, body=True)
     match = re.search(r"\b\d{14,16}\b", " ".join(reply.lines))
-    radio.imei = match[0] if reply.ok and match else ""
-    return radio
+    return match[0] if reply.ok and match else ""
+
+
+async def read_registration(dialogue: Dialogue, timing: Timing) -> int | None:
+    """``<stat>`` of +CREG (27.007 7.2), or of +CEREG where only that says that it is registered."""
+    first: int | None = None
+    for name in ("+CREG", "+CEREG"):
+        reply = await dialogue.command(f"AT{name}?", f"{name}:", timeout=timing.command)
+        # "+CREG: n,stat"; a line with stat alone, or stat and a quoted cell, is an announcement that came between
+        said = next((int(match[1]) for line in reply.lines if (match := re.match(r"\+CE?REG:\s*\d,\s*(\d+)", line))), None)
+        if said in _HOME | _ROAMING:
+            return said
+        first = said if name == "+CREG" else first
+    return first
+
+
+async def read_signal(dialogue: Dialogue, timing: Timing) -> int | None:
+    """0 … 31 as in +CSQ (27.007 8.5), None when not known."""
+    reply = await dialogue.command("AT+CSQ", "+CSQ:", timeout=timing.command)
+    match = re.match(r"(\d+)", reply.value("+CSQ:") or "")
+    return int(match[1]) if match and int(match[1]) <= 31 else None
+
+
+async def read_operator(dialogue: Dialogue, timing: Timing) -> str:
+    """The network's name, or its code, as +COPS tells it (27.007 7.3); "" when it does not."""
+    reply = await dialogue.command("AT+COPS?", "+COPS:", timeout=timing.command)
+    match = re.match(r'\d+,\s*\d+,\s*"([^"]*)"', reply.value("+COPS:") or "")
+    return match[1].strip() if match else ""
+
+
+async def read_own_number(dialogue: Dialogue, timing: Timing) -> str:
+    """The SIM's number as +CNUM tells it (27.007 7.1), which few SIMs do; "" else."""
+    reply = await dialogue.command("AT+CNUM", "+CNUM:", timeout=timing.command)
+    match = next((found for line in reply.lines if (found := re.search(r',\s*"?(\+?\d{3,20})"?\s*,\s*(\d+)', line))), None)
+    if match is None:
+        return ""
+    return f"+{match[1]}" if match[2] == "145" and not match[1].startswith("+") else match[1]
 
 
 class Session:
     """``initialise``, then ``look`` from time to time. Everything raises LinkLostError or NoAnswerError when the modem fails."""
 
-    def __init__(self, dialogue: Dialogue, inbox: Inbox, pin: Pin, timing: Timing, *, name: str, imei: str | None) -> None:
+    def __init__(self, dialogue: Dialogue, inbox: Inbox, pin: Pin, timing: Timing, *, name: str, meet: Callable[[str], None]) -> None:
+        """``meet`` is told the IMEI before anything is done to modem or SIM, and raises ModemError where it is not the one meant."""
         self.radio = Radio()
-        self._dialogue = dialogue
+        self.dialogue = dialogue
         self._inbox = inbox
         self._pin = pin
         self._timing = timing
-        self._imei = imei
+        self._meet = meet
         self._cnmi = ""
         self._log = structlog.get_logger("modem").bind(modem=name)
 
@@ -83,19 +129,19 @@ class Session:
         await self._ask("AT")
         await self._ask("ATE0")
         await self._ask("AT+CMEE=1")
-        self.radio = await identify(self._dialogue, self._timing)
-        if self._imei is not None and self.radio.imei[:14] != self._imei[:14]:  # the last digits are check digit or version
-            raise ModemError("wrong_modem", "the port answers with the IMEI of another modem", 'set port = "auto", or correct imei')
+        self.radio = await identify(self.dialogue, self._timing)
+        self._meet(self.radio.imei)
         if "huawei" in self.radio.model.lower():
             await self._optional("AT^CURC=0")  # no signal reports between the lines
         function = (await self._ask("AT+CFUN?", "+CFUN:")).value("+CFUN:")
         if function is not None and not function.startswith("1"):
             await self._ask("AT+CFUN=1", slow=True)
-        await self._pin.unlock(self._dialogue, self.radio.imei)
+        await self._pin.unlock(self.dialogue, self.radio.imei)
         if not (await self._insist("AT+CMGF=0")).ok:
             raise ModemError("no_pdu_mode", "the modem refuses PDU mode (AT+CMGF=0)", "use a modem that sends SMS in PDU mode")
         await self._optional("AT+CSMS=0")
         await self._optional("AT+CREG=0")
+        await self._optional("AT+CLIP=1")  # who calls
         await self._stores()
         await self._announcements()
         await self.look(first=True)
@@ -104,26 +150,25 @@ class Session:
         """The watchdog's look: registration, signal, SMS centre, and whether the modem still knows its settings."""
         if not first:
             if restarted or not self.radio.registered:
-                await self._pin.unlock(self._dialogue, self.radio.imei)
+                await self._pin.unlock(self.dialogue, self.radio.imei)
             told = (await self._ask("AT+CNMI?", "+CNMI:")).value("+CNMI:")
             if told is not None and told != self._cnmi:
                 raise ModemError("forgot", "the modem has forgotten its settings (reset?)", "nothing to do: it is set up again")
             await self._ask("AT+CMGF=0")
-        registration = await self._registration("+CREG")
-        if registration not in _HOME | _ROAMING:
-            on_lte = await self._registration("+CEREG")
-            registration = on_lte if on_lte in _HOME | _ROAMING else registration
-        self.radio.registration = registration
-        signal = re.match(r"(\d+)", (await self._ask("AT+CSQ", "+CSQ:")).value("+CSQ:") or "")
-        self.radio.signal = int(signal[1]) if signal and int(signal[1]) <= 31 else None
+        self.radio.registration = await read_registration(self.dialogue, self._timing)
+        self.radio.signal = await read_signal(self.dialogue, self._timing)
         if first or not self.radio.smsc:
             centre = (await self._ask("AT+CSCA?", "+CSCA:", slow=True)).value("+CSCA:")
             self.radio.smsc = re.match(r'"?\+?\d', centre or "") is not None
 
-    async def _registration(self, command: str) -> int | None:
-        reply = await self._ask(f"AT{command}?", f"{command}:")
-        # "+CREG: n,stat"; a line with stat alone, or stat and a quoted cell, is an announcement that came between
-        return next((int(match[1]) for line in reply.lines if (match := re.match(r"\+CE?REG:\s*\d,\s*(\d+)", line))), None)
+    async def describe(self) -> None:
+        """What can wait until texts go: USSD announced, the operator's name, the SIM's number. Raises LinkLostError."""
+        for command in ("AT+CUSD=1", "AT+COPS=3,0"):
+            await self._optional(command)
+        with suppress(NoAnswerError):
+            self.radio.operator = await read_operator(self.dialogue, self._timing)
+        with suppress(NoAnswerError):
+            self.radio.own_number = await read_own_number(self.dialogue, self._timing)
 
     async def _stores(self) -> None:
         reply = await self._insist("AT+CPMS=?", "+CPMS:")
@@ -150,7 +195,7 @@ class Session:
         self._cnmi = (await self._ask("AT+CNMI?", "+CNMI:")).value("+CNMI:") or ""
 
     async def _ask(self, text: str, *expect: str, slow: bool = False) -> Reply:
-        return await self._dialogue.command(text, *expect, timeout=self._timing.slow if slow else self._timing.command)
+        return await self.dialogue.command(text, *expect, timeout=self._timing.slow if slow else self._timing.command)
 
     async def _optional(self, text: str) -> None:
         """A command that not every modem knows, some by not answering at all."""

@@ -14,11 +14,12 @@ import pytest
 from modem.driver import SerialModem, Timing
 from modem.pdu import Decoded, Deliver, StatusReport, decode
 from modem.simulator import Simulator
-from modem.types import NotSent, RawPdu, SendResult
+from modem.types import NotSent, RawPdu, SendResult, VoiceCall
 
 QUICK = Timing(
-    probe=0.2, find=0.05, settle=0.01, command=1.0, slow=1.0, prompt=0.4, result=0.6, result_in_doubt=0.3, sim=1.0, again=0.05,
-    poll=0.5, poll_deaf=0.1, keep_again=0.05, watch=0.5, retry_first=0.05, retry_most=0.1, retry_person=0.1,
+    probe=0.2, find=0.1, port=0.5, look_of_port=2.0, settle=0.01, command=1.0, slow=1.0, prompt=0.4, result=0.6, result_in_doubt=0.3,
+    sim=1.0, again=0.05, poll=0.5, poll_deaf=0.1, keep_again=0.05, watch=0.5, quiet=0.05, caller=0.2, ring=0.5,
+    retry_first=0.05, retry_most=0.1, retry_person=0.1, ports=0.02, replaced=0.3, usb_off=0.05,
 )  # fmt: skip
 """Short waits, so that faults are over soon; what is asserted never depends on them."""
 
@@ -28,9 +29,10 @@ class Keeper:
     """A door that keeps in memory, and can be told to fail."""
 
     kept: list[RawPdu] = field(default_factory=list)
+    called_by: list[VoiceCall] = field(default_factory=list)
     refused_pins: set[tuple[str, str]] = field(default_factory=set)
     fails: int = 0
-    """So many of the next calls of ``keep`` raise."""
+    """So many of the next calls of ``keep`` and ``called`` raise."""
     calls: int = 0
 
     async def keep(self, raw: RawPdu) -> None:
@@ -40,6 +42,13 @@ class Keeper:
             self.fails -= 1
             raise OSError("the disk is full")
         self.kept.append(raw)
+
+    async def called(self, call: VoiceCall) -> None:
+        await asyncio.sleep(0)
+        if self.fails:
+            self.fails -= 1
+            raise OSError("the disk is full")
+        self.called_by.append(call)
 
     async def pin_refused(self, sim: str, digest: str) -> None:
         self.refused_pins.add((sim, digest))

@@ -384,7 +384,7 @@ def test_candidates_by_usb_identity() -> None:
             *(usb(f"/dev/ttyUSB{5 + number}", 0x12D1, f"1-4:1.{number}") for number in range(3)),
         ]
     )
-    assert found == (
+    assert tuple(place.path for place in found) == (
         "/dev/ttyUSB2", "/dev/ttyUSB3", "/dev/ttyUSB1", "/dev/ttyUSB0",
         "/dev/ttyUSB7", "/dev/ttyUSB6", "/dev/ttyUSB5", "/dev/ttyUSB9",
     )  # fmt: skip
@@ -392,26 +392,30 @@ def test_candidates_by_usb_identity() -> None:
 
 async def test_finding_a_modem_among_ports(tmp_path: Path) -> None:
     master, slave = os.openpty()
+    port = str(tmp_path / "*")
+    (tmp_path / "0 mute").symlink_to(os.ttyname(slave))
+    (tmp_path / "1 no port").write_text("")
+    one, two = "490154203237518", "356938035643809"
     try:
         tty.setraw(slave)
-        async with Simulator(tmp_path / "a", imei="490154203237518"), Simulator(tmp_path / "b", imei="356938035643809"):
-            among = [str(tmp_path / "absent"), os.ttyname(slave), str(tmp_path / "a"), str(tmp_path / "b")]
-            assert await ports.find("356938035643809", QUICK, among=lambda: among) == str(tmp_path / "b")
-            assert await ports.find(None, QUICK, among=lambda: among) == str(tmp_path / "a")
-            assert await ports.find(None, QUICK, among=lambda: among, avoid={"490154203237518"}) == str(tmp_path / "b")
+        async with Simulator(tmp_path / "a", imei=one), Simulator(tmp_path / "b", imei=two):
+            assert await ports.find(two, QUICK, port=port) == str(tmp_path / "b")
+            assert await ports.find(None, QUICK, port=port) == str(tmp_path / "a")
+            assert await ports.find(None, QUICK, port=port, accept=lambda imei: imei != one) == str(tmp_path / "b")
+            assert await ports.find("111111111111119", QUICK, port=port, others=True) == str(tmp_path / "a")
             with pytest.raises(ModemError, match="all in use"):
-                await ports.find(None, QUICK, among=lambda: among, avoid={"490154203237518", "356938035643809"})
+                await ports.find(None, QUICK, port=port, accept=lambda imei: False)  # noqa: ARG005
             with pytest.raises(ModemError, match="none with this IMEI"):
-                await ports.find("111111111111119", QUICK, among=lambda: among)
+                await ports.find("111111111111119", QUICK, port=port)
             held = await Link.open(str(tmp_path / "a"))
             try:
-                assert await ports.find(None, QUICK, among=lambda: among) == str(tmp_path / "b")
+                assert await ports.find(None, QUICK, port=port) == str(tmp_path / "b")
                 with pytest.raises(ModemError, match="another program uses every port"):
-                    await ports.find(None, QUICK, among=lambda: among[:3])
+                    await ports.find(None, QUICK, port=str(tmp_path / "[01a]*"))
             finally:
                 held.close()
         with pytest.raises(ModemError, match="no modem answers"):
-            await ports.find(None, QUICK, among=lambda: among)
+            await ports.find(None, QUICK, port=port)
     finally:
         os.close(master)
         os.close(slave)
