@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -95,32 +97,42 @@ dlr-url = "{url}"
 _PASSWORD = "kannel-lab-password"
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port nobody listens on at 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port nobody listens on at 127.0.0.1, below those the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)  # noqa: S311 - not a secret
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                if port not in _given:
+                    _given.add(port)
+                    return port
 
 
 class Kannel:
     """``async with Kannel(folder, mo=URL, device=PATH)`` or ``carrier=Carrier``. ``mo``: where received texts are posted.
 
-    ``core``: more lines of the core group. Raises LabError where a box does not come up.
+    ``core``: more lines of the core group. A box reads ``config`` when it starts: a test may write its own. ``centre`` is the group of what
+    stands behind it. Raises LabError where a box does not come up.
     """
 
     def __init__(self, folder: Path, *, mo: str, device: Path | None = None, carrier: Carrier | None = None, core: str = "") -> None:
         self.password = _PASSWORD
-        self._folder = folder
-        self._admin, self._boxes, self._sendsms = free_port(), free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self._sendsms}/cgi-bin/sendsms"
-        centre = _MODEM.format(device=device) if device is not None else ""
+        self.folder = folder
+        self.admin, self.boxes, self.sendsms = free_port(), free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.sendsms}/cgi-bin/sendsms"
+        self.centre = _MODEM.format(device=device) if device is not None else ""
         if carrier is not None:
             carrier.bearerbox = free_port()
-            centre += _CARRIER.format(port=carrier.bearerbox, password=_PASSWORD, url=carrier.url)
+            self.centre += _CARRIER.format(port=carrier.bearerbox, password=_PASSWORD, url=carrier.url)
         folder.mkdir(parents=True, exist_ok=True)
-        self._config = folder / "kannel.conf"
-        common = {"admin": self._admin, "boxes": self._boxes, "sendsms": self._sendsms, "password": _PASSWORD}
-        self._config.write_text(_CORE.format(folder=folder, core=core, mo=mo, **common) + centre, encoding="utf-8")
+        self.config = folder / "kannel.conf"
+        common = {"admin": self.admin, "boxes": self.boxes, "sendsms": self.sendsms, "password": _PASSWORD}
+        self.config.write_text(_CORE.format(folder=folder, core=core, mo=mo, **common) + self.centre, encoding="utf-8")
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def __aenter__(self) -> Self:
@@ -138,13 +150,13 @@ class Kannel:
 
     async def start(self, box: str) -> None:
         """Start "bearerbox" or "smsbox" and wait until it listens."""
-        command = [need(box, "kannel"), str(self._config)]
-        with (self._folder / f"{box}.out").open("ab") as out:
+        command = [need(box, "kannel"), str(self.config)]
+        with (self.folder / f"{box}.out").open("ab") as out:
             process = await asyncio.create_subprocess_exec(
-                *command, cwd=self._folder, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out
+                *command, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out
             )
         self._processes[box] = process
-        port = self._boxes if box == "bearerbox" else self._sendsms
+        port = self.boxes if box == "bearerbox" else self.sendsms
         try:
             async with asyncio.timeout(20):
                 while not await _listens(port):
@@ -180,11 +192,11 @@ class Kannel:
 
     def log(self, box: str) -> str:
         """What a box logged so far, debug lines included."""
-        path = self._folder / f"{box}.log"
+        path = self.folder / f"{box}.log"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def _said(self, box: str) -> str:
-        out = self._folder / f"{box}.out"
+        out = self.folder / f"{box}.out"
         return (out.read_text(encoding="utf-8", errors="replace") if out.exists() else "")[-1500:] + self.log(box)[-1500:]
 
 
