@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -114,3 +117,30 @@ def test_again_takes_nothing_beside_it(radios: Path) -> None:
     assert error(radios, "send", ALICE, code=2)["what"] == "Missing argument 'TEXT'."
     message = answer(radios, "send", ALICE, "hello")["message"]
     assert error(radios, "send", "--again", str(message))["code"] == "not_failed"
+
+
+def test_probe_asks_each_port_of_a_pattern(tmp_path: Path) -> None:
+    """Without settings: the simulated modem is a program of its own, as a stick would be, with a second port that says nothing."""
+    radio, mute = tmp_path / "tty0", tmp_path / "tty1"
+    command = [sys.executable, "-m", "modem.simulator", "--link", str(radio), "--mute", str(mute), "--imei", "490154203237518"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as simulator:
+        try:
+            assert simulator.stdout is not None
+            assert json.loads(simulator.stdout.readline())["ready"]
+            found = answer(Path("none"), "modem", "probe", str(tmp_path / "tty*"))
+            shown = run(Path("none"), "modem", "probe", str(tmp_path / "tty*")).stdout
+        finally:
+            simulator.terminate()
+    by_port = {row["port"]: row for row in found}
+    assert set(by_port) == {str(radio), str(mute)}
+    assert (by_port[str(radio)]["code"], by_port[str(radio)]["imei"], by_port[str(radio)]["registration"]) == (
+        "answers",
+        "490154203237518",
+        "home",
+    )
+    assert by_port[str(radio)]["operator"]
+    assert by_port[str(mute)]["code"] == "silent"
+    assert "490154203237518" in shown
+    gone = answer(Path("none"), "modem", "probe", str(tmp_path / "nothing"))
+    assert [row["code"] for row in gone] == ["no_port"]
+    assert answer(Path("none"), "modem", "probe", str(tmp_path / "x*")) == []

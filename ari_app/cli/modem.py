@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from ari_app.control import ModemStatus, NotRunningError, ask, service_status, s
 from ari_app.desk import known_modem
 from ari_app.errors import StoreError
 from ari_app.settings import ModemSettings, Settings
+from modem.probe import probe as ask_ports
 
 __all__ = ["modem"]
 
@@ -124,6 +126,41 @@ def _draw_one(screen: Screen, row: dict[str, Any]) -> None:
         ("waiting", f"a text is due since {screen.time(row['waits_since'])}" if row["waits_since"] else "nothing"),
     )
     screen.table(("", ""), [(what, clean(said)) for what, said in facts if said])
+
+
+@command(modem)
+@click.argument("port", default="auto")
+def probe(env: Env, port: str) -> None:
+    """Ask the ports that may have a modem who is there: PORT is a path, a pattern ("/dev/ttyUSB*"), or "auto" for every likely one.
+
+    Model, IMEI, SIM, network, signal and the SIM's number, or why nothing answers. Changes nothing. A port that the service or another
+    program uses is told as busy. Works without textback.toml.
+    """
+    found = [asdict(each) for each in asyncio.run(ask_ports(port))]
+    env.answer(found, lambda screen: _draw_probed(screen, found))
+
+
+def _draw_probed(screen: Screen, found: list[dict[str, Any]]) -> None:
+    if not found:
+        screen.say("No port here looks like a modem's. Plug it in; one in storage or HiLink mode shows none.")
+        return
+    screen.table(
+        ("port", "", "model", "IMEI", "SIM", "network", "signal", "number"),
+        [
+            (
+                row["port"],
+                Text("" if row["code"] == "answers" else f"{row['what']}{'; ' if row['fix'] else ''}{row['fix']}", style="yellow"),
+                clean(row["model"]),
+                row["imei"],
+                clean(row["sim"]),
+                clean(" ".join(filter(None, (row["operator"], row["registration"] and f"({row['registration']})")))),
+                "" if row["signal"] is None else f"{row['signal']}/31",
+                clean(row["own_number"]),
+            )
+            for row in found
+        ],
+        whole=("port",),
+    )
 
 
 @command(modem, "send-test")
