@@ -12,6 +12,8 @@ import pytest
 
 from ari_app.cli import main
 from ari_app.model import REPLIES, SILENCES, MessageState, Reason
+from modem.codes import outcome
+from modem.types import Refused
 from tests.test_config import KEYS
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +81,13 @@ def test_every_reason_is_documented_in_its_order_of_precedence() -> None:
 @pytest.mark.parametrize("state", list(MessageState))
 def test_every_message_state_is_documented(state: MessageState) -> None:
     assert f"`{state.value}`" in read("reasons.md")
+
+
+def test_every_permanent_code_of_a_refusal_is_documented() -> None:
+    rows = re.findall(r"^\| ([\d, ]+) \| (.+) \|$", section(read("modem.md"), "Codes"), flags=re.MULTILINE)
+    told = {int(code): at_fault for at_fault, (codes, _) in zip((True, False), rows, strict=True) for code in codes.split(", ")}
+    refused = {code: outcome(f"+CMS ERROR: {code}") for code in range(1000)}
+    assert told == {code: result.number_at_fault for code, result in refused.items() if isinstance(result, Refused) and result.permanent}
 
 
 def named(requirements: list[str]) -> list[str]:
