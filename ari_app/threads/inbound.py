@@ -17,11 +17,10 @@ from ari_app.threads import people
 from ari_app.threads.came import Came, came
 from ari_app.threads.database import Transaction
 from ari_app.threads.home import Home
-from ari_app.threads.parts import Kept, is_close, pool_of, sent_again, sets
+from ari_app.threads.parts import Kept, is_close, kept, overdue, rows_like, sent_again, sets
 from ari_app.threads.reacting import React, react_to
 from ari_app.threads.reports import keep_report
-from ari_app.threads.rows import required, stamp, stamp_or_none
-from modem.joining import WINDOW
+from ari_app.threads.rows import stamp, stamp_or_none
 from modem.pdu import Deliver, PartKey, StatusReport, Undecodable, decode
 from modem.types import RawPdu
 
@@ -54,19 +53,13 @@ def settle_partials(tx: Transaction, now: datetime, home: Home) -> int:
     Marked ``partial`` where parts are missing; those that come later still complete them.
     """
     latest = now - PARTIAL_AFTER
-    waiting = tx.all(
-        """SELECT min(id) AS id, min(received) AS since FROM inbound WHERE message IS NULL AND whole IS NOT NULL AND received <= ?
-            GROUP BY sender, reference, parts, wide ORDER BY 1""",
-        (stamp(latest),),
-    )
     shown = 0
-    for row in waiting:
-        since = required(row["since"]) - WINDOW
-        pool = pool_of(tx, row["id"], since)
-        for text in sets(pool):
-            if any(one.message is not None for one in text) or max(one.received for one in text) > latest:
+    for rows, whole in overdue(tx, latest):
+        before = kept(whole)
+        for text in sets(kept(rows)):
+            if all(one.message is not None for one in text) or max(one.received for one in text) > latest:
                 continue
-            message = sent_again(text, pool_of(tx, row["id"], since, whole=True))
+            message = None if any(one.message is not None for one in text) else sent_again(text, before)
             if message is None:
                 _file(tx, text, home, None)
                 shown += 1
@@ -94,27 +87,15 @@ def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: 
     if part is None or part.parts == 1:
         _file(tx, [Kept(row, replace(text, sender=sender), raw.received, None)], home, react)
         return
-    since = raw.received - WINDOW
-    if not _could_show(tx, row, since):
+    rows = rows_like(tx, row)
+    if len({one["number"] for one in rows}) < part.parts and all(one["message"] is None for one in rows):
         return
-    pool = pool_of(tx, row, since)
+    pool = kept(rows)
     for found in sets(pool):
         whole = len(found) == part.parts and is_close(found)
         late = any(one.row == row for one in found) and any(one.message is not None for one in found)
         if whole or late:
             _file(tx, found, home, react, pool)
-
-
-def _could_show(tx: Transaction, row: int, since: datetime) -> bool:
-    """Is there a part of each number, or one that is shown already: else nothing comes of the new one yet."""
-    found = tx.one(
-        """SELECT count(DISTINCT i.number) AS numbers, count(i.message) AS shown, one.parts FROM inbound one JOIN inbound i
-                ON i.sender = one.sender AND i.reference = one.reference AND i.parts = one.parts AND i.wide = one.wide AND i.received >= ?
-            LEFT JOIN message m ON m.id = i.message
-            WHERE one.id = ? AND i.whole IS NOT NULL AND (m.id IS NULL OR m.state = 'partial')""",
-        (stamp(since), row),
-    )
-    return found is not None and (found["numbers"] == found["parts"] or found["shown"] > 0)
 
 
 def _seen(tx: Transaction, digest: str, raw: RawPdu, *, within: timedelta | None = None) -> bool:

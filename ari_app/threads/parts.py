@@ -6,23 +6,29 @@ time stamps: parts nearest in time belong together, as far as their numbers allo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 from ari_app.threads.database import Transaction
 from ari_app.threads.rows import required, stamp
 from modem.joining import WINDOW
 from modem.pdu import Deliver, decode
 
-__all__ = ["CLOSE", "Kept", "is_close", "pool_of", "sent_again", "sets"]
+__all__ = ["CLOSE", "Kept", "is_close", "kept", "overdue", "rows_like", "sent_again", "sets"]
 
 CLOSE = timedelta(minutes=5)
 """Two parts of one text are sent within this time, unless a phone lost its signal between them. A text of parts further apart may be a
 mixture of two with one reference: it waits whether parts come that fit better."""
 _BACKWARDS = timedelta(seconds=30)
 """How much nearer in time parts must be that are stamped against the order of their numbers: a phone sends them in order."""
+
+_MOST = 512
+"""Parts looked at when one comes: two texts of the most parts there can be."""
+_NEAR = 32
+"""Parts of as many others may be stamped between two of one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +56,70 @@ class Kept:
         return self.part.part.parts if self.part.part else 1
 
 
-def pool_of(tx: Transaction, like: int, since: datetime, *, whole: bool = False) -> list[Kept]:
-    """Parts with the sender, reference and number of parts of row ``like``, received ``since``, that no whole text has yet.
+def rows_like(tx: Transaction, row: int) -> list[sqlite3.Row]:
+    """Parts that may be of one text with that of ``row``, itself included, and that no whole text has yet; the nearest in time."""
+    one = tx.one("SELECT sender, reference, parts, wide, coalesce(sent_at, received) AS at FROM inbound WHERE id = ?", (row,))
+    assert one is not None  # noqa: S101  (its caller found it)
+    return _rows(tx, one, one["at"], one["at"], most=_MOST)
 
-    ``whole``: those that one has, instead.
-    """
-    rows = tx.all(
-        f"""SELECT i.id, i.sender, i.pdu, i.received, i.message FROM inbound one JOIN inbound i ON i.sender = one.sender
-                AND i.reference = one.reference AND i.parts = one.parts AND i.wide = one.wide AND i.received >= ?
-            LEFT JOIN message m ON m.id = i.message
-            WHERE one.id = ? AND {"m.state = 'received'" if whole else "(m.id IS NULL OR m.state = 'partial')"} ORDER BY i.id""",  # noqa: S608  (our own)
-        (stamp(since), like),
+
+def overdue(tx: Transaction, latest: datetime) -> Iterator[tuple[list[sqlite3.Row], list[sqlite3.Row]]]:
+    """Of each sender and reference with a part that came by ``latest`` and is in no text yet: the parts that are in no whole text, and
+    those that are."""
+    waiting = tx.all(
+        """SELECT sender, reference, parts, wide, min(coalesce(sent_at, received)) AS first, max(coalesce(sent_at, received)) AS last
+            FROM inbound WHERE message IS NULL AND whole IS NOT NULL AND received <= ? GROUP BY sender, reference, parts, wide""",
+        (stamp(latest),),
     )
-    kept = []
-    for row in rows:
-        part = decode(row["pdu"])
-        if isinstance(part, Deliver):  # it was when it came
-            kept.append(Kept(row["id"], replace(part, sender=row["sender"]), required(row["received"]), row["message"]))
-    return kept
+    for one in waiting:
+        yield _rows(tx, one, one["first"], one["last"]), _rows(tx, one, one["first"], one["last"], whole=True)
+
+
+def _rows(tx: Transaction, like: sqlite3.Row, first: str, last: str, *, whole: bool = False, most: int = -1) -> list[sqlite3.Row]:
+    return tx.all(
+        f"""SELECT i.id, i.sender, i.number, i.pdu, i.received, i.message FROM inbound i LEFT JOIN message m ON m.id = i.message
+            WHERE i.sender = ? AND i.reference = ? AND i.parts = ? AND i.wide = ? AND i.whole IS NOT NULL
+            AND coalesce(i.sent_at, i.received) BETWEEN ? AND ?
+            AND {"m.state = 'received'" if whole else "(m.id IS NULL OR m.state = 'partial')"}
+            ORDER BY abs(julianday(coalesce(i.sent_at, i.received)) - julianday(?)), i.id LIMIT ?""",  # noqa: S608  (our own)
+        (
+            *(like[column] for column in ("sender", "reference", "parts", "wide")),
+            stamp(required(first) - WINDOW),
+            stamp(required(last) + WINDOW),
+            first,
+            most,
+        ),
+    )
+
+
+def kept(rows: Iterable[sqlite3.Row]) -> list[Kept]:
+    """Such rows, read."""
+    read = ((row, decode(row["pdu"])) for row in rows)
+    return [
+        Kept(row["id"], replace(part, sender=row["sender"]), required(row["received"]), row["message"])
+        for row, part in read
+        if isinstance(part, Deliver)  # each was when it came
+    ]
 
 
 def sets(pool: Sequence[Kept]) -> list[list[Kept]]:
     """The parts of a pool, those of each text together, whole or not."""
     of = {one.row: [one] for one in pool}
-    for one, other in sorted(combinations(pool, 2), key=_distance):
+    for one, other in sorted(_pairs(pool), key=_distance):
         mine, theirs = of[one.row], of[other.row]
         if mine is not theirs and _fit(mine, theirs):
             mine.extend(theirs)
             of.update((each.row, mine) for each in theirs)
     return list({id(each): each for each in of.values()}.values())
+
+
+def _pairs(pool: Sequence[Kept]) -> Iterator[tuple[Kept, Kept]]:
+    """Those that may be of one text and stand near in time: a flood of parts must not hold up the rest."""
+    ordered = sorted(pool, key=lambda one: (one.at, one.row))
+    for at, one in enumerate(ordered):
+        for other in ordered[at + 1 : at + 1 + max(_NEAR, 2 * one.parts)]:
+            if other.number != one.number:
+                yield one, other
 
 
 def _distance(pair: tuple[Kept, Kept]) -> tuple[timedelta, int, int]:

@@ -222,3 +222,24 @@ async def test_parts_that_waited_while_the_service_was_down_are_shown(store: Sto
     clock.move(days=3)
     assert await store.settle_partials() == 1
     assert [state for state, _ in await texts(store)] == ["partial"]
+
+
+async def test_a_part_the_network_brings_days_later_completes_its_text(store: Store, clock: HandClock) -> None:
+    pdus = stamped(ALICE, words(2, "slow"), ticking(2), reference=3)
+    await feed(store, clock, pdus[1])
+    clock.move(minutes=10)
+    assert await store.settle_partials() == 1
+    clock.move(days=3)
+    await feed(store, clock, pdus[0])
+    assert await texts(store) == [("received", words(2, "slow"))]
+
+
+async def test_a_flood_of_first_parts_holds_nothing_up(store: Store, clock: HandClock) -> None:
+    """Somebody's phone that repeats itself under one reference, and never sends the rest."""
+    flood = [stamped(ALICE, words(2, f"w{number:03}"), ticking(2, START + 10 * SECOND * number), reference=3) for number in range(600)]
+    for first, _ in flood:
+        await feed(store, clock, first)
+    await feed(store, clock, flood[300][1])
+    assert await texts(store) == [("received", words(2, "w300"))]
+    clock.move(minutes=10)
+    assert await store.settle_partials() == 599
