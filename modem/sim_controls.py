@@ -71,7 +71,7 @@ class NetworkControls:
         size: int = 48_213,
         days: int = 7,
         transaction: str = "T0A1b2C3",
-        location: str = "http://mms.example.net/servlets/mms?message-id=T0A1b2C3",
+        location: str = "http://mms.example.net/servlets/mms?message-id=T0A1b2C3-4711-0815@mmsc1.example.net",
         order: list[int] | None = None,
     ) -> dict[str, Any]:
         """A handset ("from") sends a picture: its notice comes as a WAP push from ``mmsc``, the picture itself stays with the carrier.
@@ -173,6 +173,10 @@ class NetworkControls:
             forwarding.pop(_REASONS[reason], None)
         else:
             forwarding[_REASONS[reason]] = Forward(number, seconds=seconds)
+
+    def own_number(self, written: bool) -> None:
+        """Whether the carrier wrote the SIM's own number on it: AT+CNUM answers OK alone where it did not."""
+        self._modem.tells_number = written
 
     def ussd(self, text: str, code: str | None = None, *, more: bool = False, before: bool = False, times: int = 1, ms: int = 0) -> None:
         """The network's answer to ``code`` ("*100#", or a menu's choice), or, without a code, what it says by itself now.

@@ -73,7 +73,7 @@ def _iccid(modem: Modem, call: Call) -> list[str]:
     return [f"{name}: {modem.iccid}"] if call.form == _ICCID[call.name] else []
 
 
-@optional("^CURC", "^CVOICE", "^USSDMODE", "^SYSCFG", "^SYSCFGEX", "+QURCCFG", "+ZPAS")
+@optional("^CURC", "^CVOICE", "^USSDMODE", "^SYSCFG", "^SYSCFGEX", "^PORTSEL", "+QURCCFG", "+ZPAS")
 def _kept(modem: Modem, call: Call) -> list[str]:
     """Makers' settings that are only remembered; ``AT^USSDMODE`` decides how USSD strings are written."""
     if call.form == "set":

@@ -16,6 +16,8 @@ from modem.sim_ussd import Ussd
 
 __all__ = ["Unit", "block"]
 
+_LEAVE_MS = 100  # from the OK of AT+CFUN=1,1 until the port is gone
+
 
 class Unit(ABC):
     """One modem. ``unplug(back_ms)`` pulls the cable."""
@@ -114,7 +116,8 @@ class Unit(ABC):
     def reset(self) -> None:
         """As after ``AT+CFUN=1,1``: a USB modem leaves the bus and comes back."""
         if self.away_ms:
-            self.unplug(self.away_ms)
+            self.deaf()
+            self.after(_LEAVE_MS, lambda: self.unplug(self.away_ms))
         else:
             self.restart()
 
