@@ -116,6 +116,16 @@ def test_sets_depend_on_the_parts_alone(data: st.DataObject) -> None:
     assert sorted(one.row for text in found for one in text) == list(range(len(there)))
 
 
+def test_of_two_texts_in_a_row_each_keeps_its_own_parts() -> None:
+    """The second's first part is nearer in time to the first's last than that is to its own."""
+    pdus = stamped(ALICE, words(2, "one"), ticking(2, gap=10 * SECOND), reference=3)
+    pdus += stamped(ALICE, words(2, "two"), ticking(2, START + 12 * SECOND, 10 * SECOND), reference=3)
+    decoded = [part for pdu in pdus if isinstance(part := decode(pdu), Deliver)]
+    for order in itertools.permutations(range(4)):
+        found = sets([Kept(row, decoded[index], START, None) for row, index in enumerate(order)])
+        assert {frozenset(order[one.row] for one in text) for text in found} == {frozenset((0, 1)), frozenset((2, 3))}
+
+
 # -- one after the other
 
 
