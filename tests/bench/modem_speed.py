@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from modem.sim_pdu import decode_deliver
@@ -120,40 +122,41 @@ async def pickup(folder: Path, say: Callable[[str], None], *, quick: bool) -> li
             simulator.text(number(5000 + index), f"alone {index}")
             await asyncio.sleep(random.uniform(0.02, 0.15))  # noqa: S311
         alone = await _committed(simulator, child, "alone", inbound)
+        received = len([text for text in child.received() if text.startswith(("busy ", "alone "))])
         deleted = _deletions(simulator.journal(since=since)["entries"])
     say("peers: pickup and reading, a few samples each")
-    theirs = await _their_pickup(folder / "peers", say, 2 if quick else 6)
-    sent, read = {name: pair[0] for name, pair in theirs.items()}, {name: pair[1] for name, pair in theirs.items() if pair[1] is not None}
-    p50, p99 = _ms(idle, 0.5), _ms(idle, 0.99)
-    rows = [
+    samples = 2 if quick else 6
+    theirs = await _their_pickup(folder / "peers", say, samples)
+    sent = {name: one.sent for name, one in theirs.items()}
+    read = {name: one.read for name, one in theirs.items() if one.read is not None}
+    whole = {name: float(one.received) for name, one in theirs.items() if one.received is not None}
+    p50, gone = _ms(idle, 0.5), _ms(deleted, 0.5)
+    meanwhile = f"ms, {inbound} texts coming in meanwhile"
+    return [
         Row(
-            figure="pickup_ms_p50", unit=f"ms, {count} texts; peers' median", ours=p50, peers=sent, limit=20,
+            figure="pickup_ms_p50", unit=f"ms, {count} texts; peers' median of {samples}", ours=p50, peers=sent, limit=20,
             ratio=_ratio(p50, sent, min),
         ),
-        Row(figure="pickup_ms_p99", unit="ms", ours=p99, limit=100, ratio=round(p99 / 100, 3)),
-    ]  # fmt: skip
-    for name, values, limits in (("busy", busy, (20, 100)),):
-        for share, limit in zip((0.5, 0.99), limits, strict=True):
-            value = _ms(values, share)
-            rows.append(
-                Row(
-                    figure=f"pickup_{name}_ms_p{share * 100:g}", unit=f"ms, {inbound} inbound meanwhile", ours=value, limit=limit,
-                    ratio=round(value / limit, 3),
-                )
-            )  # fmt: skip
-    commit, commit_busy, gone = _ms(alone, 0.99), _ms(both, 0.99), _ms(deleted, 0.5)
-    return [
-        *rows,
-        Row(figure="inbound_commit_ms_p99", unit="ms from SIM to commit", ours=commit, limit=100, ratio=round(commit / 100, 3)),
-        Row(
-            figure="inbound_commit_busy_ms_p99", unit="ms, texts going out meanwhile", ours=commit_busy, limit=100,
-            ratio=round(commit_busy / 100, 3),
-        ),
+        _bar("pickup_ms_p99", f"ms, {count} texts", idle, 0.99, 100),
+        _bar("pickup_busy_ms_p50", meanwhile, busy, 0.5, 20),
+        _bar("pickup_busy_ms_p99", meanwhile, busy, 0.99, 100),
+        _bar("inbound_commit_ms_p99", "ms from SIM to commit", alone, 0.99, 100),
+        _bar("inbound_commit_busy_ms_p99", "ms, texts going out meanwhile", both, 0.99, 100),
         Row(
             figure="inbound_deleted_ms_p50", unit="ms from SIM to its deletion there", ours=gone, peers=read,
             ratio=_ratio(gone, read, min),
         ),
+        Row(
+            figure="inbound_received", unit=f"texts of {2 * inbound}, of {samples} by the daemons", ours=received, limit=2 * inbound,
+            least=True, peers=whole,
+        ),
     ]  # fmt: skip
+
+
+def _bar(figure: str, unit: str, seconds: list[float], share: float, limit: float) -> Row:
+    """A percentile in milliseconds against its bar."""
+    value = _ms(seconds, share)
+    return Row(figure=figure, unit=unit, ours=value, limit=limit, ratio=round(value / limit, 3))
 
 
 def _ms(seconds: list[float], share: float) -> float:
@@ -213,37 +216,48 @@ def _deletions(entries: list[dict[str, object]]) -> list[float]:
     return took
 
 
-async def _their_pickup(folder: Path, say: Callable[[str], None], count: int) -> dict[str, tuple[float, float | None]]:
-    """Peer → median milliseconds to AT+CMGS, and from the SIM to its deletion there; both at 100 ms network time, on an idle daemon."""
+@dataclass(frozen=True)
+class _Picked:
+    """Milliseconds, medians: to AT+CMGS, and from the SIM to the deletion there; texts that then lay in the spool, None without one."""
 
-    async def one(serial: int, peer: type[Peer]) -> tuple[str, tuple[float, float | None]] | None:
-        dice = random.Random(serial)  # noqa: S311
-        link = folder / peer.name / "modem"
-        async with radio(link, serial, latency_ms=100, report_ms=60_000) as simulator, peer(folder / peer.name, link) as running:
-            loop_time = asyncio.get_running_loop().time
-            try:
-                await running.queue([(number(0), TEXT)])
-                await _sent(peer.name, [simulator], 1, 90)
-                waits = []
-                for index in range(1, count + 1):
-                    await asyncio.sleep(dice.uniform(1, 4))
-                    began = loop_time()  # CLOCK_MONOTONIC, as the journal's
-                    await running.queue([(number(index), TEXT)])
-                    await _sent(peer.name, [simulator], index + 1, 90)
-                    waits.append(stamps(simulator)[-1] - began)
-                since = simulator.journal()["count"]
-                if running.receives:
-                    for index in range(count):
-                        simulator.text(number(900 + index), f"inbound {index}")
-                        await asyncio.sleep(dice.uniform(1, 3))
-                    await until(
-                        f"{peer.name} reads what came",
-                        lambda: len(_deletions(simulator.journal(since=since)["entries"])) >= count, 120,
-                    )  # fmt: skip
-                reads = _deletions(simulator.journal(since=since)["entries"])
-            except LabError as error:
-                say(f"  {error.what}")
-                return None
-            return peer.name, (_ms(waits, 0.5), _ms(reads, 0.5) if reads else None)
+    sent: float
+    read: float | None
+    received: int | None
 
-    return dict(filter(None, await asyncio.gather(*(one(serial, peer) for serial, peer in enumerate(PEERS)))))
+
+async def _their_pickup(folder: Path, say: Callable[[str], None], count: int) -> dict[str, _Picked]:
+    """Each peer on an idle modem of its own, at 100 ms network time."""
+    found = await asyncio.gather(*(_pick_by(folder / peer.name, say, serial, peer, count) for serial, peer in enumerate(PEERS)))
+    return {peer.name: one for peer, one in zip(PEERS, found, strict=True) if one is not None}
+
+
+async def _pick_by(folder: Path, say: Callable[[str], None], serial: int, peer: type[Peer], count: int) -> _Picked | None:
+    dice = random.Random(serial)  # noqa: S311
+    async with radio(folder / "modem", serial, latency_ms=100, report_ms=60_000) as simulator, peer(folder, folder / "modem") as running:
+        try:
+            await running.queue([(number(0), TEXT)])
+            await _sent(peer.name, [simulator], 1, 90)
+            waits = []
+            for index in range(1, count + 1):
+                await asyncio.sleep(dice.uniform(1, 4))
+                began = time.monotonic()
+                await running.queue([(number(index), TEXT)])
+                await _sent(peer.name, [simulator], index + 1, 90)
+                waits.append(stamps(simulator)[-1] - began)
+            reads, received = await _read_by(simulator, running, dice, count) if running.receives else ([], None)
+        except LabError as error:
+            say(f"  {error.what}")
+            return None
+        return _Picked(_ms(waits, 0.5), _ms(reads, 0.5) if reads else None, received)
+
+
+async def _read_by(simulator: Simulator, running: Peer, dice: random.Random, count: int) -> tuple[list[float], int | None]:
+    """Texts come in: seconds until each is deleted from the SIM, and how many of them lie in the peer's spool."""
+    since = simulator.journal()["count"]
+    texts = [f"inbound {index}" for index in range(count)]
+    for index, text in enumerate(texts):
+        simulator.text(number(900 + index), text)
+        await asyncio.sleep(dice.uniform(1, 3))
+    await until(f"{running.name} reads what came", lambda: len(_deletions(simulator.journal(since=since)["entries"])) >= count, 120)
+    received = sum(map(running.received, texts)) if running.INBOX else None
+    return _deletions(simulator.journal(since=since)["entries"]), received

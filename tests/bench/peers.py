@@ -35,6 +35,8 @@ class Peer(ABC):
     queues: ClassVar[bool] = True
     """Takes texts into a queue that outlives it. Ratios are to these alone: what keeps nothing has less to do."""
 
+    INBOX: ClassVar[str] = ""
+
     def __init__(self, folder: Path, link: Path) -> None:
         self.folder = folder
         self.link = link
@@ -64,6 +66,12 @@ class Peer(ABC):
     def states(self) -> dict[str, str]:
         """Number → queued, sent or failed, as the program's own spool says."""
         return {}
+
+    def received(self, text: str) -> bool:
+        """Does a text that came in lie in the program's spool, word for word."""
+        folder = self.folder / self.INBOX
+        files = [path.read_bytes() for path in folder.glob("*") if path.is_file()] if self.INBOX else []
+        return any(text.encode(code) in data for data in files for code in ("utf-8", "utf-16-be", "utf-16-le"))
 
     async def kill(self) -> None:
         """SIGKILL to all of it, at once."""
@@ -128,6 +136,7 @@ class Gammu(Peer):
     """gammu-smsd with its FILES service, as its manual sets it up."""
 
     name = "gammu"
+    INBOX = "inbox"
     SETTINGS: ClassVar[dict[str, str]] = {}
 
     async def start(self) -> None:
@@ -169,6 +178,7 @@ class Smstools(Peer):
     """smsd of smstools. ``rtscts = no``: a pty has no such lines."""
 
     name = "smstools"
+    INBOX = "incoming"
     SETTINGS: ClassVar[dict[str, str]] = {}
     MODEM_SETTINGS: ClassVar[dict[str, str]] = {}
 
