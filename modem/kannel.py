@@ -61,10 +61,14 @@ class KannelBearer:
         self._secret = secret
         self._on_ready = on_ready
         self._timing = timing
-        self._callbacks = Callbacks(name, listen, secret, door, timing)
+        self._callbacks = Callbacks(name, listen, secret, door=door, timing=timing, alive=self._alive)
         self._log = structlog.get_logger("modem").bind(modem=name)
         self._trouble: ModemError | None = ModemError("starting", "Kannel has not been asked yet", "wait a moment")
         self._look_now = asyncio.Event()
+        self._unanswered = 0
+        """Parts in a row that Kannel left without an answer: smsbox may be well, and bearerbox behind it hang."""
+        self._held_until = 0.0
+        """Monotonic time until which nothing is sent for that reason, though probes go well."""
         self._reference = random.randrange(256)  # noqa: S311 - no secret: after a restart, not the references just used
 
     @property
@@ -97,6 +101,7 @@ class KannelBearer:
         match result:
             case Sent(reference):
                 self._log.info("modem.sent", reference=reference, part=part.part, parts=part.parts, octets=part.length)
+                self._unanswered = 0
             case Refused(code, what, permanent):
                 self._log.warning("modem.refused", code=code, what=what, permanent=permanent, octets=part.length)
                 if code in {"kannel_auth", "kannel_strange"}:
@@ -108,9 +113,17 @@ class KannelBearer:
             case Unknown(what):
                 self._log.error("modem.unknown", what=what, octets=part.length)
                 trouble = _trouble("kannel_silent", what)
+                self._unanswered += 1
+                if self._unanswered > 1:
+                    pause = min(self._timing.retry_person * 2 ** (self._unanswered - 2), _LONGEST_HOLD)
+                    self._held_until = asyncio.get_running_loop().time() + pause
         if trouble is not None:
             self._found(trouble)
             self._look_now.set()
+
+    def _alive(self) -> None:
+        """A call-back came through bearerbox: it does not hang."""
+        self._unanswered, self._held_until = 0, 0.0
 
     def health(self) -> Health:
         """How it is right now, for doctor."""
@@ -168,7 +181,9 @@ class KannelBearer:
             return _trouble("kannel_silent", "Kannel closes the connection without an answer")
         except (aiohttp.ClientError, OSError) as error:
             return _trouble("kannel_refused", f"Kannel cannot be reached: {error}")
-        if answer.status == 400:
+        if answer.status == 400 and "receiver" in answer.said.lower():
+            if asyncio.get_running_loop().time() < self._held_until:
+                return _trouble("kannel_silent", f"Kannel left {self._unanswered} texts in a row without an answer")
             return None
         match result_of(answer, 0):
             case Refused("kannel_auth" as code, what):
@@ -193,6 +208,9 @@ class KannelBearer:
         place = traceback.extract_tb(error.__traceback__)[-1]
         self._log.error(event, error=type(error).__name__, file=place.filename.rpartition("/")[2], line=place.lineno)
 
+
+_LONGEST_HOLD = 900.0
+"""Seconds between two texts at most, while Kannel answers none."""
 
 _FIXES = {
     "kannel_refused": "is smsbox running, and is url its sendsms service (group smsbox, sendsms-port)?",

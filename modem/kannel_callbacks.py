@@ -12,7 +12,7 @@ import logging
 import random
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -187,15 +187,16 @@ def _decoded(octets: bytes, charset: bytes) -> str:
 class Callbacks:
     """The HTTP server Kannel calls: ``GET /kannel/SECRET/mo`` and ``…/dlr``; anything else is 404.
 
-    ``listen``: host and port. A port that is taken is tried for until it is free.
+    ``listen``: host and port. A port that is taken is tried for until it is free. ``alive`` is called after each one that was kept.
     """
 
-    def __init__(self, name: str, listen: str, secret: str, door: Door, timing: Timing) -> None:
+    def __init__(self, name: str, listen: str, secret: str, *, door: Door, timing: Timing, alive: Callable[[], None]) -> None:
         self._name = name
         self._listen = listen
         self._secret = secret
         self._door = door
         self._timing = timing
+        self._alive = alive
         self._log = structlog.get_logger("modem").bind(modem=name)
         self.trouble = "it does not listen yet"
         """Why call-backs cannot come, "" while they can."""
@@ -252,4 +253,5 @@ class Callbacks:
             self._log.error("modem.not_kept", error=self.failing)
             return web.Response(status=503)
         self.failing = self.unreadable = ""
+        self._alive()
         return web.Response()  # a body would be texted to the sender

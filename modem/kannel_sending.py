@@ -95,8 +95,8 @@ def result_of(answer: Answer, reference: int) -> SendResult:
             return Sent(reference)
         case 403 if not answer.said.startswith("Not routable"):
             return Refused("kannel_auth", "Kannel refuses username and password", permanent=False)
-        case 400 | 403:  # malformed, or on a black list; no route to the number
-            return Refused(f"HTTP {answer.status}", answer.said or "Kannel refuses it", permanent=True)
+        case 400 | 403 if not answer.said.startswith("<"):  # malformed, or on a black list; no route to the number
+            return Refused(f"HTTP {answer.status}", answer.said[:200] or "Kannel refuses it", permanent=True)
         case 503 if answer.said.startswith("Temporal failure"):
             return Refused("HTTP 503", "Kannel takes no texts now", permanent=False)
         case 500 if answer.said.startswith("Sending failed"):

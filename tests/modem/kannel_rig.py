@@ -21,7 +21,7 @@ __all__ = ["HASTY", "PATIENT", "SECRET", "Rig", "bearer_of", "mo_url", "running"
 
 PATIENT = Timing(command=5, result=20, watch=0.3, retry_first=0.05, retry_most=0.1)
 """Long where a loaded machine must not matter, short where a fault ends; what is asserted never depends on it."""
-HASTY = replace(PATIENT, command=0.3, result=0.5)
+HASTY = replace(PATIENT, command=1, result=2)
 """For a Kannel that will never answer."""
 SECRET = "a-secret-that-nobody-can-guess"
 

@@ -229,6 +229,22 @@ async def test_a_box_that_freezes_leaves_the_part_unknown_and_it_goes_once(make_
         assert went <= 1  # smsbox drops what it finds closed, or not: nobody can tell
 
 
+async def test_a_bearerbox_that_hangs_costs_two_texts_not_all(make_rig: MakeRig) -> None:
+    rig = await make_rig(timing=HASTY)
+    await rig.ready()
+    rig.kannel.freeze("bearerbox")
+    for _ in range(2):
+        await until(lambda: rig.bearer.ready, "ready, since smsbox answers")
+        assert isinstance((await rig.send(NUMBER, "sans réponse"))[0], Unknown)
+    probes = rig.kannel.log("smsbox").count("insufficient headers")
+    await rig.kannel.until_logged("insufficient headers", probes + 3, box="smsbox")
+    assert (rig.bearer.ready, rig.bearer.health().code) == (False, "kannel_silent")
+    assert isinstance((await rig.send(NUMBER, "attends"))[0], NotSent)
+    rig.kannel.thaw("bearerbox")
+    await rig.ready()  # its reports about the two show that it goes on
+    await rig.went(NUMBER, "ensuite")
+
+
 @pytest.mark.parametrize("refused", ["called off", "failed"])
 async def test_nothing_leaves_without_the_commit(make_rig: MakeRig, refused: str) -> None:
     rig = await make_rig()

@@ -120,6 +120,7 @@ async def test_one_request_whatever_is_answered(reply: bytes, result: type[SendR
         (403, "Not routable. Do not try again.", True, "HTTP 403"),
         (400, "Number(s) has/have been denied by white- and/or black-lists.", True, "HTTP 400"),
         (404, "Unknown request.", False, "kannel_strange"),
+        (400, "<html>Bad Request", False, "kannel_strange"),
     ],
 )
 def test_what_a_refusal_means(status: int, said: str, permanent: bool, code: str) -> None:
