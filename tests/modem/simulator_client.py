@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from modem.sim_pdu import encode_deliver
+from modem.sim_pdu import decode_report, encode_deliver
 
 FINAL = re.compile(rb"\r\n(OK|ERROR|\+CM[ES] ERROR: ?[^\r]*)\r\n")
 
@@ -25,6 +25,8 @@ class Client:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._fd, self._read)
         self.heard = b""
+        self.history = b""
+        """All that ever came."""
         self.gone = asyncio.Event()
         """The port died under us."""
         self._more = asyncio.Event()
@@ -52,6 +54,7 @@ class Client:
             self._loop.remove_reader(self._fd)
             self.gone.set()
         self.heard += data
+        self.history += data
         self._more.set()
 
     def write(self, data: bytes) -> None:
@@ -69,6 +72,19 @@ class Client:
             raise AssertionError(f"{wanted.pattern!r} never came, only {self.heard!r}") from None
         taken, self.heard = self.heard[: match.end()], self.heard[match.end() :]
         return taken
+
+    async def reports(self, count: int) -> list[tuple[int, str]]:
+        """Reference and recipient of the first ``count`` status reports handed over (+CDS), once they are there."""
+        pattern = re.compile(rb"\+CDS: \d+\r\n([0-9A-F]+)\r\n")
+        try:
+            async with asyncio.timeout(10):
+                while len(pdus := pattern.findall(self.history)) < count:
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError:
+            raise AssertionError(f"{count} reports never came, only {self.history!r}") from None
+        told = [decode_report(pdu.decode()) for pdu in pdus[:count]]
+        return [(report.reference, report.recipient) for report in told]
 
     async def ask(self, line: str) -> str:
         """Give a command line and take its reply, final result included, line ends as they came."""

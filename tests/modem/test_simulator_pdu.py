@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 import gsmmodem.pdu
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modem import sim_pdu
+from modem.sim_alphabet import lacks
 from modem.sim_pdu import (
     Part,
     PduError,
@@ -173,3 +178,103 @@ def test_what_cannot_be_read_is_named() -> None:
         decode_submit("AT+CMGD=1,0", 5)
     with pytest.raises(PduError, match="no SMS-SUBMIT"):
         decode_submit("0004000B916407281553F80000AA0AE8329BFD4697D9EC37", 23)
+
+
+@pytest.mark.parametrize(
+    ("text", "locking", "single", "language"),
+    [
+        ("Günaydın, İstanbul'dan Şule ve Çağla: €5", 1, 0, "Turkish, locking"),
+        ("Günaydın, İstanbul'dan Şule ve Çağla: €5", 0, 1, "Turkish, single"),
+        ("Günaydın, İstanbul'dan Şule ve Çağla: €5 [x]", 1, 1, "Turkish, both"),
+        ("¿Qué tal, Ángel? Así será el médico, último día: ÍÓÚ çáíóú €", 0, 2, "Spanish, single"),
+        ("Amanhã às três, João e Antônio; coração, ÃÕÂÊÔÀÍÓÚ ∞ª", 3, 0, "Portuguese, locking"),
+        ("Amanhã às três, João e Antônio; coração, ÃÕÂÊÔÀÍÓÚ", 0, 3, "Portuguese, single"),
+        ("Amanhã às três, João e Antônio; ÁÀÂãõ {ΦΓΩΠΨΣΘ}", 3, 3, "Portuguese, both"),
+    ],
+)
+def test_national_language_tables(text: str, locking: int, single: int, language: str) -> None:
+    """Each part bears the elements 0x25 and 0x24; also in long texts, with both widths of reference, no escape split."""
+    for times, wide in ((1, False), (9, False), (9, True)):
+        long = (text + " ") * times
+        parts = [decode_deliver(pdu).data for pdu in encode_deliver("+1514", long, NOON, locking=locking, single=single, wide=wide)]
+        assert joined(parts) == long, language
+        assert {part.alphabet for part in parts} == {"gsm7"}
+        assert not any(part.splits_character for part in parts)
+        told = {identifier: data for part in parts for identifier, data in part.elements if identifier >= 0x24}
+        assert told == ({0x25: bytes([locking])} if locking else {}) | ({0x24: bytes([single])} if single else {})
+
+
+def test_a_shifted_text_octet_by_octet() -> None:
+    """ "ş" of the Turkish single shift table is escape, 0x73: two septets after five of header (TS 23.040 9.2.3.24)."""
+    (pdu,) = encode_deliver("+1514", "ş", NOON, single=1)
+    assert pdu.endswith("07" + "03240101" + "D8CC01")
+    (pdu,) = encode_deliver("+1514", "ş", NOON, locking=1)
+    assert pdu.endswith("06" + "03250101" + "E800")
+    assert decode_deliver(pdu).data.text == "ş"
+
+
+def test_what_the_tables_lack() -> None:
+    """Without its element, the same septets are other characters; a table that does not exist is named."""
+    (pdu,) = encode_deliver("+1514", "ığŞ", NOON, locking=1)
+    assert decode_deliver(pdu.replace("032501", "037001")).data.text == "ìøÆ"
+    with pytest.raises(ValueError, match="GSM-7: say alphabet"):
+        encode_deliver("+1514", "ê", NOON, locking=1)
+    with pytest.raises(ValueError, match="locking is 1"):
+        encode_deliver("+1514", "x", NOON, locking=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "around", "most"),
+    [("x", {"single": 1}, 155), ("x", {"single": 1, "locking": 1}, 152), ("x", {"ports": (2948, 9200), "alphabet": "8bit"}, 133)],
+)
+def test_what_fits_beside_other_elements(text: str, around: dict[str, Any], most: int) -> None:
+    assert len(encode_deliver("+1514", text * most, NOON, **around)) == 1
+    assert len(encode_deliver("+1514", text * (most + 1), NOON, **around)) == 2
+
+
+def test_type_0_and_any_coding_scheme() -> None:
+    """TP-PID 0x40; TP-DCS as given, with the text in the alphabet that it names, or another."""
+    plain, silent = (encode_deliver("+1514", "x", NOON, silent=silent)[0] for silent in (False, True))
+    assert [place for place in range(len(plain)) if plain[place] != silent[place]] == [12]
+    for coding, alphabet in ((0xF6, "8bit"), (0x08, "ucs2"), (0xE8, "ucs2"), (0xC8, "gsm7"), (0x1B, "ucs2"), (0x3F, "gsm7")):
+        (pdu,) = encode_deliver("+1514", "unknown", NOON, coding=coding)
+        assert f"00{coding:02X}" in pdu
+        assert decode_deliver(pdu).data.alphabet == alphabet
+    with pytest.raises(ValueError, match="0 to 255"):
+        encode_deliver("+1514", "x", NOON, coding=256)
+    with pytest.raises(ValueError, match="8bit takes"):
+        encode_deliver("+1514", "ê€", NOON, alphabet="8bit")
+
+
+@pytest.mark.parametrize("unit", ["x", "ê", "😀"])
+def test_sixteen_parts(unit: str) -> None:
+    text = unit * {"x": 153 * 15 + 9, "ê": 67 * 15 + 9, "😀": 33 * 15 + 9}[unit]
+    parts = [decode_deliver(pdu).data for pdu in encode_deliver("+1514", text, NOON)]
+    assert len(parts) == 16
+    assert joined(parts) == text
+
+
+TABLES = st.sampled_from([(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (3, 0), (0, 3), (3, 3), (1, 2)])
+
+
+@given(st.text("abcABC €ğĞşŞıİçêÊôÔãÃõÕáÁíóúÂâ^{}[]~|\\\n\rΦΓñÑ", max_size=500), TABLES, st.booleans())
+def test_any_text_of_the_tables_comes_back(text: str, tables: tuple[int, int], wide: bool) -> None:
+    locking, single = tables
+    fitting = "".join(char for char in text if not lacks(char, locking, single))
+    parts = [decode_deliver(pdu).data for pdu in encode_deliver("+1514", fitting, NOON, wide=wide, locking=locking, single=single)]
+    assert joined(parts) == fitting
+
+
+def test_the_simulator_knows_nothing_of_the_code_it_tries() -> None:
+    """No sim_*.py imports a module of modem/ that is not the simulator's own, nor gsmmodem."""
+    files = sorted(Path(sim_pdu.__file__).parent.glob("sim*.py"))
+    assert len(files) > 15
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""] if node.module != "modem" else [f"modem.{alias.name}" for alias in node.names]
+                assert node.level == 0, file
+            for name in names:
+                assert not name.startswith(("gsmmodem", "ari_app", "agi", "tests")), (file.name, name)
+                assert not name.startswith("modem") or name.startswith("modem.sim"), (file.name, name)
