@@ -331,8 +331,10 @@ class Dialogue:
         """Is this another line of the +CUSD under way? Its text ends with a quotation mark, unless noise took that."""
         if not self._ussd:
             return False
-        listener = self._listener
-        if listener is not None and (_FINAL.fullmatch(line) is not None or line.upper().startswith(listener.expect)):
+        if self._listener is not None and _FINAL.fullmatch(line) is not None:
+            self._ussd_ends()
+            return False
+        if self._listener is not None and line.upper().startswith(self._listener.expect):
             return False
         if line.upper().startswith(tuple(_PREFIXES)):
             return False

@@ -76,6 +76,8 @@ class SerialModem:
         self._radio: Radio | None = None
         """Known once the modem is set up; None while it is not."""
         self._was_ready = False
+        self._answered = False
+        """The modem answered AT when it was opened last."""
         self._restarted = False
         self._boots = 0
         """^BOOT lines since the modem was set up: some Huawei say one when they start, some every few seconds."""
@@ -223,7 +225,7 @@ class SerialModem:
         self._trouble = error
         self._failures += 1
         if error.code == "silent":
-            self._recovery.stays_silent()
+            self._recovery.stays_silent(answers_at=self._answered)
         self._tell_outcome()
 
     def _tell_outcome(self) -> None:
@@ -237,6 +239,7 @@ class SerialModem:
 
     async def _attempt(self) -> None:
         """Reset what is due to be, open, set up and serve until the connection fails; always raises."""
+        self._answered = False
         due = self._recovery.take_due()
         if due is Rung.USB:
             await self._recovery.switch_usb()
@@ -251,6 +254,7 @@ class SerialModem:
                 raise ModemError("resetting", "the modem was restarted with AT+CFUN=1,1", "wait a moment")
             await self._serve(dialogue)
         finally:
+            self._answered = dialogue.resyncs > 0
             self._where.lost(served=self._is_set_up())
             self._dialogue = self._radio = None
             self._calls.cut()

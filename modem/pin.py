@@ -39,7 +39,7 @@ _COUNTERS = (  # command, answer, which of its numbers are the PIN's tries left
     ("AT+SPIC", "+SPIC:", re.compile(r"\+SPIC:\s*(\d+)")),  # SIMCom
     ("AT+ZPINPUK=?", "+ZPINPUK:", re.compile(r"\+ZPINPUK:\s*\(?(\d+)")),  # ZTE
 )
-_ICCID = (("AT+CCID", "+CCID:"), ("AT^ICCID?", "^ICCID:"), ("AT+QCCID", "+QCCID:"), ("AT+ICCID", "+ICCID:"))
+_ICCID = (("AT+CCID", "+CCID:"), ("AT^ICCID?", "^ICCID:"), ("AT+QCCID", "+QCCID:"), ("AT+ICCID", "+ICCID:"), ("AT+CICCID", "+ICCID:"))
 
 
 class Pin:

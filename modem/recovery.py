@@ -60,10 +60,10 @@ class Recovery:
             else:
                 self._refused.clear()  # the network spoke: the modem works
 
-    def stays_silent(self) -> None:
-        """One more opening without an answer."""
+    def stays_silent(self, *, answers_at: bool) -> None:
+        """One more opening without an answer, or with none but to AT itself."""
         if self._where.seen or self._where.usb is not None:
-            self._step(Why.SILENT)
+            self._step(Why.SILENT, takes_commands=answers_at)
 
     def wanted(self) -> Why | None:
         """Why the modem, set up as it is, needs a reset now; it is then ``due``."""
@@ -101,10 +101,13 @@ class Recovery:
         # an unknown error may be the network's word on one number
         return len(self._refused) >= self._timing.refusals and (codes != {UNKNOWN_ERROR} or len(numbers) > 1)
 
-    def _step(self, why: Why) -> bool:
+    def _step(self, why: Why, *, takes_commands: bool = True) -> bool:
         device = self._where.usb
         rung = self.ladder.step(
-            why, time.monotonic(), restart=reset.comes_back(self._model), usb=device is not None and self._may_switch(device)
+            why,
+            time.monotonic(),
+            restart=takes_commands and reset.comes_back(self._model),
+            usb=device is not None and self._may_switch(device),
         )
         self._due = rung
         if rung is None:

@@ -27,28 +27,22 @@ def message(line: str) -> str:
     if _HEX.fullmatch(said) is None or (said.isdecimal() and len(said) < _DIGITS):
         return said
     octets = bytes.fromhex(said)
-    readings = (_ucs2(octets), _gsm7(octets)) if _is_ucs2(int(match[2] or 15)) else (_gsm7(octets), _ucs2(octets))
-    return next((text for text in readings if _readable(text)), said)
+    if len(octets) % 2 == 0 and (_is_ucs2(int(match[2] or 15)) or _one_block(octets)):
+        return octets.decode("utf-16-be", "replace")
+    text = text_of(unpacked(octets, len(octets) * 8 // 7)).rstrip("\r@")  # a CR at the end only fills, and so does "@" (6.1.2.3)
+    return text if _readable(text) else said
 
 
 def _is_ucs2(scheme: int) -> bool:
     return scheme == 0x11 or (0x40 <= scheme <= 0x9F and scheme & 0x0C == 0x08)
 
 
-def _ucs2(octets: bytes) -> str:
-    return octets.decode("utf-16-be", "replace") if len(octets) % 2 == 0 else ""
-
-
-def _gsm7(octets: bytes) -> str:
-    """Packed septets (23.038 6.1.2.3): a CR at the end only fills, and so does "@"."""
-    return text_of(unpacked(octets, len(octets) * 8 // 7)).rstrip("\r@")
+def _one_block(octets: bytes) -> bool:
+    """UTF-16 of one script, whatever the coding scheme says: the same octet over and over, and 0 for digits and blanks."""
+    return len(octets) >= 4 and len(set(octets[::2]) - {0}) <= 1
 
 
 def _readable(text: str) -> bool:
-    """Words, not one alphabet mistaken for another: letters all Latin, or all of one block of Unicode, and little else."""
-    letters = [char for char in text if char.isalpha()]
+    """Words in Latin letters, not octets of something else."""
     plain = sum(char.isascii() and (char.isalnum() or char.isspace()) for char in text)
-    blocks = {ord(char) >> 8 for char in letters if ord(char) > 0x24F}
-    if not text or not all(char.isprintable() or char in "\r\n" for char in text) or len(blocks) > 1:
-        return False
-    return plain >= 0.6 * len(text) if not blocks else 2 * len(letters) >= len(text)
+    return all(char.isprintable() or char in "\r\n" for char in text) and plain >= 0.6 * len(text) > 0
