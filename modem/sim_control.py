@@ -13,9 +13,9 @@ from pydantic import ConfigDict, ValidationError, validate_call
 __all__ = ["COMMANDS", "ControlServer", "obey"]
 
 COMMANDS = (
-    "text", "mms", "inbox", "wait", "deliver", "latency", "reports", "report", "registration", "signal", "resize", "reference", "call",
-    "hang_up", "forwarding", "own_number", "ussd", "chatter", "fault", "clear", "unplug", "replug", "reboot", "journal", "wait_event",
-    "state",
+    "text", "mms", "inbox", "wait", "deliver", "latency", "reports", "report", "registration", "sim", "signal", "resize", "reference",
+    "call", "hang_up", "forwarding", "own_number", "ussd", "chatter", "fault", "clear", "unplug", "replug", "reboot", "journal",
+    "wait_event", "state",
 )  # fmt: skip
 """The methods of ``Simulator`` that may be called by name."""
 

@@ -127,6 +127,17 @@ class NetworkControls:
             modem.registration_ms = int(not_negative("ms", ms))
         modem.registration_changed()
 
+    def sim(self, *, present: bool | None = None, pin: str | None = None, tries: int | None = None) -> None:
+        """Take the SIM out or put it in, switch its PIN on ("1234") or off (""), set the PIN's tries left; asked for at the next start."""
+        sim = self._modem.sim
+        if pin is not None and pin and not (pin.isdecimal() and 4 <= len(pin) <= 8):
+            raise ValueError("pin is 4 to 8 digits, or empty for none")
+        if tries is not None and not 0 <= tries <= 3:
+            raise ValueError("tries is 0 to 3")
+        sim.present = sim.present if present is None else present
+        sim.pin = sim.pin if pin is None else pin or None
+        sim.tries = sim.tries if tries is None else tries
+
     def signal(self, level: int) -> None:
         """``AT+CSQ``: 0 to 31, 99 for none."""
         if level not in {*range(32), 99}:

@@ -32,6 +32,7 @@ KINDS = {
     "garbage": "write the bytes of `hex` `at` once (now) or before the reply of `command`",
     "silence": "stop listening and talking for `ms` (without `ms`: until unplugged or rebooted)",
     "reboot": "restart: settings lost, the port stays",
+    "forget": "lose the settings of AT+CNMI without a word, as some modems do after a while",
     "unplug": "lose the port; back after `ms` (without `ms`: on replug)",
 }
 
@@ -41,6 +42,7 @@ nothing; the network took the part and +CMGS was not written; +CMGS was written 
 report is due."""
 
 _STRIKES = {"silence", "reboot", "unplug"}
+_AT_ONCE = _STRIKES | {"forget"}
 _SENDING = {
     "refuse", "no_answer", "late_answer", "lost", "no_report", "late_report", "twice_report", "shuffled_report", "wrong_report",
 }  # fmt: skip
@@ -80,8 +82,8 @@ class Fault:
         if self.kind not in KINDS:
             raise ValueError(f"no fault is called {self.kind!r}: use one of {', '.join(KINDS)}")
         if not self.at:
-            self.at = "now" if self.kind in _STRIKES or (self.kind == "garbage" and self.command is None) else ""
-        elif self.kind not in _STRIKES and (self.kind, self.at) != ("garbage", "now"):
+            self.at = "now" if self.kind in _AT_ONCE or (self.kind == "garbage" and self.command is None) else ""
+        elif self.kind not in _STRIKES and (self.kind, self.at) not in {("garbage", "now"), ("forget", "now")}:
             raise ValueError(f"{self.kind} takes no `at`: only {', '.join(sorted(_STRIKES))} do")
         elif self.at not in POINTS:
             raise ValueError(f"`at` is one of {', '.join(POINTS)}, not {self.at!r}")

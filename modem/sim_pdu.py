@@ -91,6 +91,15 @@ class Deliver:
     sender: str
     sent: datetime
     data: UserData
+    coding: int = 0
+    """TP-DCS."""
+
+    @property
+    def message_class(self) -> int | None:
+        """Where it is meant to be kept (TS 23.038 clause 4): 0 shown at once, 1 modem, 2 SIM, 3 terminal; None: no class."""
+        group = self.coding >> 4
+        named = group == 0xF or (group < 8 and bool(group & 1))
+        return self.coding & 0x03 if named else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +310,7 @@ def decode_deliver(pdu: str) -> Deliver:
     octets.one("TP-PID")
     coding = octets.one("TP-DCS")
     sent = read_time(octets, "TP-SCTS")
-    return Deliver(sender, sent, _read_user_data(octets, coding, header=bool(first & 0x40)))
+    return Deliver(sender, sent, _read_user_data(octets, coding, header=bool(first & 0x40)), coding)
 
 
 def decode_report(pdu: str) -> Report:

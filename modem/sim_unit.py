@@ -9,7 +9,7 @@ from modem.sim_calls import VoiceCalls
 from modem.sim_faults import Fault, FaultBook
 from modem.sim_journal import Journal
 from modem.sim_network import Carrier, Incoming, Network
-from modem.sim_pdu import tpdu_length
+from modem.sim_pdu import PduError, decode_deliver, tpdu_length
 from modem.sim_profiles import Profile
 from modem.sim_state import Settings, Sim, Stores
 from modem.sim_ussd import Ussd
@@ -202,6 +202,8 @@ class Unit(ABC):
             self.unplug(fault.ms)
         elif fault.kind == "reboot":
             self.restart()
+        elif fault.kind == "forget":
+            self.settings.cnmi = self.defaults().cnmi
         else:
             self.deaf()
             if fault.ms is not None:
@@ -289,21 +291,26 @@ class Unit(ABC):
                 self.strike(fault)
                 return False
             return self._receive_report(incoming.pdu)
-        if self.settings.cnmi[1] == 2 and self.present():
+        return self._receive_text(incoming.pdu)
+
+    def _receive_text(self, pdu: str) -> bool:
+        mode, kept_in = self.settings.cnmi[1], _class(pdu)
+        # TS 27.005 3.4.1: <mt> 2 hands all over but class 2, which belongs on the SIM; 3 only class 3
+        if self.present() and ((mode == 2 and kept_in != 2) or (mode == 3 and kept_in == 3)):
             if self.settings.unacknowledged:
                 return False
             self.settings.unacknowledged = self.settings.acknowledges
             self.journal.add("handed", kind="text")
-            self._indicate(f"+CMT: ,{tpdu_length(incoming.pdu)}", incoming.pdu)
+            self._indicate(f"+CMT: ,{tpdu_length(pdu)}", pdu)
             return True
-        store = self.settings.memories[2]
-        index = self._store(store, incoming.pdu)
+        store = "SM" if kept_in == 2 and "SM" in self.stores.sizes else self.settings.memories[2]
+        index = self._store(store, pdu)
         if index is None:
             if self.profile.full_line and not self._full_told:
                 self._full_told = True
                 self.urc(self.profile.full_line.format(store=store))
             return False
-        if self.settings.cnmi[1]:
+        if mode:
             self._indicate(f'+CMTI: "{store}",{index}')
         return True
 
@@ -344,6 +351,14 @@ class Unit(ABC):
             self.journal.add("deleted", store=store, index=index)
             self._full_told = False
             self.network.later(0, self.network.flush)
+
+
+def _class(pdu: str) -> int | None:
+    """The message class of an SMS-DELIVER; None where it has none, or cannot be read."""
+    try:
+        return decode_deliver(pdu).message_class
+    except PduError:
+        return None
 
 
 def block(lines: list[str] | tuple[str, ...]) -> bytes:

@@ -211,6 +211,30 @@ async def test_struck_at_each_step(sim: Simulator, tmp_path: Path, kind: str, po
         await sim.wait_event("handed", count=2)  # the network kept the first
 
 
+async def test_indications_are_forgotten_without_a_word(sim: Simulator, client: Client) -> None:
+    sim.fault("forget")
+    sim.text(CALLER, "x")
+    assert await client.ask("AT+CNMI?") == "\r\n+CNMI: 0,0,0,0,0\r\n\r\nOK\r\n"
+    assert client.heard == b""
+    with pytest.raises(ValueError, match="takes no `at`"):
+        sim.fault("forget", at="prompt")
+
+
+async def test_the_sim_is_taken_out_and_its_pin_switched(sim: Simulator, client: Client) -> None:
+    await client.ask("AT+CMEE=1")
+    sim.sim(present=False)
+    assert await client.ask("AT+CPIN?") == "\r\n+CME ERROR: 10\r\n"
+    assert await client.ask("AT+CMGF=0") == "\r\n+CMS ERROR: 310\r\n"
+    sim.sim(present=True, pin="4321", tries=1)
+    sim.reboot()
+    await client.ask("ATE0")
+    assert await client.ask("AT+CPIN?") == "\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n"
+    await client.ask("AT+CPIN=1111")
+    assert sim.state()["sim"] == "SIM PUK"
+    with pytest.raises(ValueError, match="4 to 8 digits"):
+        sim.sim(pin="x")
+
+
 async def test_unplug_and_replug_elsewhere(sim: Simulator, client: Client, tmp_path: Path) -> None:
     sim.unplug()
     await client.gone.wait()

@@ -152,6 +152,38 @@ async def test_direct_delivery(sim: Simulator, client: Client) -> None:
     assert sim.state()["stores"]["SM"] == {}
 
 
+async def test_classes_decide_where_a_text_goes(sim: Simulator, client: Client) -> None:
+    """Class 2 belongs on the SIM, whatever is selected; <mt> 3 hands over class 3 alone (TS 23.038 4, TS 27.005 3.4.1)."""
+    await client.ask('AT+CPMS="ME","ME","ME"')
+    await client.ask("AT+CNMI=2,2,0,0,0")
+    sim.text(CALLER, "for the SIM", coding=0xF2)
+    await client.until(b'+CMTI: "SM",1\r\n')
+    sim.text(CALLER, "for the modem", coding=0x11)
+    await client.until(b"+CMT: ,")
+    await client.ask("AT+CNMI=2,3,0,0,0")
+    sim.text(CALLER, "no class")
+    await client.until(b'+CMTI: "ME",1\r\n')
+    sim.text(CALLER, "for the terminal", coding=0x13)
+    await client.until(b"+CMT: ,")
+    assert [text["text"] for text in sim.state()["stores"]["SM"].values()] == ["for the SIM"]
+
+
+async def test_kinds_of_texts(sim: Simulator, client: Client) -> None:
+    """Flash, type 0, an unknown coding scheme, shifted, octets, sixteen parts: each reaches the client."""
+    sim.resize("SM", 30)
+    sim.text(CALLER, "flash", flash=True)
+    sim.text(CALLER, "type 0", silent=True)
+    sim.text(CALLER, "unknown", coding=0x3F)
+    sim.text(CALLER, "Şule", locking=1)
+    sim.text(CALLER, "ñandú", single=2)
+    sim.text(CALLER, "\x00\x01", alphabet="8bit")
+    assert sim.text(CALLER, "x" * (153 * 15 + 1))["parts"] == 16
+    stored_texts = [decode_deliver(pdu) for _, pdu in stored(await client.ask("AT+CMGL=4"))]
+    assert [deliver.data.text for deliver in stored_texts[:6]] == ["flash", "type 0", "unknown", "Şule", "ñandú", "\x00\x01"]
+    assert joined([deliver.data for deliver in stored_texts[6:]]) == "x" * (153 * 15 + 1)
+    assert [deliver.coding for deliver in stored_texts[:6]] == [0x10, 0x00, 0x3F, 0x00, 0x00, 0x04]
+
+
 async def test_direct_delivery_without_a_listener_is_stored(sim: Simulator, tmp_path: Path) -> None:
     with Client(tmp_path / "modem") as client:
         await client.ask("AT+CNMI=2,2,0,0,0")

@@ -152,6 +152,7 @@ async def test_every_control_command(tmp_path: Path) -> None:
             {"do": "ussd", "text": "Solde: 5 $", "code": "*100#"},
             {"do": "chatter", "say": ["+CSQ: 20,99"], "lines": 3, "every_ms": 0},
             {"do": "hang_up"},
+            {"do": "sim", "pin": "", "tries": 3},
             {"do": "own_number", "written": False},
             {"do": "reboot"},
             {"do": "unplug", "back_ms": 5000},
