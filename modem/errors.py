@@ -9,7 +9,7 @@ class ModemError(Exception):
     """The modem cannot be used as it is. Shown by doctor; tried again later, since people mend such things with it running.
 
     ``code``: no_port, permission, port_busy, port_failed, silent, wrong_modem, no_sim, sim_failure, pin_needed, pin_refused, pin_few_tries,
-    pin_unsure, pin_not_noted, puk, forgot, no_pdu_mode.
+    pin_unsure, pin_not_noted, puk, forgot, no_pdu_mode; of Kannel: kannel_refused, kannel_auth, kannel_silent, kannel_strange.
     """
 
     def __init__(self, code: str, what: str, fix: str) -> None:

@@ -149,7 +149,7 @@ class _Gate(aiohttp.TCPConnector):
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:  # noqa: ASYNC109 - aiohttp's
         """As TCPConnector's, then the commit."""
         if self.opened:
-            raise aiohttp.ClientConnectionError("a part is handed over once")
+            raise aiohttp.ClientConnectionError("a part is handed over once")  # aiohttp repeats what it takes for harmless
         connection = await super().connect(req, traces, timeout)
         try:
             going = await self._commit()
@@ -162,7 +162,7 @@ class _Gate(aiohttp.TCPConnector):
             raise
         if not going:
             self.not_sent = NotSent("called off", called_off=True)
-        elif connection.transport is None or connection.transport.is_closing():
+        elif connection.protocol is None or not connection.protocol.is_connected():
             self.not_sent = NotSent("Kannel closed the connection")
         if self.not_sent is not None:
             connection.close()

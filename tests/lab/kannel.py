@@ -153,7 +153,7 @@ class Kannel:
         command = [need(box, "kannel"), str(self.config)]
         with (self.folder / f"{box}.out").open("ab") as out:
             process = await asyncio.create_subprocess_exec(
-                *command, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out
+                *command, cwd=self.folder, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         self._processes[box] = process
         port = self.boxes if box == "bearerbox" else self.sendsms
@@ -169,17 +169,18 @@ class Kannel:
     async def kill(self, box: str) -> None:
         """End a box at once (SIGKILL), frozen or not."""
         process = self._processes.pop(box, None)
-        if process is not None and process.returncode is None:
-            process.kill()
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # smsbox replaces itself by a child when it loses bearerbox
             await process.wait()
 
     def freeze(self, box: str) -> None:
         """Stop a box where it stands (SIGSTOP): its sockets stay open and say nothing."""
-        os.kill(self._processes[box].pid, signal.SIGSTOP)
+        os.killpg(self._processes[box].pid, signal.SIGSTOP)
 
     def thaw(self, box: str) -> None:
         """Let a frozen box go on."""
-        os.kill(self._processes[box].pid, signal.SIGCONT)
+        os.killpg(self._processes[box].pid, signal.SIGCONT)
 
     async def until_logged(self, words: str, count: int = 1, *, box: str = "bearerbox", seconds: float = 30) -> None:
         """Wait until the box's log holds ``words`` so often. Raises LabError with its end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
@@ -142,7 +143,10 @@ async def raw(port: int, request: bytes) -> bytes:
     return line
 
 
-async def test_a_wrong_get_url_is_told_and_the_secret_and_words_never(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_wrong_get_url_is_told_and_the_secret_and_words_never(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "aiohttp")
     keeper, port = Keeper(), free_port()
     bearer = bearer_of("http://127.0.0.1:9/", "x", keeper, port)
     base = f"http://127.0.0.1:{port}/kannel/{SECRET}"
@@ -163,7 +167,7 @@ async def test_a_wrong_get_url_is_told_and_the_secret_and_words_never(capfd: pyt
             assert answer.status == 200
         assert bearer._callbacks.unreadable == bearer._callbacks.failing == ""
     assert join([one for one in keeper.decoded if isinstance(one, Deliver)]).text == "mot " * 4000
-    said = "".join(capfd.readouterr())
+    said = "".join(capfd.readouterr()) + caplog.text
     assert "modem.callback_unreadable" in said
     for secret in (SECRET, "private", "15145550123"):
         assert secret not in said

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import aiohttp
 import pytest
 
 from modem import pdu
-from modem.kannel_sending import Account, Answer, hand_over, request_of, result_of
+from modem.kannel_sending import Account, Answer, _Gate, hand_over, request_of, result_of
 from modem.timing import Timing
 from modem.types import NotSent, Refused, SendResult, Sent, Unknown
 from tests.lab.kannel import free_port
@@ -209,6 +210,20 @@ async def test_cancelled(when: str) -> None:
         while not kannel.closed:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert kannel.whole(0) is (when == "answer")
+
+
+async def test_the_gate_opens_once_even_where_aiohttp_would_try_again() -> None:
+    commits: list[bool] = []
+
+    async def commit() -> bool:
+        commits.append(True)
+        return True
+
+    async with peer(b"") as kannel, aiohttp.ClientSession(connector=_Gate(commit, lambda: None)) as session:
+        for _ in range(2):
+            with pytest.raises(aiohttp.ClientError):
+                await session.get(f"http://127.0.0.1:{kannel.port}/")
+    assert (len(kannel.came), len(commits)) == (1, 1)
 
 
 async def test_words_and_password_are_in_no_url() -> None:
