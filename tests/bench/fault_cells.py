@@ -41,8 +41,6 @@ class Cell:
     ends: tuple[str, ...] = _WENT
     inbound: bool = False
     """It strikes when a text that came in is read."""
-    deaf: bool = False
-    """The modem stops listening with its prompt open: a Ctrl-Z leaves us and is heard by nobody."""
 
 
 def cells(pace: Pace) -> list[Cell]:
@@ -52,8 +50,7 @@ def cells(pace: Pace) -> list[Cell]:
 
     def add(point: str, name: str, ends: tuple[str, ...] = _WENT, **fault: Any) -> None:
         inbound = str(fault.get("command", "")).startswith(("AT+CMGL", "AT+CMGD", "AT+CPMS"))
-        deaf = fault.get("at") == "prompt" and fault["kind"] != "unplug"
-        table.append(Cell(point, name, {key: value for key, value in fault.items() if value is not None}, ends, inbound, deaf))
+        table.append(Cell(point, name, {key: value for key, value in fault.items() if value is not None}, ends, inbound))
 
     def strike(point: str, at: str, ends: tuple[str, ...], **more: Any) -> None:
         for kind, ms in strikes.items():
@@ -84,6 +81,7 @@ def cells(pace: Pace) -> list[Cell]:
         add(out, f"refused for now, {code}", kind="refuse", code=code)
     add(out, "refused for good, 1", ("failed",), kind="refuse", code=1)
     add(out, "refused in words", kind="refuse", code=38, form="verbose")
+    add(out, "refused in small letters", kind="refuse", line="+CMS ERROR: network out of order")
     add(out, "refused without a blank", kind="refuse", code=38, form="no_blank")
     add(out, "refused, CME 30", kind="refuse", code=30, family="cme")
     add(out, "network did not answer, 332", ("unknown",), kind="refuse", code=332)

@@ -81,12 +81,15 @@ class Pair:
         await self._perhaps(lambda: self._state(first) in {cell.ends[0], "delivered"}, self._patience / 4)
         # a modem that forgot to announce is found out by the watch, or the text by the next reading of all stores
         await self._perhaps(lambda: self._received(came) > 0, self._patience)
+        await self._perhaps(lambda: self._reported(second, since), 1)  # its report must not meet the next cell's fault
         return self._count(cell, first, second, came, since=since, struck=fault["t"])
 
     def _count(self, cell: Cell, first: str, second: str, came: str, *, since: int, struck: float) -> Found:
         entries = self.simulator.journal(since=since)["entries"]
         states = {one: self._state(one) for one in (first, second)}
-        found = Found(tally(entries, states, [first, second], deaf={first} if cell.deaf else ()))
+        found = Found(tally(entries, states, [first, second]))
+        for numbers in (found.tally.doubled, found.tally.lost, found.tally.unshown, found.tally.spurious, found.tally.waiting):
+            numbers[:] = [f"{cell.point}, {cell.name}: {one} is {states[one]}" for one in numbers]
         if states[first] not in cell.ends:
             found.wrong.append(f"{cell.point}, {cell.name}: {states[first]}")
         found.recovery.append(next(entry["t"] for entry in entries if entry["event"] == "accepted" and entry["t"] > struck) - struck)
@@ -112,6 +115,11 @@ class Pair:
 
     def _received(self, text: str) -> int:
         return int(self._ask("SELECT count(*) FROM message WHERE direction = 'in' AND text = ?", text)[0][0])
+
+    def _reported(self, number: str, since: int) -> bool:
+        """Has the status report left the network, and reached the modem."""
+        reports = self.simulator.journal(since=since, events=["report"])["entries"]
+        return any(entry["number"] == number for entry in reports) and not self.simulator.state()["network"]["waiting"]
 
     async def _event(self, event: str, since: int, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The first such entry of the journal."""

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,17 +85,14 @@ class Tally:
             getattr(self, name).extend(getattr(other, name))
 
 
-def tally(entries: list[dict[str, Any]], states: dict[str, str], texts: list[str], *, deaf: Collection[str] = ()) -> Tally:
-    """Count ``texts`` (their numbers, one text each) by the journal and by ``states`` (what the program says of each number's text).
-
-    ``deaf``: those whose modem stopped listening with its prompt open.
-    """
+def tally(entries: list[dict[str, Any]], states: dict[str, str], texts: list[str]) -> Tally:
+    """Count ``texts`` (their numbers, one text each) by the journal and by ``states`` (what the program says of each number's text)."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("ctrl_z", "accepted", "refused")}
     failed_reports = {entry["number"] for entry in entries if entry["event"] == "report" and entry["status"] >= 0x40}
     for entry in entries:
         if entry["event"] in counts and "number" in entry:
             counts[entry["event"]][entry["number"]] += 1
-    found = Tally(texts=len(texts))
+    found, deaf = Tally(texts=len(texts)), _deaf_prompts(entries)
     for one in texts:
         handed, accepted = counts["ctrl_z"][one], counts["accepted"][one]
         state = states.get(one, "")
@@ -107,13 +104,24 @@ def tally(entries: list[dict[str, Any]], states: dict[str, str], texts: list[str
             found.unshown.append(one)
         if state == "unknown":
             found.unknown += 1
-            if not handed and one in deaf:
+            if not handed and found.unheard < deaf:
                 found.unheard += 1
             elif not handed:
                 found.spurious.append(one)
         if state in {"queued", "sending"}:
             found.waiting.append(one)
     return found
+
+
+def _deaf_prompts(entries: list[dict[str, Any]]) -> int:
+    """How often the modem stopped listening while its prompt was open: the PDU written then reaches nobody, and its sender cannot know."""
+    count, prompted = 0, False
+    for entry in entries:
+        if entry["event"] == "fault" and prompted and entry["kind"] in {"silence", "reboot"}:
+            count += 1
+        if entry["event"] in {"prompt", "ctrl_z", "escape", "fault", "booted"}:
+            prompted = entry["event"] == "prompt"
+    return count
 
 
 def rows(path: Path, sql: str) -> list[dict[str, Any]]:
