@@ -73,7 +73,7 @@ def _iccid(modem: Modem, call: Call) -> list[str]:
     return [f"{name}: {modem.iccid}"] if call.form == _ICCID[call.name] else []
 
 
-@optional("^CURC", "^CVOICE", "^USSDMODE", "^SYSCFG", "^SYSCFGEX", "^PORTSEL", "+QURCCFG", "+ZPAS")
+@optional("^CURC", "^CVOICE", "^USSDMODE", "^SYSCFG", "^SYSCFGEX", "^PORTSEL", "+QURCCFG", "+ZPAS", "+ZOPRT")
 def _kept(modem: Modem, call: Call) -> list[str]:
     """Makers' settings that are only remembered; ``AT^USSDMODE`` decides how USSD strings are written."""
     if call.form == "set":
@@ -84,6 +84,15 @@ def _kept(modem: Modem, call: Call) -> list[str]:
     if call.name == "+ZPAS":
         return [f'+ZPAS: "{"UMTS" if modem.registered else "No Service"}","CS_PS"']
     return [f"{call.name}: {modem.settings.accepted.get(call.name, '0')}"]
+
+
+@optional("+ZCDRUN")
+def _cd(modem: Modem, call: Call) -> list[str]:
+    """ZTE: whether it appears as a CD of drivers at the next start (8 no, 9 yes); gammu switches that off."""
+    del modem
+    if call.form != "set" or call.number(0) not in {8, 9}:
+        raise cme(50)
+    return [f"{'Close' if call.number(0) == 8 else 'Open'} autorun state result(0:FAIL 1:SUCCESS):1"]
 
 
 @optional("+AUTOCSQ")

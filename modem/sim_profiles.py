@@ -30,6 +30,8 @@ class Profile:
     """The answer to a command it has not."""
     boot_lines: tuple[str, ...] = ()
     """Written, unasked, when it starts; "{pin}" is the state of the SIM as AT+CPIN? says it."""
+    network_lines: tuple[str, ...] = ()
+    """Written, unasked, when it found the network."""
     chatter: tuple[str, ...] = ()
     """Written, unasked, one every ``chatter_ms`` and one before every ``chatter_lines``-th line of its replies, in turn."""
     chatter_ms: int = 5000
@@ -51,7 +53,7 @@ class Profile:
 
 
 _E173 = Profile(
-    # +CLIP, ^RSSI, ^BOOT, ^DSFLOWRPT: logs of E1xx sticks in issues of python-gsmmodem (35, 47); "COMMAND NOT SUPPORT": its issue 96;
+    # ^RSSI, ^BOOT, ^DSFLOWRPT, ^MODE: logs of E1xx sticks, python-gsmmodem 35, 47; "COMMAND NOT SUPPORT": its issue 96;
     # gone from USB after AT+CFUN=1,1: gammu 552, 687; ^CPIN, ^SMMEMFULL: Huawei MU509 AT manual 7.4, 9; no ME: bg111 chan_dongle 31
     "huawei",
     "huawei",
@@ -63,6 +65,7 @@ _E173 = Profile(
     lacks=frozenset({"+CCID", "+CEREG"}),
     unknown="COMMAND NOT SUPPORT",
     boot_lines=("^BOOT:20952548,0,0,0,72",),
+    network_lines=("^SRVST:2", "^MODE:5,4"),
     chatter=("^RSSI:17", "^DSFLOWRPT:0000003C,00000000,00000000,0000000000000000,0000000000000000,00000000,00000000"),
     chatter_lines=7,
     silencer="AT^CURC=0",
@@ -150,10 +153,11 @@ _ZTE = Profile(
     "BD_MF190V1.0.0B02",
     sizes=(("ME", 100), ("SM", 20), ("SR", 20)),
     cnmi=((0, 1, 2), (0, 1, 2, 3), (0, 2), (0, 1, 2), (0, 1)),
-    knows=frozenset({"+ZPINPUK", "+ZPAS"}),
+    knows=frozenset({"+ZPINPUK", "+ZPAS", "+ZCDRUN", "+ZOPRT"}),
     lacks=frozenset({"+CCID"}),
     boot_lines=("+ZUSIMR:2",),
-    chatter=("+ZUSIMR:2", '+ZPASR: "UMTS"', '+ZDONR: "Simulated Network",302,990,"CS_PS","ROAM_OFF"'),
+    network_lines=('+ZDONR: "Simulated Network",302,990,"CS_PS","ROAM_OFF"', '+ZPASR: "UMTS"'),
+    chatter=("+ZUSIMR:2",),
     chatter_ms=2000,
     chatter_lines=11,
     silencer="AT+CPMS?",

@@ -252,6 +252,8 @@ class Unit(ABC):
 
     def _reachable(self) -> None:
         if self.registered:
+            for line in self.profile.network_lines:
+                self.urc(line)
             self.after(self.attach_ms, self.network.flush)
 
     # what it says unasked

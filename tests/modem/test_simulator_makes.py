@@ -235,7 +235,7 @@ async def test_the_prompt(tmp_path: Path, profile: str, prompt: bytes) -> None:
     [
         ("huawei", "AT^CURC=0", (b"^RSSI:", b"^DSFLOWRPT:")),
         ("e3372", "AT^CURC=0", (b"^HCSQ:", b"^RSSI:", b"^CERSSI:")),
-        ("zte", "AT+CPMS?", (b"+ZUSIMR:", b"+ZPASR:", b"+ZDONR:")),
+        ("zte", "AT+CPMS?", (b"+ZUSIMR:",)),
     ],
 )
 async def test_chatter_and_how_it_is_silenced(tmp_path: Path, profile: str, silencer: str, lines: tuple[bytes, ...]) -> None:
@@ -252,6 +252,16 @@ async def test_chatter_and_how_it_is_silenced(tmp_path: Path, profile: str, sile
         sim.reboot()
         await client.ask("ATE0")
         assert "+CSQ: 21,99\r\n\r\nOK\r\n" not in await client.ask("AT+CSQ")
+
+
+@pytest.mark.parametrize(("profile", "lines"), [("zte", (b"+ZDONR:", b"+ZPASR:")), ("huawei", (b"^SRVST:2", b"^MODE:5,4"))])
+async def test_what_is_said_when_the_network_is_found(tmp_path: Path, profile: str, lines: tuple[bytes, ...]) -> None:
+    async with plugged(tmp_path, profile) as (sim, client):
+        sim.registration("searching")
+        client.heard = b""
+        sim.registration("roaming")
+        for line in lines:
+            await client.until(line)
 
 
 async def test_chatter_inside_a_list_of_texts(tmp_path: Path) -> None:
