@@ -12,7 +12,7 @@ Each entry has ``t`` (seconds), ``event`` and the event's own fields:
 ``accepted``                the network took the part: number, reference (TP-MR), part, parts
 ``refused``                 the network or modem did not: number, code
 ``answer``                  line: the final result was written; info: the first line before it, such as ``+CMGS: 7``
-``urc``                     line: an unsolicited line was written
+``urc``                     line: an unsolicited line was written; inside: amid a reply
 ``arrived``                 a whole text reached a handset: number, text, parts
 ``sent``                    a handset sent a text to the modem: number, text, parts
 ``stored`` ``deleted``      store, index
@@ -20,6 +20,10 @@ Each entry has ``t`` (seconds), ``event`` and the event's own fields:
 ``handed``                  a text or report was given to the client without being stored (+CMT, +CDS)
 ``report``                  a status report left for the modem: number, reference, status
 ``lost``                    what: it will never arrive anywhere
+``called`` ``call_ended``   number: a voice call to the SIM began, ended; by: caller, modem or network
+``forwarded``               number, to, reason: the network sent a call elsewhere; nothing rang, or no longer
+``forwarding``              reason, mode, number: AT+CCFC was answered
+``ussd``                    code, text: the network was asked, or spoke
 ``fault``                   kind: a fault was played
 """
 

@@ -34,22 +34,31 @@ from typing import Any, NoReturn
 
 import click
 
+from modem.sim_codes import FORMS
 from modem.sim_control import COMMANDS
-from modem.sim_faults import KINDS
+from modem.sim_faults import KINDS, POINTS
 from modem.sim_network import MAGIC
 from modem.sim_profiles import PROFILES
 from modem.sim_world import Carrier, Simulator
 
 __all__ = ["Carrier", "Simulator", "main"]
 
-_EPILOG = "\b\nNumbers that fail on demand (any number ending so):\n" + "".join(
-    f"  …5559{code:03d}  {what}\n" for code, what in MAGIC.items()
-) + "  …5559xxx  any other +CMS ERROR code xxx: refused with it\n\n\b\nFaults:\n" + "".join(
-    f"  {name:<15} {what}\n" for name, what in KINDS.items()
-)  # fmt: skip
+
+def _epilog() -> str:
+    """What stands below the options: numbers that fail, faults, and their words."""
+    blocks = {
+        "Numbers that fail on demand (any number ending so)": [
+            *(f"…5559{code:03d}  {what}" for code, what in MAGIC.items()),
+            "…5559xxx  any other +CMS ERROR code xxx: refused with it",
+        ],
+        "Faults": [f"{name:<15} {what}" for name, what in KINDS.items()],
+        "Where silence, reboot and unplug strike (`at`)": [", ".join(POINTS)],
+        "How refuse, refuse_prompt and error may be written (`form`; `family` is cms or cme)": [", ".join(FORMS)],
+    }
+    return "\n\n".join(f"\b\n{title}:\n" + "\n".join(f"  {line}" for line in lines) for title, lines in blocks.items())
 
 
-@click.group(invoke_without_command=True, epilog=_EPILOG)
+@click.group(invoke_without_command=True, epilog=_epilog())
 @click.option("--link", type=click.Path(path_type=Path), help="Path the modem's port appears at. Starts a simulator.")
 @click.option("--control", type=click.Path(path_type=Path), help="Unix socket to listen on, or of the simulator to talk to.")
 @click.option("--journal", type=click.Path(path_type=Path), help="File that gets a JSON line for all that happens.")

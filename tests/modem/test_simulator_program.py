@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from typing import Any
 
 import pytest
 
+from modem import sim_journal
 from modem.sim_control import COMMANDS
+from modem.sim_profiles import PROFILES
 from modem.simulator import Simulator
 from tests.modem.simulator_client import Client, submits
 
@@ -244,3 +247,17 @@ def test_help_names_the_numbers_and_the_faults() -> None:
     assert "text: from: str, text: str" in commands
     bare = subprocess.run(PROGRAM, capture_output=True, text=True, check=False)
     assert (bare.returncode, "--link PATH" in bare.stderr) == (2, True)
+
+
+def test_the_documentation_names_every_make_and_command() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    assert [name for name in (*PROFILES, *COMMANDS) if f"`{name}`" not in told] == []
+
+
+def test_every_journal_event_is_explained() -> None:
+    """The names given to ``journal.add`` are those of the docstring of ``modem.sim_journal``."""
+    folder = Path(sim_journal.__file__).parent
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("sim_*.py"))
+    written = set(re.findall(r'journal\.add\(\s*"(\w+)"', source)) | {"opened", "closed"}
+    assert len(written) > 20
+    assert [name for name in sorted(written) if f"``{name}``" not in (sim_journal.__doc__ or "")] == []
