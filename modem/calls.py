@@ -76,8 +76,15 @@ class Calls:
         self._changed.set()
 
     def cut(self) -> None:
-        """The connection is over: whoever rang then is heard no more."""
-        self._end()
+        """The connection is over: whoever rings may be heard again by the next one, else the call is over as well."""
+        call = self._ringing
+        if call is not None:
+            call.rejected = False
+            asyncio.get_running_loop().call_later(self._timing.ring, self._end_of, call)
+
+    def _end_of(self, call: _Ringing) -> None:
+        if call is self._ringing:
+            self._end()
 
     async def run(self, dialogue: Dialogue) -> None:
         """Reject whoever calls, until cancelled or the port is gone."""

@@ -218,13 +218,28 @@ async def test_how_makes_say_that_a_call_is_over(make_rig: MakeRig, end: str) ->
 
 
 async def test_a_call_cut_by_an_unplug_is_told(make_rig: MakeRig) -> None:
-    rig = await make_rig(driver={"timing": replace(PATIENT, caller=60)})
+    rig = await make_rig(driver={"timing": replace(PATIENT, ring=0.2)})
     await rig.ready()
     rig.sim.fault("garbage", hex=b"\r\nRING\r\n".hex())
     await asyncio.sleep(0.05)
     rig.sim.unplug()
     await told(rig)
     assert said(rig) == [("", False)]
+
+
+async def test_a_call_that_rings_on_while_the_modem_is_set_up_anew_is_told_once(make_rig: MakeRig) -> None:
+    rig = await make_rig(driver={"timing": replace(PATIENT, command=60, slow=60)})
+    await rig.ready()
+    rig.sim.fault("no_final", command="AT+CHUP")
+    rig.sim.call(CALLER, rings=9, every_ms=150)
+    await rig.until(lambda: "AT+CHUP" in rig.lines(), "being rejected")
+    dialogue = rig.driver._dialogue
+    assert dialogue is not None
+    dialogue.restarted()
+    await told(rig)
+    await rig.until(lambda: len(rig.ready_calls) == 2, "set up anew")
+    assert isinstance(await rig.send(), Sent)
+    assert said(rig) == [(CALLER, False)]
 
 
 async def test_a_call_that_cannot_be_kept_is_told_again(make_rig: MakeRig) -> None:
