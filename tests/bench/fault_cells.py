@@ -39,8 +39,8 @@ class Cell:
     name: str
     fault: dict[str, Any]
     ends: tuple[str, ...] = _WENT
-    inbound: bool = False
-    """It strikes when a text that came in is read."""
+    answered: bool = False
+    """It is played once +CMGS was written, and strikes when a text that came in is read."""
 
 
 def cells(pace: Pace) -> list[Cell]:
@@ -49,8 +49,8 @@ def cells(pace: Pace) -> list[Cell]:
     table: list[Cell] = []
 
     def add(point: str, name: str, ends: tuple[str, ...] = _WENT, **fault: Any) -> None:
-        inbound = str(fault.get("command", "")).startswith(("AT+CMGL", "AT+CMGD", "AT+CPMS"))
-        table.append(Cell(point, name, {key: value for key, value in fault.items() if value is not None}, ends, inbound))
+        answered = str(fault.get("command", "")).startswith(("AT+CMGL", "AT+CMGD", "AT+CPMS"))
+        table.append(Cell(point, name, {key: value for key, value in fault.items() if value is not None}, ends, answered))
 
     def strike(point: str, at: str, ends: tuple[str, ...], **more: Any) -> None:
         for kind, ms in strikes.items():
@@ -76,6 +76,8 @@ def cells(pace: Pace) -> list[Cell]:
         add(before, f"{name} on the idle line", kind="garbage", hex=octets)
     strike(before, "prompt", _WENT_OR_NOT_KNOWN)
     strike(before, "command", _WENT, command="AT+CMGS")
+
+    add(before, "AT+CNMI forgotten", _NO_REPORT, kind="forget")
 
     for code in (500, 38, 42):
         add(out, f"refused for now, {code}", kind="refuse", code=code)
@@ -107,6 +109,8 @@ def cells(pace: Pace) -> list[Cell]:
     add(after, "AT+CMGL in halves", _NO_REPORT, kind="half", command="AT+CMGL", ms=pace.late // 4)
     add(after, "AT+CMGL cut short", _NO_REPORT, kind="cut", command="AT+CMGL")
     add(after, "^RSSI inside AT+CMGL", _NO_REPORT, kind="inside", command="AT+CMGL", line="^RSSI:17")
+
+    table.append(Cell(after, "AT+CNMI forgotten", {"kind": "forget"}, _NO_REPORT, answered=True))
 
     strike(due, "report", _NO_REPORT)
     add(due, "no report", ("sent",), kind="no_report")

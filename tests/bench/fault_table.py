@@ -62,18 +62,13 @@ class Pair:
         since = self.simulator.journal()["count"]
         first, second = self._number(), self._number()
         came = f"{cell.name} {first}"
-        if cell.fault["kind"] == "garbage" and "command" not in cell.fault:
+        if not cell.answered:
             self.simulator.fault(**cell.fault)
-            await self._queue(first, cell.name)
-            self.simulator.text("+15145559999", came)
-        else:
-            if not cell.inbound:
-                self.simulator.fault(**cell.fault)
-            await self._queue(first, cell.name)
-            if cell.inbound:
-                await self._event("answer", since, lambda entry: str(entry.get("info", "")).startswith("+CMGS"))
-                self.simulator.fault(**cell.fault)
-            self.simulator.text("+15145559999", came)
+        await self._queue(first, cell.name)
+        if cell.answered:
+            await self._event("answer", since, lambda entry: str(entry.get("info", "")).startswith("+CMGS"))
+            self.simulator.fault(**cell.fault)
+        self.simulator.text("+15145559999", came)
         fault = await self._event("fault", since, lambda _entry: True)
         await self._queue(second, "next")
         await self._wait(f"{cell.point}, {cell.name}: the next text", lambda: self._state(second) in {"sent", "delivered"})

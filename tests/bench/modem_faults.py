@@ -38,7 +38,7 @@ async def faults(folder: Path, say: Say, *, quick: bool) -> list[Row]:
     table = cells(Pace())
     runs, pairs = (1, 12) if quick else (20, 40)
     # the daemons read what comes in at a pace and by commands of their own: what strikes there is not theirs
-    of_daemons = [cell for cell in table if cell.name in FEW] if quick else [cell for cell in table if not cell.inbound]
+    of_daemons = [cell for cell in table if cell.name in FEW] if quick else [cell for cell in table if not cell.answered]
     say(f"{len(table)} cells, {runs} runs each, {pairs} modems of every make side by side; default waits, but {RESULT:g} s for +CMGS")
     say(f"the daemons meanwhile: {len(of_daemons)} cells, once each")
     found, theirs = await asyncio.gather(_ours(folder / "ours", say, table, runs, pairs), _theirs(folder / "peers", say, of_daemons))

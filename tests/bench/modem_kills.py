@@ -164,7 +164,7 @@ async def soak(folder: Path, say: Say, *, quick: bool) -> list[Row]:
             simulator.fault(**cell.fault)
             numbers.append(number(index))
             await child.queue([(numbers[-1], f"Bonjour {index}", f"soak{index}")])
-            if cell.inbound or index % 10 == 0:
+            if cell.answered or index % 10 == 0:
                 came.append(f"reponse {index}")
                 simulator.text("+15145559999", came[-1])
             await simulator.wait_event("fault", since=since, timeout=60)
