@@ -79,7 +79,7 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
         return Examination(False, tuple(items))
     items += await _pbx(settings, status)
     if status is None:
-        found = await asyncio.gather(*(probes.port(modem) for modem in settings.modem))
+        found = await asyncio.gather(*(probes.bearer(modem) for modem in settings.modem))
         items += [_item(f"modem {modem.name}", finding) for modem, finding in zip(settings.modem, found, strict=True)]
     else:
         items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=bool(facts and facts["calls"]), zone=zone)

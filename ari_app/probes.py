@@ -14,13 +14,16 @@ from pathlib import Path
 
 import aiohttp
 
+from ari_app.errors import SettingsError
 from ari_app.settings import ModemSettings, PbxSettings
 from modem.errors import ModemError
+from modem.kannel import check
+from modem.kannel_sending import Account
 from modem.link import Link
-from modem.ports import find
+from modem.ports import find, is_pattern
 from modem.timing import Timing
 
-__all__ = ["Finding", "ari", "disk", "files", "intact", "port"]
+__all__ = ["Finding", "ari", "bearer", "disk", "files", "intact"]
 
 _PATIENCE = 5.0
 _LITTLE, _TOO_LITTLE = 500_000_000, 50_000_000
@@ -149,16 +152,33 @@ def _plain(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-async def port(settings: ModemSettings) -> Finding:
-    """Can the modem's port be opened (the service must be down: it holds the port). With "auto" the modems are asked who they are."""
+async def bearer(settings: ModemSettings) -> Finding:
+    """What can be told of a [[modem]] while the service is down (it holds the port): does the port open, does a Kannel answer.
+
+    With "auto" and patterns the modems are asked who they are. Sends nothing.
+    """
     try:
-        if settings.port == "auto":
-            found = await find(settings.imei, Timing())
+        if settings.kind == "kannel":
+            return await _kannel(settings)
+        if is_pattern(settings.port):
+            found = await find(settings.imei, Timing(), port=settings.port)
             return Finding("ok", "port_found", f"a modem answers at {found}; its registration is known once the service runs")
         (await Link.open(settings.port)).close()
     except ModemError as error:
         return Finding("bad", error.code, error.what, error.fix)
     return Finding("ok", "port_opens", f"{settings.port} can be opened; its registration is known once the service runs")
+
+
+async def _kannel(settings: ModemSettings) -> Finding:
+    """Raises ModemError."""
+    try:
+        account = Account(settings.url or "", settings.username or "", settings.read_password(), settings.number or "", settings.smsc)
+    except SettingsError as error:
+        return Finding("bad", error.code, error.what, error.fix)
+    trouble = await check(account, Timing())
+    if trouble is not None:
+        raise trouble
+    return Finding("ok", "kannel_answers", f"Kannel answers at {settings.url} and knows {settings.username}")
 
 
 def files(path: Path) -> list[Finding]:

@@ -268,6 +268,8 @@ class ModemSettings(_Part):
             for key in ("password", "secret"):
                 if (getattr(self, key) is None) == (getattr(self, f"{key}_file") is None):
                     raise ValueError(f"{key}: set either {key} or {key}_file")
+            if self.callback is None and self.listen.rpartition(":")[0] in {"0.0.0.0", "[::]"}:  # noqa: S104 - refused
+                raise ValueError('callback: is missing; Kannel needs an address it can reach, such as "http://192.0.2.10:13080"')
         return self
 
     def read_pin(self) -> str | None:

@@ -22,7 +22,7 @@ from modem.kannel_sending import Account, Answer, ask, hand_over, probe_of, requ
 from modem.timing import Timing
 from modem.types import Commit, Door, Health, NotSent, Refused, SendResult, Sent, Submit, Unknown
 
-__all__ = ["KannelBearer"]
+__all__ = ["KannelBearer", "check"]
 
 
 class KannelBearer:
@@ -155,7 +155,7 @@ class KannelBearer:
         while True:
             self._look_now.clear()
             try:
-                trouble = await self._probe()
+                trouble = await check(self._account, self._timing) or self._held()
             except Exception as error:  # noqa: BLE001 - nothing may end the watch; where it happened is logged, its data is not
                 self._unexpected("modem.unexpected", error)
                 trouble = ModemError("failed", f"the driver failed ({type(error).__name__})", "report this with the log")
@@ -172,23 +172,11 @@ class KannelBearer:
                 await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter
                 pause = min(pause * 2, self._timing.retry_most)
 
-    async def _probe(self) -> ModemError | None:
-        try:
-            answer = await ask(self._account, probe_of(self._account), self._timing)
-        except TimeoutError:
-            return _trouble("kannel_silent", f"Kannel does not answer in {self._timing.command:g} s")
-        except aiohttp.ServerDisconnectedError:
-            return _trouble("kannel_silent", "Kannel closes the connection without an answer")
-        except (aiohttp.ClientError, OSError) as error:
-            return _trouble("kannel_refused", f"Kannel cannot be reached: {error}")
-        if answer.status == 400 and "receiver" in answer.said.lower():
-            if asyncio.get_running_loop().time() < self._held_until:
-                return _trouble("kannel_silent", f"Kannel left {self._unanswered} texts in a row without an answer")
-            return None
-        match result_of(answer, 0):
-            case Refused("kannel_auth" as code, what):
-                return _trouble(code, what)
-        return _trouble("kannel_strange", f"what answers there is not Kannel's sendsms (HTTP {answer.status})")
+    def _held(self) -> ModemError | None:
+        """A smsbox that answers may stand before a bearerbox that does not."""
+        if asyncio.get_running_loop().time() < self._held_until:
+            return _trouble("kannel_silent", f"Kannel left {self._unanswered} texts in a row without an answer")
+        return None
 
     def _found(self, trouble: ModemError | None) -> None:
         """Note how Kannel is, and say so when that changed."""
@@ -211,6 +199,25 @@ class KannelBearer:
 
 _LONGEST_HOLD = 900.0
 """Seconds between two texts at most, while Kannel answers none."""
+
+
+async def check(account: Account, timing: Timing) -> ModemError | None:
+    """Ask, without sending, whether Kannel would take a text: what keeps it from that, None when nothing does."""
+    try:
+        answer = await ask(account, probe_of(account), timing)
+    except TimeoutError:
+        return _trouble("kannel_silent", f"Kannel does not answer in {timing.command:g} s")
+    except aiohttp.ServerDisconnectedError:
+        return _trouble("kannel_silent", "Kannel closes the connection without an answer")
+    except (aiohttp.ClientError, OSError) as error:
+        return _trouble("kannel_refused", f"Kannel cannot be reached: {error}")
+    if answer.status == 400 and "receiver" in answer.said.lower():
+        return None
+    match result_of(answer, 0):
+        case Refused("kannel_auth" as code, what):
+            return _trouble(code, what)
+    return _trouble("kannel_strange", f"what answers there is not Kannel's sendsms (HTTP {answer.status})")
+
 
 _FIXES = {
     "kannel_refused": "is smsbox running, and is url its sendsms service (group smsbox, sendsms-port)?",

@@ -1,4 +1,4 @@
-"""What the modem layer and its users say to each other. A bearer carries texts: a serial modem, later others.
+"""What the modem layer and its users say to each other. A bearer carries texts: a serial modem, or a Kannel.
 
 The user of a bearer owns durability. For each part it sends, the bearer awaits ``commit`` between the modem's prompt and the PDU;
 for each PDU it receives, it awaits ``Door.keep`` and deletes from the store (SIM or ME) only when that returned.
@@ -46,7 +46,7 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The network took the part. ``reference`` is the TP-MR of ``+CMGS`` (0 … 255)."""
+    """The network, or a gateway to it, took the part. ``reference``: 0 … 255, the TP-MR of ``+CMGS``; its status report names it."""
 
     reference: int
 
@@ -167,4 +167,4 @@ class Bearer(Protocol):
         """How it is, for doctor."""
 
     async def run(self) -> None:
-        """Own the port until cancelled: open, initialise, receive, watch, recover."""
+        """Own the port, or the connection, until cancelled: open, initialise, receive, watch, recover."""

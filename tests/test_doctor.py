@@ -156,21 +156,21 @@ def terminal() -> Iterator[str]:
 
 
 async def test_a_port_that_opens(terminal: str) -> None:
-    found = await probes.port(ModemSettings(name="gsm1", port=terminal))
+    found = await probes.bearer(ModemSettings(name="gsm1", port=terminal))
     assert (found.state, found.code) == ("ok", "port_opens")
 
 
 async def test_a_port_another_program_uses(terminal: str) -> None:
     other = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
     fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    found = await probes.port(ModemSettings(name="gsm1", port=terminal))
+    found = await probes.bearer(ModemSettings(name="gsm1", port=terminal))
     os.close(other)
     assert (found.state, found.code) == ("bad", "port_busy")
     assert found.fix
 
 
 async def test_a_port_that_is_not_there() -> None:
-    found = await probes.port(ModemSettings(name="gsm1", port="/dev/ttyUSB-none"))
+    found = await probes.bearer(ModemSettings(name="gsm1", port="/dev/ttyUSB-none"))
     assert (found.state, found.code) == ("bad", "no_port")
 
 
@@ -396,6 +396,17 @@ NOT_USED = {
     "pbx.ami": ('[pbx.ami]\nusername = "textback"\nsecret = "s3cret-of-ami"\n', "AMI"),
     "pbx.cdr": ('[pbx.cdr]\ncsv = "/var/log/asterisk/cdr-csv/Master.csv"\n', "not found"),
 }
+
+
+async def test_a_kannel_that_is_not_there_is_told_with_the_service_down(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/cgi-bin/sendsms"
+        secrets = 'password = "s3cret-of-kannel"\nsecret = "0123456789abcdef"\n'
+        table = f'[[modem]]\nname = "carrier"\nkind = "kannel"\nurl = "{url}"\nusername = "u"\nnumber = "+15145550188"\n{secrets}'
+        items = (await look(settings_at(tmp_path, "http://127.0.0.1:9", table))).items
+    assert of(items, "modem carrier") == [("bad", "kannel_refused")]
+    assert "s3cret" not in repr(items)
 
 
 @pytest.mark.parametrize("key", NOT_USED)

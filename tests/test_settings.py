@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
@@ -177,6 +178,47 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
     (tmp_path / "pin").write_text("none\n")
     with pytest.raises(SettingsError, match=r"modem\.gsm1\.pin_file: holds no PIN"):
         modem.read_pin()
+
+
+KANNEL = {
+    "name": "carrier",
+    "kind": "kannel",
+    "url": "http://127.0.0.1:13013/cgi-bin/sendsms",
+    "username": "textback",
+    "number": "+15145550188",
+    "password": "p",
+    "secret": "0123456789abcdef",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"url": None}, "modem.0.url: is missing"),
+        ({"url": "http://127.0.0.1:13013"}, "modem.0.url: cannot be used"),
+        ({"url": "http://127.0.0.1:13013/cgi-bin/sendsms?user=x"}, "modem.0.url: cannot be used"),
+        ({"number": None}, "modem.0.number: is missing"),
+        ({"number": "5145550188"}, "modem.0.number: is not E.164"),
+        ({"password": None}, "modem.0.password: set either password or password_file"),
+        ({"secret_file": "/etc/textback/secret"}, "modem.0.secret: set either secret or secret_file"),
+        ({"pin": "1234"}, 'modem.0.pin: belongs to kind = "serial"'),
+        ({"listen": "13080"}, "modem.0.listen: is no address"),
+        ({"listen": "0.0.0.0:13080"}, "modem.0.callback: is missing"),
+        ({"kind": "serial"}, 'modem.0.url: belongs to kind = "kannel"'),
+    ],
+)
+def test_what_a_kannel_needs(changes: dict[str, object], said: str) -> None:
+    assert parse(with_("modem", [KANNEL])).modem[0].read_secrets() == ("p", "0123456789abcdef")
+    wrong = {key: value for key, value in {**KANNEL, **changes}.items() if value is not None}
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        parse(with_("modem", [wrong]))
+
+
+def test_two_kannels_listen_at_two_addresses_and_secrets_are_secrets() -> None:
+    with pytest.raises(SettingsError, match="listen of its own"):
+        parse(with_("modem", [KANNEL, {**KANNEL, "name": "other"}]))
+    with pytest.raises(SettingsError, match=r"modem\.carrier\.secret: is no secret"):
+        parse(with_("modem", [{**KANNEL, "secret": "short"}])).modem[0].read_secret()
 
 
 def test_which_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
