@@ -5,7 +5,7 @@ Each entry has ``t`` (seconds), ``event`` and the event's own fields:
 ``plugged`` ``unplugged``   link, device
 ``opened`` ``closed``       a client opened or closed the port
 ``booted``                  the modem started; its settings are the defaults
-``line``                    line: an AT command line as received
+``line``                    line: an AT command line as received; port: on which of the quiet ports, counted from 1
 ``prompt``                  length: the ``> `` was given
 ``escape``                  the client left the prompt with ESC
 ``ctrl_z``                  text after the prompt was ended: number, part, parts, text, pdu; ``bad`` when it is no SMS-SUBMIT

@@ -35,7 +35,7 @@ class Modem(Unit):
     ) -> None:
         super().__init__(profile, sim, stores, journal, number=number, smsc=smsc, carrier=carrier)
         self.run_line: Callable[[str], list[list[str]] | None] = lambda _line: []
-        self.ports = [Port(self, self._run) for _ in range(ports)]
+        self.ports = [Port(self, self._run, place) for place in range(ports)]
         self._asking = self.ports[0]
 
     def write(self, data: bytes) -> None:

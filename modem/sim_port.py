@@ -22,8 +22,9 @@ class Port:
     those of its cable.
     """
 
-    def __init__(self, unit: Unit, run: Callable[[Port, str], list[list[str]] | None]) -> None:
+    def __init__(self, unit: Unit, run: Callable[[Port, str], list[list[str]] | None], place: int = 0) -> None:
         self._unit = unit
+        self._place = place or None
         self._run = run
         self.write: Callable[[bytes], None] = lambda _data: None
         self.pause: Callable[[float], None] = lambda _seconds: None
@@ -128,7 +129,7 @@ class Port:
             return
         unit = self._unit
         line = line[start:]  # V.250 5.2.1: what stands before the prefix is ignored
-        unit.journal.add("line", at=self._input_at, line=line)
+        unit.journal.add("line", at=self._input_at, line=line, port=self._place)
         self._last_command = line
         if (fault := unit.faults.strike("command", command=line)) is not None:
             unit.strike(fault)

@@ -329,6 +329,10 @@ async def test_ports_that_answer_and_never_announce(tmp_path: Path) -> None:
             await first.until(b"+CDS:")
             assert await second.ask("AT") == "\r\nOK\r\n"
             assert second.heard == b""
+            assert [entry["line"] for entry in sim.journal(events=["line"])["entries"] if entry.get("port") == 1][:2] == [
+                "AT+CGMM",
+                "AT+CSQ",
+            ]
             sim.unplug()
             await second.gone.wait()
         assert not (tmp_path / "second").is_symlink()
