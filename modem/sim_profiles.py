@@ -66,7 +66,11 @@ _E173 = Profile(
     unknown="COMMAND NOT SUPPORT",
     boot_lines=("^BOOT:20952548,0,0,0,72",),
     network_lines=("^SRVST:2", "^MODE:5,4"),
-    chatter=("^RSSI:17", "^DSFLOWRPT:0000003C,00000000,00000000,0000000000000000,0000000000000000,00000000,00000000"),
+    chatter=(
+        "^RSSI:17",
+        "^BOOT:20952548,0,0,0,72",  # also said every few seconds by sticks that never restart
+        "^DSFLOWRPT:0000003C,00000000,00000000,0000000000000000,0000000000000000,00000000,00000000",
+    ),
     chatter_lines=7,
     silencer="AT^CURC=0",
     full_line='^SMMEMFULL: "{store}"',

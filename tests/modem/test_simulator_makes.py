@@ -233,7 +233,7 @@ async def test_the_prompt(tmp_path: Path, profile: str, prompt: bytes) -> None:
 @pytest.mark.parametrize(
     ("profile", "silencer", "lines"),
     [
-        ("huawei", "AT^CURC=0", (b"^RSSI:", b"^DSFLOWRPT:")),
+        ("huawei", "AT^CURC=0", (b"^RSSI:", b"^BOOT:", b"^DSFLOWRPT:")),
         ("e3372", "AT^CURC=0", (b"^HCSQ:", b"^RSSI:", b"^CERSSI:")),
         ("zte", "AT+CPMS?", (b"+ZUSIMR:",)),
     ],
