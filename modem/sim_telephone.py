@@ -96,8 +96,7 @@ def _registration(modem: Modem, call: Call) -> list[str]:
         modem.settings.creg[call.name] = call.number(0)
         return []
     mode = modem.settings.creg.get(call.name, 0)
-    place = ',"1A2B","00C3D4E5"' if mode == 2 and modem.registered else ""
-    return [f"{call.name}: {mode},{modem.creg}{place}"]
+    return [f"{call.name}: {mode},{modem.creg}{modem.cell if mode == 2 else ''}"]
 
 
 @command("+COPS")

@@ -231,6 +231,11 @@ class Unit(ABC):
             return 2
         return {"home": 1, "searching": 2, "denied": 3, "unknown": 4, "roaming": 5}[self.registration]
 
+    @property
+    def cell(self) -> str:
+        """Location area and cell, as ``AT+CREG=2`` adds them."""
+        return ',"1A2B","00C3D4E5"' if self.registered else ""
+
     def search(self) -> None:
         """The PIN was right, or the radio is on again: look for the network."""
         self._searching = self.registration_ms > 0
@@ -247,7 +252,7 @@ class Unit(ABC):
         """Tell the client when it asked for that, and let the network bring what waits."""
         for name, mode in self.settings.creg.items():
             if mode:
-                self.urc(f"{name}: {self.creg}")
+                self.urc(f"{name}: {self.creg}{self.cell if mode == 2 else ''}")
         self._reachable()
 
     def _reachable(self) -> None:

@@ -120,9 +120,10 @@ async def test_stores_and_indications(tmp_path: Path, profile: str, stores: str,
             assert "+CMS ERROR: 302" in await client.ask("AT+CNMI=3,1,0,1,0")
 
 
-async def test_a_stored_report_where_there_is_no_store_for_it(tmp_path: Path) -> None:
-    """The E173 keeps reports among the texts."""
-    async with plugged(tmp_path, "huawei") as (sim, client):
+@pytest.mark.parametrize("profile", ["huawei", "e3372"])
+async def test_a_stored_report_where_there_is_no_store_for_it(tmp_path: Path, profile: str) -> None:
+    """Huawei sticks keep reports among the texts."""
+    async with plugged(tmp_path, profile) as (sim, client):
         sim.chatter(lines=0)
         await client.ask("AT+CNMI=2,1,0,2,0")
         await client.submit(submits(CALLER, "x")[0])
