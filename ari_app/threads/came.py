@@ -47,13 +47,16 @@ class Came:
     """The same for whatever announces the same thing again."""
 
 
-def came(parts: Sequence[Deliver], country: str) -> Came:
-    """``parts``: of one text, with E.164 senders where they are such. ``country``: whose numbers a picture's local sender's is one of."""
+def came(parts: Sequence[Deliver], country: str, *, doubtful: bool = False) -> Came:
+    """``parts``: of one text, with E.164 senders where they are such. ``country``: whose numbers a picture's local sender's is one of.
+    ``doubtful``: they may as well be of two."""
     joined = join(parts)
     first = min(parts, key=lambda part: part.part.number if part.part else 1)
-    missing = f"part {', '.join(map(str, joined.missing))} of {joined.parts} missing" if joined.missing else ""
+    missing = "sent far apart, perhaps parts of two texts" if doubtful else ""
+    if joined.missing:
+        missing = f"part {', '.join(map(str, joined.missing))} of {joined.parts} missing"
     note = "; ".join(filter(None, (joined.what, missing))) or None
-    text = Came(joined.text, note, first.sender, joined.complete, joined.parts, joined.sent_at, words=bool(joined.text))
+    text = Came(joined.text, note, first.sender, joined.complete and not doubtful, joined.parts, joined.sent_at, words=bool(joined.text))
     for_machine = replace(text, person=False, answer=False, words=False)
     by_person = first.sender.startswith("+")
     if first.silent:

@@ -6,6 +6,7 @@ Whatever comes is kept before the modem may delete it; nothing that comes is an 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from ari_app.threads import people
 from ari_app.threads.came import Came, came
 from ari_app.threads.database import Transaction
 from ari_app.threads.home import Home
-from ari_app.threads.parts import Kept, is_close, kept, overdue, rows_like, sent_again, sets
+from ari_app.threads.parts import Kept, is_close, is_whole, kept, messages_of, overdue, rows_like, sent_again, sets
 from ari_app.threads.reacting import React, react_to
 from ari_app.threads.reports import keep_report
 from ari_app.threads.rows import stamp, stamp_or_none
@@ -53,19 +54,7 @@ def settle_partials(tx: Transaction, now: datetime, home: Home) -> int:
     Marked ``partial`` where parts are missing; those that come later still complete them.
     """
     latest = now - PARTIAL_AFTER
-    shown = 0
-    for rows, whole in overdue(tx, latest):
-        before = kept(whole)
-        for text in sets(kept(rows)):
-            if all(one.message is not None for one in text) or max(one.received for one in text) > latest:
-                continue
-            message = None if any(one.message is not None for one in text) else sent_again(text, before)
-            if message is None:
-                _file(tx, text, home, None)
-                shown += 1
-            else:
-                _belong(tx, text, message)
-    return shown
+    return sum(_arrange(tx, kept(rows), home, latest=latest, old=kept(whole)) for rows, whole in overdue(tx, latest))
 
 
 def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: Home) -> None:
@@ -85,17 +74,47 @@ def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: 
     row = _insert(tx, raw, digest=digest, sender=sender, sent_at=text.sent_at, part=part)
     tx.run("UPDATE inbound SET whole = id WHERE id = ?", (row,))
     if part is None or part.parts == 1:
-        _file(tx, [Kept(row, replace(text, sender=sender), raw.received, None)], home, react)
+        _file(tx, [Kept(row, replace(text, sender=sender), raw.received, None)], None, home, react)
         return
     rows = rows_like(tx, row)
     if len({one["number"] for one in rows}) < part.parts and all(one["message"] is None for one in rows):
         return
-    pool = kept(rows)
-    for found in sets(pool):
-        whole = len(found) == part.parts and is_close(found)
-        late = any(one.row == row for one in found) and any(one.message is not None for one in found)
-        if whole or late:
-            _file(tx, found, home, react, pool)
+    _arrange(tx, kept(rows), home, react)
+
+
+def _arrange(
+    tx: Transaction,
+    pool: Sequence[Kept],
+    home: Home,
+    react: React | None = None,
+    *,
+    latest: datetime | None = None,
+    old: Sequence[Kept] = (),
+) -> int:
+    """File every text of a pool that is whole, that was shown and is now another, or of which nothing came since ``latest``. How many
+    of the last. ``old``: parts of whole texts, which one that waited may only repeat."""
+    overdue_texts = 0
+    texts = sets(pool)
+    held: set[int] = set()
+    rows: defaultdict[int, set[int]] = defaultdict(set)
+    for one in pool:
+        if one.message is not None:
+            rows[one.message].add(one.row)
+    for text, message in zip(texts, messages_of(texts), strict=True):
+        shown = any(one.message is not None for one in text)
+        waited = not shown and latest is not None and max(one.received for one in text) <= latest
+        if waited and (again := sent_again(text, old)) is not None:
+            _belong(tx, text, again)
+            continue
+        changed = shown and (message is None or {one.row for one in text} != rows[message])
+        if waited or changed or is_whole(text):
+            message = _file(tx, text, message, home, react)  # noqa: PLW2901  (a new one, or that of the same picture)
+            overdue_texts += waited
+        if message is not None:
+            held.add(message)
+    for empty in set(rows) - held:
+        _drop(tx, empty)
+    return overdue_texts
 
 
 def _seen(tx: Transaction, digest: str, raw: RawPdu, *, within: timedelta | None = None) -> bool:
@@ -113,22 +132,18 @@ def _belong(tx: Transaction, text: Iterable[Kept], message: int) -> None:
         tx.run("UPDATE inbound SET whole = ?, message = ? WHERE id = ?", (min(rows), message, row))
 
 
-def _file(tx: Transaction, text: Sequence[Kept], home: Home, react: React | None, pool: Sequence[Kept] = ()) -> None:
-    """Make, or complete, the message of a text. ``pool``: other parts that may have been shown with it and turn out to be another's."""
-    found = came([one.part for one in text], home.country)
+def _file(tx: Transaction, text: Sequence[Kept], shown: int | None, home: Home, react: React | None) -> int:
+    """Make the message of a text, or complete the one it is ``shown`` in; which it is."""
+    found = came([one.part for one in text], home.country, doubtful=not is_close(text))
     at = max(one.received for one in text)
     repeated = tx.value("SELECT id FROM message WHERE act = ?", (found.key,)) if found.key else None
     if repeated is not None:
         _belong(tx, text, int(repeated))
-        return
-    shown = min((one.message for one in text if one.message is not None), default=None)
+        return int(repeated)
     if shown is None:
         message, thread = _new(tx, text, found, home, at)
     else:
         message, thread = shown, _complete(tx, shown, found, home, at)
-        for one in pool:
-            if one.message == message and one not in text:
-                tx.run("UPDATE inbound SET whole = id, message = NULL WHERE id = ?", (one.row,))
     _belong(tx, text, message)
     answer = found.answer
     if react is not None and found.words and found.sender and found.whole:
@@ -137,6 +152,7 @@ def _file(tx: Transaction, text: Sequence[Kept], home: Home, react: React | None
         people.mark(tx, thread, people.TO_ANSWER, text_waits=True)
     tx.notify(MessageChanged(message, thread))
     tx.notify(ThreadChanged(thread))
+    return message
 
 
 def _new(tx: Transaction, text: Sequence[Kept], found: Came, home: Home, at: datetime) -> tuple[int, int]:
@@ -178,6 +194,14 @@ def _complete(tx: Transaction, message: int, found: Came, home: Home, at: dateti
     if thread != before["id"]:
         tx.notify(ThreadChanged(int(before["id"])))
     return thread
+
+
+def _drop(tx: Transaction, message: int) -> None:
+    """Parts that were shown in two messages, and are of one text, leave one of them with nothing in it."""
+    row = tx.one("SELECT thread FROM message WHERE id = ? AND NOT EXISTS (SELECT 1 FROM inbound WHERE message = ?)", (message, message))
+    if row is not None:
+        tx.run("DELETE FROM message WHERE id = ?", (message,))
+        tx.notify(ThreadChanged(row["thread"]))
 
 
 def _state(found: Came) -> str:

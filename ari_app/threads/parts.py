@@ -7,6 +7,7 @@ time stamps: parts nearest in time belong together, as far as their numbers allo
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,11 +18,11 @@ from ari_app.threads.rows import required, stamp
 from modem.joining import WINDOW
 from modem.pdu import Deliver, decode
 
-__all__ = ["CLOSE", "Kept", "is_close", "kept", "overdue", "rows_like", "sent_again", "sets"]
+__all__ = ["CLOSE", "Kept", "is_close", "is_whole", "kept", "messages_of", "overdue", "rows_like", "sent_again", "sets"]
 
 CLOSE = timedelta(minutes=5)
 """Two parts of one text are sent within this time, unless a phone lost its signal between them. A text of parts further apart may be a
-mixture of two with one reference: it waits whether parts come that fit better."""
+mixture of two with one reference: it is shown late, marked ``partial``, and taken apart again when parts come that fit better."""
 _BACKWARDS = timedelta(seconds=30)
 """How much nearer in time parts must be that are stamped against the order of their numbers: a phone sends them in order."""
 
@@ -140,6 +141,23 @@ def _fit(mine: Sequence[Kept], theirs: Sequence[Kept]) -> bool:
 def is_close(text: Iterable[Kept]) -> bool:
     """Does no part lie further from the next in time than ``CLOSE``."""
     return all(late - early <= CLOSE for early, late in pairwise(sorted(one.at for one in text)))
+
+
+def is_whole(text: Sequence[Kept]) -> bool:
+    """Is every part there, and surely of this text."""
+    return len(text) == text[0].parts and is_close(text)
+
+
+def messages_of(texts: Sequence[Sequence[Kept]]) -> list[int | None]:
+    """The message each text is to be shown in, None for a new one: that which shows most of its parts, if it shows no more of another."""
+    claims = Counter((one.message, index) for index, text in enumerate(texts) for one in text if one.message is not None)
+    found: dict[int, int] = {}
+    taken: set[int] = set()
+    for message, index in sorted(claims, key=lambda claim: (-claims[claim], claim)):
+        if index not in found and message not in taken:
+            found[index] = message
+            taken.add(message)
+    return [found.get(index) for index in range(len(texts))]
 
 
 def sent_again(text: Sequence[Kept], before: Sequence[Kept]) -> int | None:

@@ -66,6 +66,13 @@ async def test_read_twice_is_filed_once(store: Store, heard: list[Notice]) -> No
     assert len(heard) == told
 
 
+async def test_read_twice_is_filed_once_whatever_brought_it(store: Store) -> None:
+    """Another SMS centre, another way to write the sender, another modem: the same text."""
+    for sender, centre, modem in ((ALICE, "", "gsm1"), (ALICE, "+15145550000", "gsm1"), ("5145550101", "", "gsm2")):
+        await store.keep(raw(inbound(sender, "ok", smsc=centre), modem=modem), nothing)
+    assert await texts(store) == [("received", "ok")]
+
+
 async def test_the_same_words_at_another_second_are_another_text(store: Store) -> None:
     for second in range(2):
         await store.keep(raw(inbound(ALICE, "ok", START + timedelta(seconds=second))), nothing)

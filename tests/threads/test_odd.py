@@ -161,6 +161,18 @@ async def test_a_picture_of_whom_only_the_last_part_is_there_moves_to_its_sender
     assert {ThreadChanged(carrier["id"]), ThreadChanged(thread["id"])} <= set(heard)
 
 
+async def test_a_picture_announced_anew_in_part_is_one_picture_in_the_end(store: Store, clock: HandClock) -> None:
+    first, again = (pushed(announced(where="1" * 60), START + timedelta(hours=hours), reference=hours) for hours in (0, 1))
+    for pdu in (*first, again[0]):
+        await store.keep(raw(pdu), policy_at(clock))
+    clock.move(seconds=PARTIAL_AFTER.total_seconds())
+    assert await store.settle_partials() == 1
+    assert len(await texts(store)) == 2, "nobody knows yet that it is the same"
+    await store.keep(raw(again[1], clock.at), policy_at(clock))
+    assert await texts(store) == [("received", "", "picture not received")]
+    assert len(await notices(store)) == 1
+
+
 async def test_a_picture_whose_sender_hides_stands_in_the_carriers_thread(store: Store, clock: HandClock) -> None:
     for pdu in pushed(announced(None), carrier="12345"):
         await store.keep(raw(pdu), policy_at(clock))

@@ -99,6 +99,29 @@ def test_any_order_any_repetition_any_mixture(arrived: tuple[list[str], dict[str
         asyncio.run(receive(Path(folder) / "store.db"))
 
 
+@given(arrivals(), st.lists(st.integers(0, 700), min_size=50, max_size=50))
+@settings(max_examples=60, deadline=None)
+def test_however_long_parts_are_on_their_way(arrived: tuple[list[str], dict[str, list[str]]], minutes: list[int]) -> None:
+    """What was shown in part, or as a mixture, comes right when the rest is there. Nothing is shown twice."""
+    coming, sent = arrived
+    clock = HandClock()
+
+    async def receive(path: Path) -> None:
+        store = Store(path, clock)
+        await store.open()
+        for pdu, past in zip(coming, minutes, strict=False):
+            await feed(store, clock, pdu)
+            clock.move(seconds=past * 10)
+            await store.settle_partials()
+        await feed(store, clock, *coming)
+        for sender, theirs in sent.items():
+            assert await texts(store, sender) == sorted(("received", text) for text in theirs)
+        await store.close()
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(receive(Path(folder) / "store.db"))
+
+
 @given(st.data())
 def test_sets_depend_on_the_parts_alone(data: st.DataObject) -> None:
     """What was not there yet when a part came makes no difference."""
@@ -149,8 +172,9 @@ async def test_a_phone_that_lost_its_signal_meanwhile_is_waited_for_no_longer_th
     assert await store.settle_partials() == 0
     clock.move(seconds=1)
     assert await store.settle_partials() == 1
-    assert await texts(store) == [("received", words(3, "slow"))]
-    assert (await store.thread(ALICE))["state"] == "to_answer"
+    assert await texts(store) == [("partial", words(3, "slow"))]
+    thread = await store.thread(ALICE)
+    assert (thread["state"], thread["messages"][0]["note"]) == ("to_answer", "sent far apart, perhaps parts of two texts")
     assert await store.settle_partials() == 0
 
 
@@ -184,9 +208,9 @@ async def test_a_part_shown_with_another_text_by_mistake_finds_its_own(store: St
     clock.move(minutes=10)
     assert await store.settle_partials() == 1
     await feed(store, clock, *first[1:])
-    assert await texts(store) == [("received", words(3, "one"))]
-    clock.move(minutes=10)
-    assert await store.settle_partials() == 1, "the other's part is shown as what it is"
+    (whole,) = [text for state, text in await texts(store) if state == "received"]
+    assert whole == words(3, "one")
+    assert sorted(m["note"] or "" for m in (await store.thread(ALICE))["messages"]) == ["", "part 1, 3 of 3 missing"]
     await feed(store, clock, second[0], second[2])
     assert await texts(store) == [("received", words(3, "one")), ("received", words(3, "two"))]
 
