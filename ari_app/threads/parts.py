@@ -139,8 +139,8 @@ def _fit(mine: Sequence[Kept], theirs: Sequence[Kept]) -> bool:
 
 
 def is_close(text: Iterable[Kept]) -> bool:
-    """Does no part lie further from the next in time than ``CLOSE``."""
-    return all(late - early <= CLOSE for early, late in pairwise(sorted(one.at for one in text)))
+    """Does no part that has a time stamp lie further from the next than ``CLOSE``."""
+    return all(late - early <= CLOSE for early, late in pairwise(sorted(one.part.sent_at for one in text if one.part.sent_at)))
 
 
 def is_whole(text: Sequence[Kept]) -> bool:

@@ -227,6 +227,14 @@ async def test_a_part_the_sender_s_phone_sent_twice_is_not_shown_as_a_text_of_it
     assert (await store.counts())["parts_waiting"] == 0
 
 
+async def test_parts_without_a_date_are_joined_whenever_they_come(store: Store, clock: HandClock) -> None:
+    pdus = [pdu.replace("62302051", "00000000") for pdu in stamped(ALICE, words(2, "dateless"), [START, START], reference=3)]
+    await feed(store, clock, pdus[1])
+    clock.move(hours=1)
+    await feed(store, clock, pdus[0])
+    assert await texts(store) == [("received", words(2, "dateless"))]
+
+
 async def test_a_long_text_said_twice_is_two(store: Store, clock: HandClock) -> None:
     for hours in (0, 1):
         await feed(store, clock, *stamped(ALICE, words(2, "again"), ticking(2, START + timedelta(hours=hours)), reference=3))
