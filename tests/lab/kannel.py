@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -279,11 +280,24 @@ class Carrier:
 
     async def report(self, mobile: Mobile, mask: int, said: str = "") -> None:
         """Report on a text: 1 delivered, 2 failed, 4 buffered; ``said``: the operator's own words."""
-        await self._tell({"dlr-mid": mobile.ident, "dlr-mask": str(mask), "to": mobile.recipient, "from": mobile.sender, "text": said})
+        what = {"dlr-mid": mobile.ident, "dlr-mask": str(mask), "to": mobile.recipient, "from": mobile.sender, "text": said}
+        for _ in range(100):
+            answer = await self._ask(what)
+            if "Unknown DLR" not in answer:
+                break
+            await asyncio.sleep(0.05)  # bearerbox has not read our answer to the text yet
+        _taken(answer)
 
-    async def _tell(self, what: dict[str, str | bytes]) -> None:
+    async def _tell(self, what: Mapping[str, str | bytes]) -> None:
+        _taken(await self._ask(what))
+
+    async def _ask(self, what: Mapping[str, str | bytes]) -> str:
         query = urlencode({"username": "carrier", "password": _PASSWORD, **what})
         async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.bearerbox}/?{query}") as response:
-            said = await response.text()
-        if said != "Sent.":
-            raise LabError(f"bearerbox did not take it: {said}")
+            return await response.text()
+
+
+def _taken(answer: str) -> None:
+    """Raises LabError where bearerbox refuses what an operator brings."""
+    if answer != "Sent.":
+        raise LabError(f"bearerbox did not take it: {answer}")
