@@ -59,6 +59,8 @@ class Pair:
 
     async def run(self, cell: Cell) -> Found:
         """Play one cell: a text and one that comes in meet the fault, a second text follows. Raises LabError when it was not played."""
+        # a restart without a word is found out by the watch: what it costs is counted in its own cell
+        await self._wait("announcements asked for again", lambda: self.simulator.state()["cnmi"][0] != 0)
         since = self.simulator.journal()["count"]
         first, second = self._number(), self._number()
         came = f"{cell.name} {first}"
