@@ -45,7 +45,7 @@ class VoiceCalls:
         self._forwarding = forwarding
         self._clip = clip
         self._turn = 0
-        self._validity = 0
+        self._clip_line = ""
         self.long_form = False
         """``AT+CRC=1``: "+CRING: VOICE" in place of "RING"."""
         self.clip = False
@@ -54,10 +54,10 @@ class VoiceCalls:
         """Who calls; None: no call. "" withholds the number."""
         self.answered = False
 
-    def call(self, number: str, rings: int, every_ms: int, *, validity: int, reachable: bool, voice: bool) -> str:
+    def call(self, number: str, rings: int, every_ms: int, *, validity: int, reachable: bool, voice: bool, line: str = "") -> str:
         """A handset calls and gives up after ``rings`` rings: "rings", "forwarded" or "unreachable" (a stick without voice).
 
-        ``validity`` is that of +CLIP (7.6). Raises ValueError when the SIM is in a call or off the network, and no call is forwarded then.
+        ``validity`` is that of +CLIP (7.6), ``line`` what is written in its place. Raises ValueError when the SIM is in a call or off the network, and no call is forwarded then.
         """
         self._journal.add("called", number=number)
         busy = self.number is not None
@@ -73,7 +73,7 @@ class VoiceCalls:
         if busy:
             raise ValueError("the SIM is in a call already")
         self.number = number
-        self._validity = validity
+        self._clip_line = line or self._clip.format(number=number, kind=kind_of(number), validity=validity)
         self.answered = False
         self._turn += 1
         self._ring(self._turn, rings, every_ms)
@@ -102,7 +102,7 @@ class VoiceCalls:
             return
         self._urc("+CRING: VOICE" if self.long_form else "RING")
         if self.clip:
-            self._urc(self._clip.format(number=self.number, kind=kind_of(self.number), validity=self._validity))
+            self._urc(self._clip_line)
         self._later(every_ms / 1000, lambda: self._ring(turn, left - 1, every_ms))
 
     def answer(self) -> bool:

@@ -164,11 +164,17 @@ class NetworkControls:
         rings: int = 3,
         every_ms: int = 5000,
         caller_id: Literal["given", "withheld", "unavailable", "payphone"] | None = None,
+        clip: str = "",
     ) -> dict[str, Any]:
-        """A handset ("from", "" withheld) calls the SIM and gives up after some rings: what came of it is in ``call``."""
+        """A handset ("from", "" withheld) calls the SIM and gives up after some rings: what came of it is in ``call``.
+
+        ``caller_id`` is what +CLIP says of a number that is not given; ``clip`` is written in its place as it stands.
+        """
         modem = self._modem
         validity = _VALIDITY[caller_id] if caller_id is not None else int(not sender)
-        came = modem.voice.call(sender, rings, every_ms, validity=validity, reachable=modem.registered, voice=modem.profile.voice)
+        came = modem.voice.call(
+            sender, rings, every_ms, validity=validity, reachable=modem.registered, voice=modem.profile.voice, line=clip
+        )
         return {"call": came}
 
     def hang_up(self) -> None:

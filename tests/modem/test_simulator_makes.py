@@ -358,3 +358,5 @@ async def test_caller_id(tmp_path: Path, profile: str, form: str) -> None:
         for sender, caller_id, told in cases:
             sim.call(sender, rings=1, every_ms=1, caller_id=caller_id)
             assert form.format(*told).encode() in await client.until(b"NO CARRIER\r\n")
+        sim.call("", rings=1, every_ms=1, clip="+CLIP: ,128")
+        assert await client.until(b"NO CARRIER\r\n") == b"\r\nRING\r\n\r\n+CLIP: ,128\r\n\r\nNO CARRIER\r\n"
