@@ -57,7 +57,8 @@ class VoiceCalls:
     def call(self, number: str, rings: int, every_ms: int, *, validity: int, reachable: bool, voice: bool, line: str = "") -> str:
         """A handset calls and gives up after ``rings`` rings: "rings", "forwarded" or "unreachable" (a stick without voice).
 
-        ``validity`` is that of +CLIP (7.6), ``line`` what is written in its place. Raises ValueError when the SIM is in a call or off the network, and no call is forwarded then.
+        ``validity`` is that of +CLIP (7.6), ``line`` what is written in its place. Raises ValueError when the SIM is in a call or off the
+        network, and no call is forwarded then.
         """
         self._journal.add("called", number=number)
         busy = self.number is not None
