@@ -66,13 +66,13 @@ class VoiceCalls:
         for why in (UNCONDITIONAL, reason):
             if why is not None and self._forward(number, why):
                 return "forwarded"
-        if not reachable:
-            raise ValueError("the SIM is not on the network: it cannot be called")
-        if not voice:
+        if reason is not None:
             self._journal.add("call_ended", number=number, by="network")
+            if not reachable:
+                raise ValueError("the SIM is not on the network: it cannot be called")
+            if busy:
+                raise ValueError("the SIM is in a call already")
             return "unreachable"
-        if busy:
-            raise ValueError("the SIM is in a call already")
         self.number = number
         self._clip_line = line or self._clip.format(number=number, kind=kind_of(number), validity=validity)
         self.answered = False
