@@ -15,6 +15,7 @@ from ari_app.policy.lines import Line, hours_of, lines_of
 from ari_app.policy.wording import check
 from ari_app.settings import Settings
 from modem.alphabet import segments
+from modem.compact import compact
 
 __all__ = ["Problem", "check_settings"]
 
@@ -111,7 +112,10 @@ def _doubtful_texts(settings: Settings) -> Iterator[Problem]:
 def _costly(line: Line, trigger: Trigger, language: str) -> Problem | None:
     template, key = line.template(trigger, language)
     days = [_SAMPLE + timedelta(days=day, hours=8, minutes=30) for day in range(7)]
-    text = max((line.text(trigger, language, opens, _SAMPLE) for opens in days), key=lambda each: segments(each).units)
+    texts = [line.text(trigger, language, opens, _SAMPLE) for opens in days]
+    if line.settings.reply.compact:
+        texts = [compact(each) for each in texts]
+    text = max(texts, key=lambda each: segments(each).units)
     cost = segments(text)
     shown = key or f"reply.text.{language}.{trigger}"
     if cost.forced_by is not None:

@@ -150,7 +150,9 @@ def test_placeholders_are_all_filled() -> None:
 
 
 def test_ucs2_is_pointed_out_with_its_character() -> None:
-    (problem,) = policy(reply={"text": {"fr": {"missed": "{clinic} ({number}): nous vous rappelons bientôt, sans faute"}}}).problems()
+    text = {"fr": {"missed": "{clinic} ({number}): nous vous rappelons bientôt, sans faute"}}
+    assert policy(reply={"text": text}).problems() == (), "it is folded"
+    (problem,) = policy(reply={"text": text, "compact": False}).problems()
     assert problem.key == "reply.text.fr.missed"
     assert problem.state == "warn"
     assert '"ô" (U+00F4) is not in the GSM alphabet' in problem.what
@@ -167,7 +169,8 @@ def test_what_to_write_instead(char: str, instead: str) -> None:
 
 
 def test_a_name_outside_the_alphabet_is_one_problem_not_ten() -> None:
-    problems = policy(clinic={"name": "Clinique Bélanger-Lacoçte"}).problems()
+    assert policy(clinic={"name": "Clinique Bélanger-Lacoçte"}).problems() == ()
+    problems = policy(clinic={"name": "Clinique Bélanger-Lacoçte"}, reply={"compact": False}).problems()
     assert [(problem.key, problem.state) for problem in problems] == [("clinic.name", "warn")]
     assert '"ç"' in problems[0].what
 
