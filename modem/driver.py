@@ -297,7 +297,7 @@ class SerialModem:
         await self._quiet()
         await session.describe()
         while True:
-            due = self._forwarding.due(session.radio.imei)
+            due = self._forwarding.due(session.radio.imsi or session.radio.imei)
             await asyncio.sleep(max(0.0, due - loop.time()))
             await self._quiet()
             await self._forwarding.settle(session.dialogue)

@@ -40,7 +40,7 @@ class Forwarding:
         """Why calls are not forwarded though they should be, "" when they are."""
 
     def due(self, sim: str) -> float:
-        """When to look (again), on the loop's clock; at once for another modem or SIM (any words that tell it)."""
+        """When to look (again), on the loop's clock; at once for another SIM, told by any words that are its own."""
         if sim != self._sim:
             self._sim, self._due, self.to, self.failed = sim, 0.0, "", ""
         return self._due

@@ -40,6 +40,8 @@ class Radio:
     smsc: bool = False
     operator: str = ""
     own_number: str = ""
+    imsi: str = ""
+    """Who the SIM is: in memory only, to see that another one is in."""
 
     @property
     def registered(self) -> bool:
@@ -162,13 +164,16 @@ class Session:
             self.radio.smsc = re.match(r'"?\+?\d', centre or "") is not None
 
     async def describe(self) -> None:
-        """What can wait until texts go: USSD announced, the operator's name, the SIM's number. Raises LinkLostError."""
+        """What can wait until texts go: USSD announced, the operator's name, the SIM's number and identity. Raises LinkLostError."""
         for command in ("AT+CUSD=1", "AT+COPS=3,0"):
             await self._optional(command)
         with suppress(NoAnswerError):
             self.radio.operator = await read_operator(self.dialogue, self._timing)
         with suppress(NoAnswerError):
             self.radio.own_number = await read_own_number(self.dialogue, self._timing)
+        with suppress(NoAnswerError):
+            reply = await self.dialogue.command("AT+CIMI", "+CIMI:", timeout=self._timing.command, body=True)
+            self.radio.imsi = re.sub(r"\D", "", reply.lines[0]) if reply.ok and reply.lines else ""
 
     async def _stores(self) -> None:
         reply = await self._insist("AT+CPMS=?", "+CPMS:")

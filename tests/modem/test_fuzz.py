@@ -135,6 +135,7 @@ async def test_a_whole_day_on_a_noisy_line(make_rig: MakeRig, profile: str) -> N
         for place in range(20):
             rig.sim.text("+15145550199", f"réponse {place} " + "é😀" * (place * 3))
             if place % 7 == 3:
+                await rig.until(lambda: rig.sim._modem.voice.number is None, "the call before is over")
                 rig.sim.call(f"+1514555017{place % 10}", every_ms=60_000)
             if place % 7 == 5:
                 rig.sim.ussd("Solde:\n1) SMS\n2) Appels")

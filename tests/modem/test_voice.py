@@ -312,6 +312,16 @@ async def test_what_is_set_already_is_not_set_again(make_rig: MakeRig) -> None:
     assert sum("CCFC" in line for line in rig.lines()) == 1, "the network keeps it: once a day is enough"
 
 
+async def test_another_sim_is_looked_at_at_once(make_rig: MakeRig) -> None:
+    rig = await make_rig(driver={"forward": CLINIC})
+    await rig.until(lambda: rig.driver.health().forwarded == CLINIC, "forwarded")
+    rig.sim.unplug()
+    rig.sim._modem.imsi = "302720999999999"
+    rig.sim.forwarding("unconditional", None)  # the other SIM's subscription has none
+    rig.sim.replug()
+    await rig.until(lambda: forwarded(rig) == CLINIC, "forwarded as well")
+
+
 async def test_another_number_is_replaced_and_looked_at_every_day(make_rig: MakeRig) -> None:
     rig = await make_rig(
         driver={"forward": CLINIC, "timing": replace(QUICK, forwarding=0.1)}, before=lambda sim: sim.forwarding("unconditional", OTHER)
