@@ -131,6 +131,17 @@ async def test_a_call_the_modem_refuses(sim: Simulator, client: Client) -> None:
         ("called", None), ("call_ended", "modem"), ("called", None), ("call_ended", "caller"),
     ]  # fmt: skip
     assert len(forwarded(sim)) == 1
+    sim.call(CALLER, rings=99, every_ms=1000)
+    await client.ask("ATA")
+    await client.ask("ATH")
+    assert len(forwarded(sim)) == 1  # it was answered
+
+
+async def test_a_stick_without_voice_is_not_reachable(tmp_path: Path) -> None:
+    async with Simulator(tmp_path / "modem", profile="e3372") as sim:
+        sim.forwarding("not_reachable", CLINIC)
+        assert sim.call(CALLER) == {"call": "forwarded"}
+        assert forwarded(sim) == [(CALLER, CLINIC, "not reachable")]
 
 
 async def test_a_call_nobody_answers(sim: Simulator, client: Client) -> None:
@@ -162,8 +173,9 @@ async def test_ussd_after_and_before_ok(sim: Simulator, client: Client) -> None:
 
 
 async def test_ussd_late_long_doubled_and_in_other_alphabets(sim: Simulator, client: Client) -> None:
-    sim.ussd("Un\nDeux\nTrois", "*1#", ms=20, times=2)
-    await client.ask('AT+CUSD=1,"*1#",15')
+    sim.ussd("Un\nDeux\nTrois", "*1#", ms=100, times=2)
+    client.write(b'AT+CUSD=1,"*1#",15\rAT+CSQ\r')
+    assert await client.until(b"99\r\n\r\nOK\r\n") == b"\r\nOK\r\n\r\n+CSQ: 21,99\r\n\r\nOK\r\n"
     line = b'\r\n+CUSD: 0,"Un\nDeux\nTrois",15\r\n'
     assert await client.until(line + line) == line + line
     sim.ussd("Un\nDeux\nTrois", "*1#")
@@ -201,8 +213,7 @@ async def test_ussd_menus_and_what_the_network_says_by_itself(sim: Simulator, cl
     assert "OK" in await client.ask("AT+CUSD=2")
     assert await client.ask("AT+CUSD?") == "\r\n+CUSD: 1\r\n\r\nOK\r\n"
     await client.ask('AT+CUSD=0,"*5#"')
-    await client.ask("AT")
-    assert client.heard == b""
+    assert await client.ask("AT") == "\r\nOK\r\n"
     assert [entry["what"] for entry in sim.journal(events=["lost"])["entries"]] == ["ussd"]
     sim.registration("denied")
     assert await client.ask('AT+CUSD=1,"*5#"') == "\r\n+CME ERROR: 30\r\n"
