@@ -23,7 +23,10 @@ __all__ = ["kills", "soak"]
 
 NETWORK_MS = 100
 """So long that a kill often falls between a PDU and its result."""
+FAULTS = 1440
+"""One a minute for a day."""
 FLAT_MB = 5.0
+"""Growth of resident memory that SQLite's page caches alone may make while they fill."""
 
 Say = Callable[[str], None]
 
@@ -148,7 +151,7 @@ async def _order() -> int:
 
 async def soak(folder: Path, say: Say, *, quick: bool) -> list[Row]:
     """Faults back to back at one process, each met by a text; then everything is let through and counted."""
-    count, settled = (150, 50) if quick else (1440, 100)
+    count, settled = (150, 50) if quick else (FAULTS, 100)
     say(f"{count} faults back to back; the driver's waits short, as in the tests")
     table = cells(Pace(unplug=60, silence=400, late=150, too_late=600, result_late=900))
     numbers: list[str] = []
