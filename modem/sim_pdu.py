@@ -256,9 +256,8 @@ def encode_deliver(
     chosen = _chosen(text, alphabet, coding, locking, single)
     if coding is None:
         coding = {"gsm7": 0x00, "8bit": 0x04, "ucs2": 0x08}[chosen] | (0x10 if flash else 0x00)
+    port = b"" if ports is None else bytes([0x05, 4, *divmod(ports[0], 256), *divmod(ports[1], 256)])
     elements = b""
-    if ports is not None:
-        elements += bytes([0x05, 4, *divmod(ports[0], 256), *divmod(ports[1], 256)])
     for identifier, language in ((_SINGLE_SHIFT, single), (_LOCKING_SHIFT, locking)):
         if language:
             elements += bytes([identifier, 1, language])
@@ -266,13 +265,14 @@ def encode_deliver(
     if cut and chosen == "ucs2":
         whole = b"".join(units)
         units = [whole[at : at + 2] for at in range(0, len(whole), 2)]
-    pieces = _pieces(units, chosen, len(elements), wide)
+    pieces = _pieces(units, chosen, len(port + elements), wide)
     pdus = []
     for number, piece in enumerate(pieces, 1):
-        header = elements
+        mark = b""
         if len(pieces) > 1:
             mark = bytes([8, 4, *divmod(reference % 65536, 256)]) if wide else bytes([0, 3, reference % 256])
-            header = mark + bytes([len(pieces), number]) + header
+            mark += bytes([len(pieces), number])
+        header = port + mark + elements  # ports first, as push gateways put them
         header = bytes([len(header)]) + header if header else b""
         if chosen == "gsm7":
             fill = -8 * len(header) % 7
