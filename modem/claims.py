@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["CLAIMS", "Claims", "modem", "stick"]
+from pathlib import Path
+
+__all__ = ["CLAIMS", "Claims", "modem", "port", "stick"]
 
 
 class Claims:
-    """Names of modems (by IMEI) and sticks (by USB socket), each with the driver that has it or had it last."""
+    """Names of modems (by IMEI), sticks (by USB socket) and ports, each with the driver that has it or had it last."""
 
     def __init__(self) -> None:
         self._owners: dict[str, object] = {}
@@ -41,3 +43,8 @@ def modem(imei: str) -> str:
 def stick(socket: str) -> str:
     """The name of whatever stands in a USB socket ("1-1.2")."""
     return f"usb {socket}"
+
+
+def port(path: str) -> str:
+    """The name of a port, whichever of its paths is given."""
+    return f"port {Path(path).resolve()}"

@@ -18,7 +18,7 @@ from modem.link import Link
 from modem.session import read_imei
 from modem.timing import Timing
 
-__all__ = ["Place", "candidates", "find", "imei_at", "is_pattern", "places"]
+__all__ = ["Place", "candidates", "find", "imei_at", "is_modem", "is_pattern", "places"]
 
 _MODEM_MAKERS = {  # USB vendor ids, and the interface that takes AT commands and announces texts where the maker fixes it
     0x12D1: None,  # Huawei
@@ -39,7 +39,10 @@ _BRIDGES = {0x10C4, 0x1A86, 0x0403, 0x067B}  # Silicon Labs, WCH, FTDI, Prolific
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A port worth asking. ``stick``: the USB socket ("1-1.2") of the device it belongs to; the path where it is no USB port."""
+    """A port worth asking. ``stick``: the USB socket ("1-1.2") of the modem it belongs to; the path where that is not known.
+
+    A bridge with several ports has a modem at each.
+    """
 
     path: str
     stick: str
@@ -55,7 +58,12 @@ def candidates(ports: Sequence[ListPortInfo] | None = None) -> tuple[Place, ...]
     found = list_ports.comports() if ports is None else ports
     modems = sorted((port for port in found if port.vid in _MODEM_MAKERS), key=_order)
     bridges = sorted((port for port in found if port.vid in _BRIDGES), key=lambda port: _natural(port.device))
-    return tuple(Place(port.device, _stick(port)) for port in (*modems, *bridges))
+    return (*(Place(port.device, _stick(port)) for port in modems), *(Place(port.device, port.device) for port in bridges))
+
+
+def is_modem(vendor: str) -> bool:
+    """Is this the USB vendor id (hexadecimal) of a maker of modems? Then the whole USB device is one."""
+    return re.fullmatch(r"[0-9A-Fa-f]{4}", vendor) is not None and int(vendor, 16) in _MODEM_MAKERS
 
 
 def places(port: str) -> tuple[Place, ...]:
@@ -92,6 +100,7 @@ def _order(port: ListPortInfo) -> tuple[list[tuple[int, str]], int]:
 class _Stick:
     """What one stick answered: the port that did and its IMEI, or why none did."""
 
+    paths: Sequence[str]
     path: str = ""
     imei: str | None = None
     busy: bool = False
@@ -106,17 +115,19 @@ async def find(
     others: bool = False,
     accept: Callable[[str], bool] = lambda imei: True,  # noqa: ARG005 - any
     held: Callable[[str], bool] = lambda stick: False,  # noqa: ARG005 - none
+    reserved: Callable[[str], bool] = lambda path: False,  # noqa: ARG005 - none
 ) -> str:
     """The port of the modem with this IMEI, or (with None, or ``others`` where it is nowhere) the first that answers AT.
 
     ``port``: "auto" or a pattern. ``accept`` is asked about the one found, by IMEI ("" where it tells none), and makes it the caller's by
-    True; ``held`` says whose stick need not be asked. Sticks are asked side by side, a stick's ports in order; each costs ``timing.port``
-    seconds at most. Raises ModemError when there is none.
+    True; ``held`` says which stick need not be asked, ``reserved`` at which path a modem is only taken by its IMEI. Sticks are asked
+    side by side, a stick's ports in order; each costs ``timing.port`` seconds at most. Raises ModemError when there is none.
     """
     sticks: dict[str, list[str]] = {}
     for place in await asyncio.to_thread(places, port):  # reads the whole of /sys/class/tty
         sticks.setdefault(place.stick, []).append(place.path)
-    asking = [asyncio.create_task(_ask_stick(paths, timing)) for stick, paths in sticks.items() if not held(stick)]
+    left = [paths for stick, paths in sticks.items() if not held(stick) and not (imei is None and any(map(reserved, paths)))]
+    asking = [asyncio.create_task(_ask_stick(paths, timing)) for paths in left]
     try:
         if imei is not None:
             for answer in asyncio.as_completed(asking):
@@ -126,7 +137,7 @@ async def find(
         if imei is None or others:
             for answered in asking:
                 found = await answered
-                if found.imei is not None and accept(found.imei):
+                if found.imei is not None and not any(map(reserved, found.paths)) and accept(found.imei):
                     return found.path
     finally:
         for task in asking:
@@ -166,8 +177,8 @@ async def _ask_stick(paths: Sequence[str], timing: Timing) -> _Stick:
             forbidden = forbidden or error.code == "permission"
             continue
         if imei is not None:
-            return _Stick(path, imei)
-    return _Stick(busy=busy, forbidden=forbidden)
+            return _Stick(paths, path, imei)
+    return _Stick(paths, busy=busy, forbidden=forbidden)
 
 
 _asking: dict[tuple[int, str], tuple[asyncio.Task[str | None], set[object]]] = {}

@@ -32,7 +32,7 @@ class Whereabouts:
         self._known = ""
         """The IMEI served before."""
         self._gone_since: float | None = None
-        self._stick = ""
+        self._stick = self._reserved = ""
         self.path = ""
         """The port opened last."""
         self._usb: Path | None = None
@@ -44,9 +44,10 @@ class Whereabouts:
         return self._gone_since is not None
 
     def begin(self) -> None:
-        """The driver runs: the modem configured is its own."""
+        """The driver runs: the modem and the port configured are its own."""
         if self._imei is not None:
             CLAIMS.take(self, claims.modem(self._imei))
+        self._reserve()
 
     def end(self) -> None:
         """The driver ended."""
@@ -55,6 +56,7 @@ class Whereabouts:
     async def open(self) -> Link:
         """Open the modem's port, wherever it is. Raises ModemError."""
         self.path = ""
+        self._reserve()
         path = await self._find()
         link = await Link.open(path)
         self.path = path
@@ -64,8 +66,12 @@ class Whereabouts:
 
     @property
     def usb(self) -> Path | None:
-        """The folder in sysfs of the USB device that had the port opened last, None when there is none, or another maker's by now."""
-        return self._usb if self._usb is not None and reset.vendor(self._usb) == self._vendor else None
+        """The folder in sysfs of the stick whose port was opened last, None when it is none, or another is there by now.
+
+        A USB bridge is none: it may serve other modems, and switching it off does nothing to them.
+        """
+        device = self._usb
+        return device if device is not None and ports.is_modem(self._vendor) and reset.vendor(device) == self._vendor else None
 
     def meet(self, imei: str) -> None:
         """The modem behind the port told its IMEI ("" for none). Raises ModemError when it is not the one meant, or another driver's."""
@@ -97,6 +103,16 @@ class Whereabouts:
             found.add(self._port)
         return frozenset(str(Path(path).resolve()) for path in found)
 
+    def _reserve(self) -> None:
+        """Whoever looks for any modem leaves the port configured here alone, whatever device its path leads to by now."""
+        if "://" in self._port or ports.is_pattern(self._port):
+            return
+        name = claims.port(self._port)
+        if name != self._reserved:
+            CLAIMS.leave(self, self._reserved)
+            CLAIMS.take(self, name)
+            self._reserved = name
+
     async def _find(self) -> str:
         wanted = self._imei or self._known
         if ports.is_pattern(self._port):
@@ -124,7 +140,13 @@ class Whereabouts:
 
     async def _look(self, port: str, *, others: bool) -> str:
         return await ports.find(
-            self._imei or self._known or None, self._timing, port=port, others=others, accept=self._accept, held=self._held
+            self._imei or self._known or None,
+            self._timing,
+            port=port,
+            others=others,
+            accept=self._accept,
+            held=lambda stick: CLAIMS.taken(self, claims.stick(stick)),
+            reserved=lambda path: CLAIMS.taken(self, claims.port(path)),
         )
 
     @property
@@ -147,9 +169,6 @@ class Whereabouts:
             if self._imei is None:
                 CLAIMS.leave(self, claims.modem(self._known))
         self._known = imei
-
-    def _held(self, stick: str) -> bool:
-        return CLAIMS.taken(self, claims.stick(stick))
 
 
 def _same(one: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from serial.tools.list_ports_common import ListPortInfo
 
 from modem import ports
 from modem.claims import Claims
@@ -173,7 +174,7 @@ async def test_a_port_that_comes_ends_the_pause(tmp_path: Path, stack: AsyncExit
 # several
 
 
-@pytest.mark.parametrize("entries", [("*", "*", "*"), ("tty*", "tty*", "tty2"), ("tty1", "*", "tty*")])
+@pytest.mark.parametrize("entries", [("*", "*", "*"), ("tty*", "tty*", "tty2"), ("tty0", "*", "tty*"), ("*", "tty*", "tty1")])
 async def test_each_driver_has_its_own_and_keeps_it(tmp_path: Path, stack: AsyncExitStack, entries: tuple[str, ...]) -> None:
     """All ports are mixed up at once, as when a hub is replugged: everybody finds his own again."""
     imeis = (ONE, TWO, THREE)
@@ -216,6 +217,30 @@ async def test_a_modem_configured_by_imei_is_left_to_its_driver(tmp_path: Path, 
         await until(modem, code="no_port")
         assert "in use" in modem.health().what
     await until(modem)  # the owner is gone
+
+
+async def test_modems_behind_one_bridge_are_modems_of_their_own(
+    tmp_path: Path, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A USB device with four serial ports and a modem at each, as GSM pools are built."""
+    sims = [await stack.enter_async_context(Simulator(tmp_path / f"tty{place}", imei=imei)) for place, imei in enumerate((ONE, TWO))]
+    found = []
+    for place in range(2):
+        port = ListPortInfo(str(tmp_path / f"tty{place}"))
+        port.vid, port.location = 0x0403, f"1-3:1.{place}"
+        found.append(port)
+    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: found)
+    modems = [await stack.enter_async_context(driver("auto")) for _ in range(2)]
+    await until(*modems)
+    assert {modem.health().imei for modem in modems} == {ONE, TWO}
+    assert [len(sim.journal(events=["booted"])["entries"]) for sim in sims] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "modem"), [("12d1", True), ("2C7C", True), ("0403", False), ("1a86", False), ("", False), ("zz", False)]
+)
+def test_what_is_a_modem_as_a_whole(vendor: str, modem: bool) -> None:
+    assert ports.is_modem(vendor) is modem
 
 
 def test_claims() -> None:
