@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from ari_app.lag import LoopLag
 from tests.bench import modem_faults, modem_kills, modem_speed
 from tests.bench.report import Row
 from tests.lab.root import LabError
@@ -31,6 +32,8 @@ SECTIONS: dict[str, Section] = {
 """Each gets a folder of its own, ``say`` and ``quick``."""
 _ASIDE = "unplug"
 """It waits for ten minutes and needs no quiet: the sections after it run meanwhile."""
+_QUIET = ("throughput", "pickup")
+"""What they measure is in milliseconds: on a busy machine it is the machine's."""
 _TOTALS = {"doubled": ("faults", "kills", "soak"), "lost": ("faults", "kills", "soak"), "unknown_spurious": ("faults", "soak")}
 
 
@@ -45,7 +48,13 @@ async def measure(say: Say, *, only: Sequence[str] = (), quick: bool = False) ->
         async def run(name: str) -> None:
             say(f"── {name}")
             began = asyncio.get_running_loop().time()
+            lag = LoopLag()
+            lagging = asyncio.create_task(lag.run())
             found[name] = await SECTIONS[name](Path(folder) / name, say, quick=quick)
+            lagging.cancel()
+            if name in _QUIET:
+                unit = "ms that this machine adds to a wait, p99"
+                found[name].append(Row(figure=f"{name}_machine_lag_ms", unit=unit, ours=lag.p99_ms()))
             say(f"   {name}: {asyncio.get_running_loop().time() - began:.0f} s")
 
         try:

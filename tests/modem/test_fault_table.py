@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from modem.sim_faults import KINDS
 from modem.sim_profiles import PROFILES
 from tests.bench.fault_cells import POINTS, Cell, Pace, cells
 from tests.bench.fault_table import Found, pair
+from tests.bench.radio import tally
 from tests.modem.conftest import QUICK
 
 BRIEF = Pace(unplug=60, silence=400, late=150, too_late=600, result_late=900)
@@ -43,3 +47,40 @@ async def test_no_fault_loses_or_doubles_a_text(tmp_path: Path) -> None:
     assert found.tally.waiting == []
     assert found.wrong == []
     assert (found.inbound_lost, found.inbound_doubled) == (0, 0)
+
+
+ONE = "+15145550123"
+
+
+def happened(*events: str) -> list[dict[str, Any]]:
+    """Journal entries about one text; a strike is "silence", "reboot" or "unplug"."""
+    strikes = {"silence", "reboot", "unplug"}
+    about = {"ctrl_z", "accepted", "refused"}
+    return [
+        {"event": "fault", "kind": event} if event in strikes else {"event": event, **({"number": ONE} if event in about else {})}
+        for event in events
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "counted"),
+    [
+        (["prompt", "ctrl_z", "accepted"], "sent", ""),
+        (["prompt", "ctrl_z", "refused", "prompt", "ctrl_z", "accepted"], "delivered", ""),
+        (["prompt", "ctrl_z", "accepted", "prompt", "ctrl_z", "accepted"], "sent", "doubled"),
+        (["prompt", "ctrl_z", "unplug", "prompt", "ctrl_z", "accepted"], "sent", "doubled"),
+        ([], "sent", "lost"),
+        ([], "", "lost"),
+        ([], "queued", "waiting"),
+        (["prompt", "ctrl_z", "accepted"], "failed", "unshown"),
+        (["prompt", "ctrl_z", "accepted"], "expired", "unshown"),
+        (["prompt", "escape"], "unknown", "spurious"),
+        (["prompt", "unplug"], "unknown", "spurious"),
+        (["prompt", "ctrl_z", "silence"], "unknown", ""),
+        (["prompt", "reboot", "booted"], "unknown", ""),
+    ],
+)
+def test_what_is_counted(events: list[str], state: str, counted: str) -> None:
+    found = tally(happened(*events), {ONE: state} if state else {}, [ONE])
+    assert {name for name in ("doubled", "lost", "unshown", "spurious", "waiting") if getattr(found, name)} == {counted} - {""}
+    assert found.unheard == ("reboot" in events)
