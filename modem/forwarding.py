@@ -7,6 +7,7 @@ shown and left alone: who set it is not known.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 
 import structlog
@@ -57,6 +58,8 @@ class Forwarding:
                 self.to = self._number  # it was taken, and cannot be looked at
             self.failed = refused or ("" if _same(self.to, self._number) else "it was taken, and calls still go elsewhere")
         wait = self._timing.forwarding_again if self.failed else self._timing.forwarding
+        if self._number is None and refused:
+            wait = math.inf  # nobody needs to know, and an answer that never comes holds up texts
         self._due = asyncio.get_running_loop().time() + wait
         if self.failed and not was:
             self._log.warning("modem.not_forwarded", what=self.failed)

@@ -150,7 +150,7 @@ def _none(imei: str | None, held: int, sticks: Iterable[_Stick]) -> ModemError:
     seen = held + sum(stick.imei is not None for stick in sticks)
     if seen:
         what = "none with this IMEI" if imei is not None else "all in use by other [[modem]] entries"
-        return ModemError("no_port", f"{seen} modem(s) are here, {what}", "correct imei, or plug the modem in")
+        return ModemError("no_port", f"{seen} modem(s) are here, {what}", "plug the modem in, or correct imei")
     if any(stick.busy for stick in sticks):
         return ModemError(
             "port_busy", "another program uses every port that may be a modem", "stop it (gammu-smsd, smstools, ModemManager, chan_dongle)"

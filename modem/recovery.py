@@ -11,8 +11,9 @@ from modem import claims, condition, reset
 from modem.claims import CLAIMS
 from modem.codes import OF_THE_MODEM, UNKNOWN_ERROR
 from modem.reset import Ladder, Rung, Why
+from modem.sending import NO_PROMPT, NO_RESULT
 from modem.timing import Timing
-from modem.types import Refused, SendResult, Sent
+from modem.types import NotSent, Refused, SendResult, Sent, Unknown
 from modem.whereabouts import Whereabouts
 
 __all__ = ["Recovery"]
@@ -29,7 +30,7 @@ class Recovery:
         self._registered: float | None = None
         """When it was registered last, or reset for not being so."""
         self._refused: list[tuple[str, str]] = []
-        """Code and number of what the modem itself refused since a text went."""
+        """Code and number of what the modem itself refused, or left unanswered, since a text went."""
         self._due: Rung | None = None
         self.ladder = Ladder(timing)
 
@@ -51,13 +52,15 @@ class Recovery:
 
     def sent(self, result: SendResult, number: str) -> None:
         """What became of a part."""
-        if isinstance(result, Sent):
-            self._refused.clear()
-            self.ladder.mended(Why.REFUSING)
-        elif isinstance(result, Refused):
-            if result.code in OF_THE_MODEM:
-                self._refused.append((result.code, number))
-            else:
+        match result:
+            case Sent():
+                self._refused.clear()
+                self.ladder.mended(Why.REFUSING)
+            case Refused(code) if code in OF_THE_MODEM:
+                self._refused.append((code, number))
+            case NotSent(what) | Unknown(what) if what.startswith((NO_PROMPT, NO_RESULT)):
+                self._refused.append((what, number))
+            case Refused():
                 self._refused.clear()  # the network spoke: the modem works
 
     def stays_silent(self, *, answers_at: bool) -> None:

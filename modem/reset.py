@@ -36,7 +36,7 @@ class Why(Enum):
 
     SILENT = "the modem does not answer"
     UNREGISTERED = "the modem was registered and finds its network no more"
-    REFUSING = "the modem itself refuses to send"
+    REFUSING = "the modem itself takes no text"
 
 
 class Rung(Enum):

@@ -14,7 +14,10 @@ from modem.codes import outcome
 from modem.errors import LinkLostError
 from modem.types import Commit, NotSent, Refused, SendResult, Sent, Submit, Unknown
 
-__all__ = ["submit"]
+__all__ = ["NO_PROMPT", "NO_RESULT", "submit"]
+
+NO_PROMPT, NO_RESULT = "the modem gave no prompt", "the modem gave no result"
+"""How ``what`` begins when a modem that answers otherwise does not answer AT+CMGS."""
 
 _REFERENCE = re.compile(r"\+CMGS:\s*(\d{1,3})\b", re.IGNORECASE)
 
@@ -61,7 +64,7 @@ async def _prompted(dialogue: Dialogue, listener: Listener, seconds: float) -> N
         try:
             await dialogue.until(lambda: listener.prompted or listener.final is not None, seconds)
         except TimeoutError:
-            return NotSent(f"the modem gave no prompt in {seconds:g} s")
+            return NotSent(f"{NO_PROMPT} in {seconds:g} s")
         if listener.prompted:
             return None
         if listener.final is not None and listener.final.upper() != "OK":
@@ -91,7 +94,7 @@ async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: fl
             raise
         await dialogue.until(lambda: listener.final is not None, after)
     except TimeoutError:
-        why = "the modem seems to have restarted" if dialogue.doubts != doubts else f"the modem gave no result in {seconds:g} s"
+        why = "the modem seems to have restarted" if dialogue.doubts != doubts else f"{NO_RESULT} in {seconds:g} s"
     except LinkLostError as error:
         why = error.what
     reference = next((int(match[1]) for line in listener.lines if (match := _REFERENCE.match(line))), None)

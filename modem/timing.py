@@ -69,7 +69,7 @@ class Timing:
     unregistered: float = 300.0
     """Without registration, though it was registered, before the modem is reset; and from one reset to the next."""
     refusals: int = 5
-    """So many texts in a row that the modem itself refuses before it is reset."""
+    """So many texts in a row that the modem itself refuses, or does not answer, before it is reset."""
     reset_apart: float = 3_600.0
     """Between two resets of one kind, at the least."""
     usb_off: float = 2.0

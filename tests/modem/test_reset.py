@@ -296,6 +296,21 @@ async def test_a_modem_that_refuses_one_text_after_the_other(make_rig: MakeRig) 
     assert rig.driver.health().what == "registered, reset once since the start"
 
 
+@pytest.mark.parametrize("kind", ["no_prompt", "no_answer"])
+async def test_a_modem_that_answers_all_but_texts(make_rig: MakeRig, kind: str) -> None:
+    rig = await make_rig(profile="sim800", driver={"timing": replace(HASTY, prompt=0.1, result=0.1)})
+    await rig.ready()
+    rig.sim.fault(kind, count=50)
+    for turn in range(60):
+        await rig.send(f"essai {turn}")
+        if restarts(rig):
+            break
+        await asyncio.sleep(0.02)
+    rig.sim.clear()
+    assert restarts(rig) == 1
+    assert isinstance(await rig.send_when_ready(), Sent)
+
+
 @pytest.mark.parametrize(
     ("fault", "number"),
     [
