@@ -71,6 +71,7 @@ _PREFIXES = {
     "^SMMEMFULL": UrcKind.FULL,
     "+ZSMMEMFULL": UrcKind.FULL,
     '+CIEV: "SMSFULL"': UrcKind.FULL,
+    '+QIND: "SMSFULL"': UrcKind.FULL,
     "SMS FULL": UrcKind.FULL,
     "*ATREADY": UrcKind.RESTARTED,
     "^BOOT:": UrcKind.STARTING,
@@ -190,11 +191,6 @@ class Dialogue:
         """What was read from the port."""
         for frame in self._frames.feed(data):
             self._take(frame)
-
-    @property
-    def wanted(self) -> int:
-        """How many wait for a turn."""
-        return self._turns.waiting
 
     @asynccontextmanager
     async def turn(self, *, urgent: bool = False) -> AsyncIterator[None]:
