@@ -14,7 +14,7 @@ from ari_app.model import Call, Decision, Known, MessageKind
 from ari_app.pool import DAY, Limits, Pool, Tried
 from ari_app.threads import Store
 from ari_app.threads.sending import Claimed, Due, PartToSend
-from modem.types import Bearer, NotSent, Refused, SendResult, Unknown
+from modem.types import Bearer, NotSent, Refused, SendResult, Sent, Unknown
 
 __all__ = ["Outbox"]
 
@@ -86,8 +86,15 @@ class Outbox:
 
     async def _remember(self) -> None:
         """What the bearers carried in the last day, so that a restart forgets neither a spent budget nor a failing SIM."""
+        await self._store.forget_modems(self.pool.names)
         self.pool.learn(
-            Tried(one.modem, one.started, one.outcome in ("sent", "unknown"), None if one.number_at_fault else one.outcome != "sent")
+            Tried(
+                one.modem,
+                one.message,
+                one.started,
+                carried=one.outcome in ("sent", "unknown"),
+                failed=None if one.number_at_fault else one.outcome != "sent",
+            )
             for one in await self._store.attempts(DAY)
             if one.outcome in ("sent", "refused", "unknown")
         )
@@ -187,10 +194,12 @@ class Outbox:
             log.warning("send_failed", message=claimed.id, modem=bearer.name, error=type(error).__name__)
             result = NotSent(type(error).__name__) if begun is None else Unknown(f"sending was interrupted: {type(error).__name__}")
         attempt = await self._begun(begun)
-        if self.pool.result(bearer.name, result):
+        if attempt is None and isinstance(result, Sent | Unknown):
+            result = NotSent("the attempt could not be stored")  # without it no PDU leaves
+        if self.pool.result(bearer.name, claimed.id, result):
             standing = self.pool.standing(bearer.name)
             log.warning("modem_alarm" if standing.failing else "modem_alarm_over", modem=bearer.name, failed=standing.failed)
-        return await self._settle(claimed, attempt, result, self.pool.others(bearer.name))
+        return await self._settle(bearer, claimed, attempt, result)
 
     async def _begun(self, begun: asyncio.Future[int | None] | None) -> int | None:
         """The attempt, once its commit is through: the bearer may have given up while it was on the way."""
@@ -201,14 +210,16 @@ class Outbox:
         except StoreError:
             return None
 
-    async def _settle(self, claimed: Claimed, attempt: int | None, result: SendResult, others: Sequence[str]) -> bool:
+    async def _settle(self, bearer: Bearer, claimed: Claimed, attempt: int | None, result: SendResult) -> bool:
         """Write a result, for as long as it takes: forgetting it would leave the text unknown."""
+        others = self.pool.others({bearer.name}, claimed.kind)
         wait = _STORE_WAIT[0]
         while True:
             try:
                 if attempt is not None:
                     return await self._store.finish_attempt(attempt, result, others=others)
-                await self._store.release(claimed.id, result if isinstance(result, NotSent | Refused) else NotSent("called off"))
+                if isinstance(result, NotSent | Refused):
+                    await self._store.release(claimed.id, result, modem=bearer.name)
             except StoreError as error:
                 log.error("result_not_stored", message=claimed.id, what=error.what, fix=error.fix)
                 await self._clock.sleep(wait)

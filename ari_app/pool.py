@@ -1,7 +1,7 @@
 """Which bearer takes which text: pace, daily budget, affinity with failover, and bearers that fail too much.
 
-Logic only: the outbox asks before it sends and tells what came of it. Waits are monotonic; what is counted over a day is wall clock, and
-read from the store at start, so that a restart forgets neither a spent budget nor a failing SIM.
+Logic only: the outbox asks before it sends and tells what came of it. All is counted by the monotonic clock, so that a clock set forth or
+back changes no budget; the last day is read from the store at start, so that a restart forgets neither a spent budget nor a failing SIM.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from modem.types import Bearer, NotSent, Refused, SendResult, Unknown
 __all__ = ["DAY", "GRACE", "LEAST", "PROOF", "SHARE", "TRIAL", "Limits", "Pool", "Standing", "Tried"]
 
 DAY = timedelta(hours=24)
+_DAY_S = DAY.total_seconds()
 GRACE = 60.0
 """Seconds a conversation waits for its bearer to come back before another takes it over: longer than a reset, shorter than patience."""
 LEAST, SHARE = 25, 0.10
@@ -43,22 +44,23 @@ class Tried:
     """What came of one SMS handed to a bearer. ``failed`` None: it says nothing of the bearer (the number was at fault)."""
 
     modem: str
+    message: int
     at: datetime
     carried: bool
     """It went or may have gone: it counts for the budget."""
     failed: bool | None
 
     @classmethod
-    def of(cls, modem: str, at: datetime, result: SendResult) -> Tried | None:
+    def of(cls, modem: str, message: int, at: datetime, result: SendResult) -> Tried | None:
         """None for what never left: neither the SIM's cost nor its fault."""
         match result:
             case NotSent():
                 return None
             case Refused():
-                return cls(modem, at, carried=False, failed=None if result.number_at_fault else True)
+                return cls(modem, message, at, carried=False, failed=None if result.number_at_fault else True)
             case Unknown():
-                return cls(modem, at, carried=True, failed=True)
-        return cls(modem, at, carried=True, failed=False)
+                return cls(modem, message, at, carried=True, failed=True)
+        return cls(modem, message, at, carried=True, failed=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Standing:
     """SMS that went or may have gone."""
     budget: int | None
     tried: int
-    """SMS that count for the share; since the last alarm was over, where there was one."""
+    """SMS that count for the share; since the last alarm was over, where there was one. What fails of one text counts once."""
     failed: int
     failing: bool
     """Alarmed: out of the pool while others are well, until it proves itself."""
@@ -85,20 +87,21 @@ class _Seat:
     """When its pace lets it begin again."""
     trial: float = 0.0
     """When it may try again while it is alarmed."""
-    carried: deque[datetime] = field(default_factory=deque)
-    tried: deque[tuple[datetime, bool]] = field(default_factory=deque)
+    carried: deque[float] = field(default_factory=deque)
+    tried: deque[tuple[float, bool, int]] = field(default_factory=deque)
+    """When, whether it failed, and of which text."""
     failing: bool = False
     streak: int = 0
 
-    def forget(self, before: datetime) -> None:
+    def forget(self, before: float) -> None:
         while self.carried and self.carried[0] < before:
             self.carried.popleft()
         while self.tried and self.tried[0][0] < before:
             self.tried.popleft()
 
-    def learn(self, tried: Tried) -> None:
+    def learn(self, tried: Tried, at: float) -> None:
         if tried.carried:
-            self.carried.append(tried.at)
+            self.carried.append(at)
         if tried.failed is None:
             return
         if self.failing:
@@ -107,8 +110,10 @@ class _Seat:
                 self.failing = False
                 self.tried.clear()
             return
-        self.tried.append((tried.at, tried.failed))
-        failed = sum(bad for _, bad in self.tried)
+        if tried.failed and any(bad and message == tried.message for _, bad, message in self.tried):
+            return  # tried again and again, one number that cannot be reached would look like a SIM that is barred
+        self.tried.append((at, tried.failed, tried.message))
+        failed = sum(bad for _, bad, _ in self.tried)
         if len(self.tried) >= LEAST and failed > SHARE * len(self.tried):
             self.failing, self.streak = True, 0
 
@@ -129,10 +134,11 @@ class Pool:
 
     def learn(self, tries: Iterable[Tried]) -> None:
         """Tries of before, oldest first."""
+        now, at = self._clock.monotonic(), self._clock.now()
         for tried in tries:
             seat = self._seats.get(tried.modem)
             if seat is not None:
-                seat.learn(tried)
+                seat.learn(tried, now - max((at - tried.at).total_seconds(), 0.0))
 
     # what may go
 
@@ -140,14 +146,14 @@ class Pool:
         """Bearers that may begin a text now, the one that rested longest first."""
         now = self._clock.monotonic()
         self._look(now)
-        well = any(not seat.failing for seat in self._seats.values() if seat.bearer.ready)
+        well = self._any_well()
         return [name for name in self._order if self._may_begin(name, now, well=well)]
 
     def awaited(self) -> list[str]:
         """Bearers that cannot begin now and for whom their conversations wait: busy, paced, or gone for a moment."""
         now = self._clock.monotonic()
         self._look(now)
-        well = any(not seat.failing for seat in self._seats.values() if seat.bearer.ready)
+        well = self._any_well()
         return [
             name
             for name, seat in self._seats.items()
@@ -169,19 +175,26 @@ class Pool:
         """Of ``idle``, the bearer for a text. None: it waits.
 
         ``only``: no other will do (parts of it went there); ``prefers``: the conversation's, else the line's; ``avoid``: they refused
-        the text, another is better.
+        the text, and it waits for another that can take it.
         """
         able = [name for name in idle if self._left(self._seats[name], kind)]
         if only is not None:
             return self._seats[only].bearer if only in able else None
         if prefers is not None and prefers in able and prefers not in avoid:
             return self._seats[prefers].bearer
-        others = [name for name in able if name not in avoid] or able
+        others = [name for name in able if name not in avoid]
+        if not others and not self.others(avoid, kind):
+            others = able
         return self._seats[others[0]].bearer if others else None
 
-    def others(self, name: str) -> list[str]:
-        """Bearers beside this one that could carry a text, now or after the one they carry."""
-        return [each for each, seat in self._seats.items() if each != name and seat.bearer.ready]
+    def others(self, than: Collection[str], kind: MessageKind) -> list[str]:
+        """Bearers beside these that could carry such a text, now or after the one they carry."""
+        well = self._any_well()
+        return [
+            name
+            for name, seat in self._seats.items()
+            if name not in than and seat.bearer.ready and not (seat.failing and well) and self._left(seat, kind)
+        ]
 
     # what goes on
 
@@ -199,30 +212,33 @@ class Pool:
         """It carries none any more."""
         self._busy.discard(name)
 
-    def result(self, name: str, result: SendResult) -> bool:
-        """What came of one SMS. True when the bearer's alarm began or ended with it."""
-        tried = Tried.of(name, self._clock.now(), result)
+    def result(self, name: str, message: int, result: SendResult) -> bool:
+        """What came of one SMS of a text. True when the bearer's alarm began or ended with it."""
+        tried = Tried.of(name, message, self._clock.now(), result)
         if tried is None:
             return False
         seat = self._seats[name]
         before = seat.failing
-        seat.forget(tried.at - DAY)
-        seat.learn(tried)
+        now = self._clock.monotonic()
+        seat.forget(now - _DAY_S)
+        seat.learn(tried, now)
         return seat.failing != before
 
     def standing(self, name: str) -> Standing:
         """How this bearer stands."""
         seat = self._seats[name]
-        seat.forget(self._clock.now() - DAY)
-        failed = sum(bad for _, bad in seat.tried)
+        seat.forget(self._clock.monotonic() - _DAY_S)
+        failed = sum(bad for _, bad, _ in seat.tried)
         return Standing(len(seat.carried), seat.limits.budget, len(seat.tried), failed, seat.failing)
 
     # parts
 
+    def _any_well(self) -> bool:
+        return any(not seat.failing for seat in self._seats.values() if seat.bearer.ready)
+
     def _look(self, now: float) -> None:
-        day = self._clock.now() - DAY
         for name, seat in self._seats.items():
-            seat.forget(day)
+            seat.forget(now - _DAY_S)
             if seat.bearer.ready or name in self._busy:
                 seat.seen = now
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from ari_app.model import Call, Decision, Known
 from ari_app.outbox import Outbox
+from ari_app.pool import Limits
 from ari_app.threads import Store
 from modem.types import Commit, NotSent, Refused, SendResult, Sent, Submit, Unknown
 from tests.threads.world import ALICE, BOB, Carrier, Clerk, HandClock, a_call, until
@@ -25,7 +26,9 @@ NOW = timedelta(0)
 class House:
     """A store and an outbox over bearers, with the switches of the service in hand."""
 
-    def __init__(self, store: Store, clock: HandClock, bearers: Sequence[Carrier], clerk: Clerk) -> None:
+    def __init__(
+        self, store: Store, clock: HandClock, bearers: Sequence[Carrier], clerk: Clerk, limits: Mapping[str, Limits] | None = None
+    ) -> None:
         self.store = store
         self.clock = clock
         self.bearers = bearers
@@ -40,6 +43,7 @@ class House:
             clock,
             live=lambda: self.live,
             held=lambda: self.held,
+            limits=limits,
             drain=timedelta(seconds=20),
         )
 

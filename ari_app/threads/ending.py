@@ -1,16 +1,19 @@
-"""Outgoing texts that end without a modem's result: too late, put aside, or cut off by a stop."""
+"""Outgoing texts that end without a modem's result: too late, put aside, for a modem that is no more, or cut off by a stop."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from datetime import datetime
 
 from ari_app.events import CallChanged, MessageChanged
 from ari_app.model import Reason
+from ari_app.threads import radio
 from ari_app.threads.database import Transaction
 from ari_app.threads.rows import required, stamp
 from ari_app.threads.sending import backoff, give_up, message_row, roll_up
 
-__all__ = ["expire", "fail", "recover", "settle"]
+__all__ = ["expire", "fail", "forget_modems", "recover", "settle"]
 
 
 def expire(tx: Transaction, now: datetime) -> int:
@@ -39,6 +42,17 @@ def fail(tx: Transaction, message: int, code: str, what: str) -> None:
         give_up(tx, message, code, what)
 
 
+def forget_modems(tx: Transaction, known: Collection[str]) -> None:
+    """Conversations on a modem that is none of ``known`` are on none, so that the next text settles on one; texts bound to it fail."""
+    names = json.dumps(list(known))
+    tx.run("UPDATE thread SET modem = NULL WHERE modem IS NOT NULL AND modem NOT IN (SELECT value FROM json_each(?))", (names,))
+    bound = tx.all(
+        "SELECT id, modem FROM message WHERE state = 'queued' AND bound AND modem NOT IN (SELECT value FROM json_each(?))", (names,)
+    )
+    for row in bound:
+        give_up(tx, row["id"], "no_modem", f"it was for {row['modem']} alone, which is no [[modem]] any more")
+
+
 def recover(tx: Transaction, now: datetime) -> int:
     """After a stop: settle every text that was on its way. How many became unknown."""
     rows = tx.all(
@@ -57,6 +71,7 @@ def settle(tx: Transaction, message: int, what: str, now: datetime) -> bool:
     if attempt is not None:
         tx.run("UPDATE attempt SET outcome = 'unknown', what = ?, ended = ? WHERE id = ?", (what, stamp(now), attempt["id"]))
         tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (attempt["part"],))
+        radio.begin_conversation(tx, attempt["part"])
         if row["state"] == "sending":
             tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, message))
         roll_up(tx, message)

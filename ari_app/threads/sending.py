@@ -15,7 +15,7 @@ from typing import Any
 
 from ari_app.events import MessageChanged
 from ari_app.model import Call, Decision, DecisionKind, Known, MessageKind, MessageState, Reason
-from ari_app.threads import people
+from ari_app.threads import people, radio
 from ari_app.threads.calls import write_decision
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.known import gather
@@ -61,9 +61,10 @@ _DUE = f"""SELECT * FROM (
     AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
     AND NOT EXISTS (SELECT 1 FROM message s JOIN thread o ON o.id = s.thread WHERE s.state = 'sending' AND o.number = t.number)
     AND NOT EXISTS (SELECT 1 FROM message e WHERE m.kind = 'staff' AND e.thread = m.thread AND e.kind = 'staff'
-        AND e.state = 'queued' AND e.id < m.id))
+        AND e.state = 'queued' AND NOT e.bound AND e.id < m.id))
     WHERE CASE WHEN only IN (SELECT value FROM json_each(:known)) THEN only IN (SELECT value FROM json_each(:ready))
-        ELSE prefers IS NULL OR prefers NOT IN (SELECT value FROM json_each(:awaited)) END
+        ELSE prefers IS NULL OR prefers NOT IN (SELECT value FROM json_each(:awaited))
+            OR prefers IN (SELECT value FROM json_each(refused)) OR (tries > 1 AND prefers IS last) END
     ORDER BY CASE kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, due, id LIMIT :most"""  # noqa: S608  (our own)
 _PENDING_STEP = timedelta(seconds=1)
 _OUTCOMES = {Sent: "sent", Refused: "refused", NotSent: "not_sent", Unknown: "unknown"}
@@ -131,8 +132,9 @@ def agenda(
     """Due texts that a modem of ``ready`` may carry, the most urgent first.
 
     Automatic texts wait while ``held`` or while their number is ``live``. A number with a text on its way waits for it; staff's texts
-    to one caller keep their order. A conversation waits for its modem while that is one of ``awaited``; else any takes it. A text of
-    which parts went, or that is bound, goes by that modem alone, as long as it is one of ``known_modems``.
+    to one caller keep their order, but wait for none that is bound. A conversation waits for its modem while that is one of ``awaited``
+    and has not refused the text; else any takes it. A text of which parts went, or that is bound, goes by that modem alone, as long as
+    it is one of ``known_modems``.
     """
     at = stamp(now)
     params = {
@@ -249,7 +251,7 @@ def _plan(tx: Transaction, message: int, number: str, text: str, split: Split) -
 def begin_attempt(tx: Transaction, part: int, *, modem: str, now: datetime) -> int | None:
     """The PDU of ``part`` is about to leave: the attempt's id. None calls it off (cancelled, or opted out meanwhile)."""
     row = tx.one(
-        """SELECT p.state AS part_state, m.id, m.state, m.kind, m.bound, m.thread, t.number FROM part p JOIN message m ON m.id = p.message
+        """SELECT p.state AS part_state, m.id, m.state, m.kind, t.number FROM part p JOIN message m ON m.id = p.message
             JOIN thread t ON t.id = m.thread WHERE p.id = ?""",
         (part,),
     )
@@ -260,8 +262,6 @@ def begin_attempt(tx: Transaction, part: int, *, modem: str, now: datetime) -> i
     at = stamp(now)
     tx.run("UPDATE part SET state = 'sending', modem = ?, submitted = ? WHERE id = ?", (modem, at, part))
     tx.run("UPDATE message SET went = coalesce(went, ?) WHERE id = ?", (at, row["id"]))
-    if not row["bound"]:
-        tx.run("UPDATE thread SET modem = ? WHERE id = ? AND modem IS NULL", (modem, row["thread"]))
     return tx.insert("attempt", {"part": part, "modem": modem, "started": at})
 
 
@@ -289,10 +289,12 @@ def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datet
     match result:
         case Sent(reference):
             tx.run("UPDATE part SET state = 'sent', reference = ? WHERE id = ?", (reference, part))
+            radio.begin_conversation(tx, part)
             return roll_up(tx, message)
         case Unknown(what):
             tx.run("UPDATE part SET state = 'unknown' WHERE id = ?", (part,))
             tx.run("UPDATE message SET code = 'unknown', what = ? WHERE id = ?", (what, message))
+            radio.begin_conversation(tx, part)
             roll_up(tx, message)
         case Refused(code, what, True, at_fault) if at_fault or not _elsewhere(tx, message, others):
             tx.run("UPDATE part SET state = 'failed' WHERE id = ?", (part,))
@@ -305,7 +307,7 @@ def finish_attempt(tx: Transaction, attempt: int, result: SendResult, now: datet
         case Refused() | NotSent():
             tx.run("UPDATE part SET state = 'queued' WHERE id = ?", (part,))
             _unwent(tx, message)
-            release(tx, message, result, now)
+            release(tx, message, result, now, elsewhere=isinstance(result, Refused) and result.permanent)
     return False
 
 
@@ -319,14 +321,21 @@ def _elsewhere(tx: Transaction, message: int, others: Collection[str]) -> bool:
     return bool(set(others) - {row["modem"] for row in refused})
 
 
-def release(tx: Transaction, message: int, result: Refused | NotSent, now: datetime) -> None:
-    """Nothing of the part left: queued again, later each time; at once when it was only called off, or may go by another modem."""
+def release(
+    tx: Transaction, message: int, result: Refused | NotSent, now: datetime, *, elsewhere: bool = False, modem: str | None = None
+) -> None:
+    """Nothing of the part left: queued again, later each time; at once when it was only called off, or goes by another modem.
+
+    ``elsewhere``: another takes it; ``modem``: by which it was tried, where no attempt says so.
+    """
     row = message_row(tx, message)
     if row["state"] != "sending":
         return
     called_off = isinstance(result, NotSent) and result.called_off
-    if called_off or (isinstance(result, Refused) and result.permanent):
-        wait = timedelta(0)  # permanent: another modem takes it
+    if modem is not None and not called_off:
+        tx.run("UPDATE part SET modem = ? WHERE message = ? AND state = 'queued'", (modem, message))
+    if called_off or elsewhere:
+        wait = timedelta(0)
     else:
         wait = backoff(row["tries"], _LONGEST_MODEM_WAIT if isinstance(result, NotSent) else _LONGEST_WAIT)
     code = result.code if isinstance(result, Refused) else "not_sent"

@@ -120,8 +120,12 @@ class Store:
 
     async def attempts(self, within: timedelta) -> list[radio.Attempt]:
         """What the modems were given in the last ``within``, oldest first."""
-        since = self._clock.now() - within
-        return await self._database.read(lambda reader: radio.attempts_since(reader, since))
+        now = self._clock.now()
+        return await self._database.read(lambda reader: radio.attempts_since(reader, now - within, now))
+
+    async def forget_modems(self, known: Collection[str]) -> None:
+        """Conversations and bound texts let go of modems that are none of ``known`` (see ``ending.forget_modems``)."""
+        await self._database.write(lambda tx: ending.forget_modems(tx, known))
 
     async def oldest_waiting(self) -> dict[str | None, datetime]:
         """Since when a due text waits, by the modem it waits for; None: for any."""
@@ -165,10 +169,10 @@ class Store:
 
         return await self._database.write(work)
 
-    async def release(self, message: int, result: Refused | NotSent) -> None:
-        """A claimed text met no prompt: nothing left, queued again."""
+    async def release(self, message: int, result: Refused | NotSent, *, modem: str | None = None) -> None:
+        """A claimed text met no prompt at ``modem``: nothing left, queued again."""
         now = self._clock.now()
-        await self._database.write(lambda tx: sending.release(tx, message, result, now))
+        await self._database.write(lambda tx: sending.release(tx, message, result, now, modem=modem))
 
     async def settle(self, message: int, what: str) -> None:
         """Sending a claimed text ended without a result: unknown where it may have left, else queued again."""
