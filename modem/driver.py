@@ -266,7 +266,7 @@ class SerialModem:
         await session.initialise()
         self._dialogue, self._radio = dialogue, session.radio
         self._boots = 0
-        self._recovery.set_up(session.radio.model)
+        self._recovery.set_up(session.radio.model, session.radio.imei)
         self._log.info("modem.set_up", model=session.radio.model, port=self._where.path)
         self._tell_outcome()
         self._tell()

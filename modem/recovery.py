@@ -26,7 +26,7 @@ class Recovery:
         self._where = where
         self._timing = timing
         self._log = structlog.get_logger("modem").bind(modem=name)
-        self._model = ""
+        self._model = self._imei = ""
         self._registered: float | None = None
         """When it was registered last, or reset for not being so."""
         self._refused: list[tuple[str, str]] = []
@@ -39,9 +39,12 @@ class Recovery:
         due, self._due = self._due, None
         return due
 
-    def set_up(self, model: str) -> None:
+    def set_up(self, model: str, imei: str) -> None:
         """The modem answered all that was asked."""
-        self._model = model
+        if imei != self._imei:
+            self._registered = None
+            self._refused.clear()
+        self._model, self._imei = model, imei
         self.ladder.mended(Why.SILENT)
 
     def looked(self, *, registered: bool) -> None:
