@@ -278,7 +278,7 @@ _M002 = (
     "ALTER TABLE attempt ADD COLUMN number_at_fault INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE attempt ADD COLUMN permanent INTEGER NOT NULL DEFAULT 0",
     "CREATE INDEX attempt_by_start ON attempt (started)",
-    # Texts that wait for a report; once one came, or its time is over, they leave the index.
+    # Texts that wait for a report, and those of modems that bring none.
     "CREATE INDEX message_unconfirmed ON message (went) WHERE state = 'sent' AND unconfirmed = 0",
     "CREATE INDEX report_by_modem ON report (modem, received)",
 )

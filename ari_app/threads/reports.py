@@ -84,7 +84,6 @@ def _settle(tx: Transaction, report: int) -> None:
         if row["number_at_fault"]:
             people.set_contact(tx, part["recipient"], "not_textable", f"status 0x{row['status']:02X}")
     elif state == "delivered":
-        tx.run("UPDATE message SET unconfirmed = 0 WHERE id = ?", (part["message"],))
         people.set_contact(tx, part["recipient"], "not_textable", None)
     roll_up(tx, part["message"])
 
@@ -93,7 +92,7 @@ def settle_unconfirmed(tx: Transaction, now: datetime) -> int:
     """Mark texts that the network took and never reported on. How many.
 
     Nothing is concluded where the modem has brought no report at all since: then reports are what is missing, not the text.
-    A number of which the last texts are all unconfirmed takes none, until one is delivered or it writes.
+    A number of which the last texts are all unconfirmed takes none, until one is delivered or it writes. A part that came is proof enough.
     """
     rows = tx.all(
         """SELECT m.id, m.thread, t.number FROM message m JOIN thread t ON t.id = m.thread
@@ -107,11 +106,12 @@ def settle_unconfirmed(tx: Transaction, now: datetime) -> int:
         tx.run("UPDATE message SET unconfirmed = 1 WHERE id = ?", (row["id"],))
         tx.notify(MessageChanged(row["id"], row["thread"]))
         last = tx.all(
-            """SELECT m.unconfirmed FROM message m JOIN thread t ON t.id = m.thread
-                WHERE t.number = ? AND m.direction = 'out' AND m.went IS NOT NULL ORDER BY m.went DESC LIMIT ?""",
+            """SELECT m.unconfirmed AND NOT EXISTS (SELECT 1 FROM part p WHERE p.message = m.id AND p.state = 'delivered') AS silent
+                FROM message m JOIN thread t ON t.id = m.thread
+                WHERE t.number = ? AND (m.direction = 'in' OR m.went IS NOT NULL) ORDER BY coalesce(m.went, m.at) DESC LIMIT ?""",
             (row["number"], _UNCONFIRMED_MOST),
         )
-        if len(last) == _UNCONFIRMED_MOST and all(text["unconfirmed"] for text in last):
+        if len(last) == _UNCONFIRMED_MOST and all(text["silent"] for text in last):
             people.set_contact(tx, row["number"], "not_textable", "no delivery report, twice: perhaps a landline")
     return len(rows)
 

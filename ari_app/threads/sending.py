@@ -363,7 +363,7 @@ def roll_up(tx: Transaction, message: int) -> bool:
         # An unknown part that a report settled: what was stopped behind it may go, unless its time is over.
         new = "queued" if old == "unknown" else old
     if new in ("sent", "delivered"):
-        tx.run("UPDATE message SET code = NULL, what = NULL WHERE id = ?", (message,))
+        tx.run("UPDATE message SET code = NULL, what = NULL, unconfirmed = unconfirmed AND ? WHERE id = ?", (new == "sent", message))
     if new != old:
         tx.run("UPDATE message SET state = ? WHERE id = ?", (new, message))
         tx.notify(MessageChanged(message, row["thread"]))

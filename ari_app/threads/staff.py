@@ -110,13 +110,15 @@ def send_again(tx: Transaction, message: int, author: str | None, home: Home, no
     row = tx.one("SELECT m.*, t.number, t.line FROM message m JOIN thread t ON t.id = m.thread WHERE m.id = ?", (message,))
     if row is None:
         raise NotFoundError(f"there is no text {message}", "see `textback thread NUMBER`")
-    if row["direction"] != "out" or (row["state"] not in _AGAIN and not row["unconfirmed"]):
+    act = f"again:{message}"
+    done = tx.one("SELECT 1 FROM message WHERE act = ?", (act,)) is not None
+    if not done and (row["direction"] != "out" or (row["state"] not in _AGAIN and not row["unconfirmed"])):
         raise RefusedError(
             f"text {message} is {row['state']}: only one that failed, is unknown or not confirmed is sent again",
             "write a new one",
             code="not_failed",
         )
-    return queue_staff(tx, Written(row["number"] or "", row["text"], f"again:{message}", row["line"], author), home, now)
+    return queue_staff(tx, Written(row["number"] or "", row["text"], act, row["line"], author), home, now)
 
 
 def set_state(tx: Transaction, thread: int, state: str) -> bool:

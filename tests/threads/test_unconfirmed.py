@@ -104,6 +104,46 @@ async def test_who_writes_takes_texts(store: Store, clock: HandClock) -> None:
     assert await not_textable(store, ALICE) is None
 
 
+async def test_who_wrote_since_begins_anew(store: Store, clock: HandClock) -> None:
+    await twice_without_report(store, clock)
+    await store.keep(raw(inbound(ALICE, "bonjour", clock.at), clock.at), nothing)
+    clock.move(minutes=1)
+    await goes(store, ALICE, "z", Sent(13))
+    clock.move(seconds=LATE.total_seconds())
+    await report(store, clock, 213, BOB)
+    assert await store.settle_unconfirmed() == 1
+    assert await not_textable(store, ALICE) is None
+
+
+async def test_a_long_text_that_came_in_part_is_not_confirmed_and_proves_that_the_number_takes_texts(
+    store: Store, clock: HandClock
+) -> None:
+    for act, reference in (("a", 1), ("b", 3)):
+        message = (await store.queue_staff(ALICE, "x" * 200, act)).message
+        for index, part in enumerate((await claimed(store, message)).parts):
+            await attempt(store, part.id, Sent(reference + index))
+        clock.move(seconds=LATE.total_seconds())
+        await report(store, clock, reference, ALICE)
+        assert await store.settle_unconfirmed() == 1
+        assert await store.settle_unconfirmed() == 0
+        assert await unconfirmed(store, message)
+    assert await not_textable(store, ALICE) is None
+    await report(store, clock, 4, ALICE)
+    assert not await unconfirmed(store, message)
+
+
+async def test_a_part_reported_late_leaves_the_rest_unconfirmed(store: Store, clock: HandClock) -> None:
+    message = (await store.queue_staff(ALICE, "x" * 200, "a")).message
+    for index, part in enumerate((await claimed(store, message)).parts):
+        await attempt(store, part.id, Sent(1 + index))
+    clock.move(seconds=LATE.total_seconds())
+    await report(store, clock, 200, BOB)
+    assert await store.settle_unconfirmed() == 1
+    await report(store, clock, 1, ALICE)
+    assert await unconfirmed(store, message)
+    assert await store.settle_unconfirmed() == 0
+
+
 @pytest.mark.parametrize("result", [Unknown("no result"), Refused("CMS 10", "call barred", permanent=True)])
 async def test_a_person_sends_again_what_did_not_go_once(store: Store, result: SendResult) -> None:
     message = await goes(store, ALICE, "a", result)
@@ -113,6 +153,14 @@ async def test_a_person_sends_again_what_did_not_go_once(store: Store, result: S
     assert not (await store.send_again(message)).new
     row = await store.message(again.message)
     assert (row["text"], row["kind"], row["author"], row["state"]) == ("hello", "staff", "anne", "queued")
+
+
+async def test_sent_again_stays_so_when_the_first_is_settled_meanwhile(store: Store, clock: HandClock) -> None:
+    message = await goes(store, ALICE, "a", Unknown("no result"))
+    again = await store.send_again(message)
+    await report(store, clock, 1, ALICE)
+    assert (await store.message(message))["state"] == "delivered"
+    assert (await store.send_again(message)).message == again.message, "asked once more since the answer was lost"
 
 
 async def test_what_went_is_not_sent_again(store: Store, clock: HandClock) -> None:
