@@ -249,8 +249,8 @@ class ControlServer:
             self._open.add(task)
             task.add_done_callback(self._open.discard)
         try:
+            answer = await self._answer(reader)
             async with asyncio.timeout(self._patience):
-                answer = await self._answer(reader)
                 if answer is not None:
                     writer.write(json.dumps(answer).encode("ascii") + b"\n")
                     await writer.drain()
@@ -265,7 +265,8 @@ class ControlServer:
 
     async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any] | None:
         try:
-            line = await reader.readline()
+            async with asyncio.timeout(self._patience):  # for the request alone: a SIM may take a minute to be unlocked
+                line = await reader.readline()
         except ValueError:
             return _error("too_large", f"the request is longer than {LINE_LIMIT} bytes", "shorten what is in it")
         if not line:

@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,11 +71,17 @@ async def listening(path: Path, task: asyncio.Task[None]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(path: Path, *, patience: float = 30.0, tell: Callable[[], ServiceStatus] = status) -> AsyncIterator[Store]:
+async def running(
+    path: Path,
+    *,
+    patience: float = 30.0,
+    tell: Callable[[], ServiceStatus] = status,
+    unlock: Callable[[str], Awaitable[str]] = no_unlock,
+) -> AsyncIterator[Store]:
     """A store and its control server, as the service has them."""
     store = Store(path, SystemClock())
     await store.open()
-    server = ControlServer(socket_path(path), Desk(store, settings(path)), tell, no_unlock, patience=patience)
+    server = ControlServer(socket_path(path), Desk(store, settings(path)), tell, unlock, patience=patience)
     task = asyncio.create_task(server.run())
     try:
         await listening(path, task)
@@ -214,6 +220,16 @@ async def test_who_says_nothing_is_let_go(tmp_path: Path) -> None:
         assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
+
+
+async def test_a_sim_may_take_longer_than_a_client(tmp_path: Path) -> None:
+    async def slow(modem: str) -> str:
+        await asyncio.sleep(0.2)
+        return f"{modem}: ready"
+
+    path = tmp_path / "t.db"
+    async with running(path, patience=0.05, unlock=slow):
+        assert (await ask(socket_path(path), "unlock", {"modem": "gsm1"}))["what"] == "gsm1: ready"
 
 
 async def test_only_its_owner_may_ask_and_nothing_stays_behind(tmp_path: Path) -> None:
