@@ -11,7 +11,7 @@ import pytest
 
 from ari_app.errors import StoreError
 from ari_app.model import MessageKind
-from ari_app.pool import LEAST, Limits, Pool
+from ari_app.pool import GRACE, LEAST, Limits, Pool
 from ari_app.threads import Store
 from modem.types import Commit, NotSent, Refused, SendResult, Sent, Submit
 from tests.test_outbox import CAROL, House, gone
@@ -141,6 +141,21 @@ async def test_a_conversation_of_a_modem_that_is_no_more_settles_on_another(buil
         assert await house.state(bound) == "failed", "a test text goes by no other modem"
     assert len(gone(house)) == 4
     assert len({name for name, _ in gone(house)}) == 1
+
+
+async def test_one_and_the_same_modem_stands_in_for_one_that_is_away(build: Build) -> None:
+    one, two, three = Carrier("gsm1"), Carrier("gsm2"), Carrier("gsm3")
+    house = build(one, two, three)
+    async with house.running():
+        await house.becomes(await house.staff(ALICE, "first"), "sent")
+        one.ready = False
+        house.clock.move(seconds=GRACE + 1)
+        for index in range(4):
+            await house.becomes(await house.staff(ALICE, f"text {index}"), "sent")
+        one.ready = True
+        await house.becomes(await house.staff(ALICE, "last"), "sent")
+    assert sorted(len(bearer.left) for bearer in (two, three)) == [0, 4]
+    assert len(one.left) == 2
 
 
 async def test_a_test_text_for_a_dead_modem_holds_up_no_other_of_its_number(build: Build) -> None:

@@ -10,7 +10,7 @@ from ari_app.model import CLOCK_SLACK
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.rows import moment, required, stamp
 
-__all__ = ["Attempt", "attempts_since", "begin_conversation", "oldest_waiting"]
+__all__ = ["Attempt", "attempts_since", "begin_conversation", "last_used", "oldest_waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,16 @@ def begin_conversation(tx: Transaction, part: int) -> None:
             WHERE p.id = ? AND thread.id = m.thread AND thread.modem IS NULL AND NOT m.bound""",
         (part,),
     )
+
+
+def last_used(reader: Reader, thread: int) -> str | None:
+    """By which modem the thread's last text went that could choose."""
+    found = reader.value(
+        """SELECT p.modem FROM message m JOIN part p ON p.message = m.id
+            WHERE m.thread = ? AND m.went IS NOT NULL AND NOT m.bound ORDER BY m.went DESC LIMIT 1""",
+        (thread,),
+    )
+    return None if found is None else str(found)
 
 
 def oldest_waiting(reader: Reader, now: datetime) -> dict[str | None, datetime]:

@@ -51,7 +51,7 @@ _SET_BACK = """(m.kind IN ('staff', 'notice')
     AND ((m.at > :ahead AND m.due >= m.at) OR (m.claimed > :ahead AND m.due >= m.claimed)))"""
 """Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time."""
 _DUE = f"""SELECT * FROM (
-    SELECT m.id, m.kind, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
+    SELECT m.id, m.thread, m.kind, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
         coalesce(CASE WHEN m.bound THEN m.modem END,
             (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state IN ('sent', 'delivered', 'unknown') LIMIT 1)) AS only,
         (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state = 'queued' AND p.modem IS NOT NULL LIMIT 1) AS last,
@@ -80,7 +80,7 @@ class Due:
     only: str | None
     """The one modem that may carry it: part of it went there, or it was asked for."""
     prefers: str | None
-    """The modem the conversation is on, else the one its line is bound to."""
+    """The modem the conversation is on, else the one its line is bound to; where that cannot, the one that stood in for it last."""
     avoid: frozenset[str]
     """Modems that refused it for good, and the one by which it failed more than once."""
 
@@ -154,18 +154,18 @@ def agenda(
             UNION ALL SELECT min(expires) FROM message WHERE state = 'queued' AND expires > :now)""",
         {"now": at},
     )
-    due = tuple(
-        Due(
-            row["id"],
-            MessageKind(row["kind"]),
-            row["number"],
-            row["only"],
-            row["prefers"],
-            frozenset(json.loads(row["refused"])) | ({row["last"]} if row["tries"] > 1 and row["last"] else set()),
-        )
-        for row in rows
-    )
+    due = tuple(_due(reader, row, ready) for row in rows)
     return Agenda(due, bool(overdue), moment(next_at))
+
+
+def _due(reader: Reader, row: Any, ready: Collection[str]) -> Due:
+    avoid = frozenset(json.loads(row["refused"])) | ({row["last"]} if row["tries"] > 1 and row["last"] else set())
+    prefers = row["prefers"]
+    if prefers is not None and (prefers not in ready or prefers in avoid):
+        # another stands in for it: the one that did before, so that the caller sees two numbers and not three
+        stood_in = radio.last_used(reader, row["thread"])
+        prefers = stood_in if stood_in in ready else prefers
+    return Due(row["id"], MessageKind(row["kind"]), row["number"], row["only"], prefers, avoid)
 
 
 def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: datetime, live: bool) -> Claimed | None:
