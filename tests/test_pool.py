@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +21,11 @@ BARRED = Refused("CMS 50", "requested facility not subscribed", permanent=True)
 Build = Callable[..., House]
 
 
-@pytest.fixture
-async def build(tmp_path: Path) -> AsyncIterator[Build]:
+@asynccontextmanager
+async def building(path: Path) -> AsyncIterator[Build]:
+    """Makes houses of bearers and their limits, one after the other over the same store."""
     clock = HandClock()
-    store = Store(tmp_path / "textback.db", clock)
+    store = Store(path / "textback.db", clock)
     await store.open()
 
     def make(*bearers: Carrier, **limits: Limits) -> House:
@@ -31,6 +33,12 @@ async def build(tmp_path: Path) -> AsyncIterator[Build]:
 
     yield make
     await store.close()
+
+
+@pytest.fixture
+async def build(tmp_path: Path) -> AsyncIterator[Build]:
+    async with building(tmp_path) as make:
+        yield make
 
 
 def refuses(times: int, code: str = "CMS 500", *, at_fault: bool = False) -> Callable[[Submit], SendResult | None]:

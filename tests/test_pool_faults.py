@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,26 +12,16 @@ import pytest
 from ari_app.errors import StoreError
 from ari_app.model import MessageKind
 from ari_app.pool import GRACE, LEAST, Limits, Pool
-from ari_app.threads import Store
 from modem.types import Commit, NotSent, Refused, SendResult, Sent, Submit
-from tests.test_outbox import CAROL, House, gone
-from tests.test_pool import BARRED
+from tests.test_outbox import CAROL, gone
+from tests.test_pool import BARRED, Build, building
 from tests.threads.world import ALICE, BOB, Carrier, Clerk, HandClock, inbound, nothing, raw, until
-
-Build = Callable[..., House]
 
 
 @pytest.fixture
 async def build(tmp_path: Path) -> AsyncIterator[Build]:
-    clock = HandClock()
-    store = Store(tmp_path / "textback.db", clock)
-    await store.open()
-
-    def make(*bearers: Carrier, **limits: Limits) -> House:
-        return House(store, clock, bearers, Clerk(delay=timedelta(0)), limits)
-
-    yield make
-    await store.close()
+    async with building(tmp_path) as make:
+        yield make
 
 
 async def test_what_one_sim_refuses_for_good_waits_for_another_that_is_busy(build: Build) -> None:
