@@ -35,6 +35,19 @@ def test_ci_runs_the_one_command_and_nothing_else() -> None:
     assert re.fullmatch(r'exec "\$\(dirname .*\)/\.\./scripts/test"', lines[1])
 
 
+@pytest.mark.parametrize(("command", "status"), [("test -x $POLICY", 0), ("sh -c 'exit 7'", 7), ("sh -c 'kill $PPID'", 143)])
+def test_the_word_against_daemons_is_taken_back_however_it_ends(tmp_path: Path, command: str, status: int) -> None:
+    script = f". scripts/lib; POLICY={tmp_path}/policy; as_root=(); without_daemons {command}"
+    assert run("bash", "-uc", script).returncode == status
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_administrators_own_word_stays(tmp_path: Path) -> None:
+    (tmp_path / "policy").write_text("#!/bin/sh\nexit 0\n")
+    assert run("bash", "-uc", f". scripts/lib; POLICY={tmp_path}/policy; as_root=(); without_daemons sh -c 'exit 7'").returncode == 7
+    assert (tmp_path / "policy").read_text() == "#!/bin/sh\nexit 0\n"
+
+
 def test_an_unknown_stage_is_refused_before_anything_runs() -> None:
     done = run(ROOT / "scripts/test", "lint", "nonsense")
     assert done.returncode == 1
