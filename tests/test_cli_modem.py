@@ -98,6 +98,9 @@ def test_a_test_text_is_bound_to_its_modem_and_names_the_clinic(radios: Path) ->
         done = answer(radios, "modem", "send-test", "gsm2", ALICE, "--wait", "0")
         assert done["state"] == "queued"
         assert answer(radios, "thread", ALICE)["messages"][0]["text"] == "Test: Clinique"
+        late = error(radios, "modem", "send-test", "gsm2", BOB, "--wait", "0.1")
+        assert late["code"] == "text_queued"
+        assert "modem status gsm2" in late["fix"]
     del store
     assert error(radios, "modem", "send-test", "gsm1", "nobody")["code"] == "no_number"
 

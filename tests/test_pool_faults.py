@@ -153,10 +153,12 @@ async def test_a_test_text_for_a_dead_modem_holds_up_no_other_of_its_number(buil
     two.ready = False
     house = build(one, two)
     async with house.running():
+        await house.becomes(await house.staff(ALICE, "before"), "sent")
         bound = (await house.store.queue_staff(ALICE, "test", "bound", modem="gsm2")).message
         await house.becomes(await house.staff(ALICE), "sent")
+        assert list(await house.store.oldest_waiting()) == ["gsm2"]
         assert await house.state(bound) == "queued"
-    assert len(one.left) == 1
+    assert len(one.left) == 2
 
 
 async def test_an_attempt_that_could_not_be_stored_is_not_the_modems_fault(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,10 @@ from ari_app.cli.access import reading
 from ari_app.cli.frame import Env, command
 from ari_app.cli.given import wait_option
 from ari_app.cli.render import Screen, clean
-from ari_app.cli.send import send_text, tell
+from ari_app.cli.send import UNDER_WAY, send_text, tell
 from ari_app.control import ModemStatus, NotRunningError, ask, service_status, socket_path
 from ari_app.desk import known_modem
-from ari_app.errors import StoreError
+from ari_app.errors import StoreError, TextbackError
 from ari_app.settings import ModemSettings, Settings
 from modem.probe import probe as ask_ports
 
@@ -182,7 +182,14 @@ def send_test(env: Env, *, name: str, number: str, text: str | None, wait: float
         "line": None,
         "modem": name,
     }
-    done = asyncio.run(send_text(settings, written, 90.0 if wait is None else wait))
+    seconds = 90.0 if wait is None else wait
+    done = asyncio.run(send_text(settings, written, seconds))
+    if seconds and done["state"] in UNDER_WAY:
+        raise TextbackError(
+            f"text {done['message']} is {done['state']} after {seconds:g} s",
+            f"see `textback modem status {name}`; it goes when that modem can, within 24 hours",
+            code=f"text_{done['state']}",
+        )
     env.answer(done, lambda screen: tell(screen, done))
 
 

@@ -17,10 +17,10 @@ from ari_app.desk import check_text
 from ari_app.errors import TextbackError
 from ari_app.settings import Settings
 
-__all__ = ["send", "send_text", "tell"]
+__all__ = ["UNDER_WAY", "send", "send_text", "tell"]
 
 _LOOK_EVERY = 0.1
-_UNDER_WAY = ("queued", "sending")
+UNDER_WAY = ("queued", "sending")
 _FIXES = {
     "unknown": "see `textback thread` before you send it --again",
     "failed": "see `textback thread`, mend what it says, send it --again",
@@ -100,6 +100,6 @@ async def _settled(settings: Settings, message: int, wait: float) -> tuple[str, 
     async with reading(settings) as store:
         while True:
             row = await store.message(message)
-            if row["state"] not in _UNDER_WAY or loop.time() >= until:
+            if row["state"] not in UNDER_WAY or loop.time() >= until:
                 return row["state"], row["what"]
             await asyncio.sleep(min(_LOOK_EVERY, max(until - loop.time(), 0)))

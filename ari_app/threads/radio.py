@@ -56,8 +56,8 @@ def last_used(reader: Reader, thread: int) -> str | None:
 def oldest_waiting(reader: Reader, now: datetime) -> dict[str | None, datetime]:
     """Since when the oldest text that is due waits, by the modem it waits for; None: for any."""
     rows = reader.all(
-        """SELECT coalesce(t.modem, m.modem) AS modem, min(m.due) AS due FROM message m JOIN thread t ON t.id = m.thread
-            WHERE m.state = 'queued' AND m.due <= ? GROUP BY 1""",
+        """SELECT CASE WHEN m.bound THEN m.modem ELSE coalesce(t.modem, m.modem) END AS modem, min(m.due) AS due
+            FROM message m JOIN thread t ON t.id = m.thread WHERE m.state = 'queued' AND m.due <= ? GROUP BY 1""",
         (stamp(now),),
     )
     return {row["modem"]: due for row in rows if (due := moment(row["due"])) is not None}
