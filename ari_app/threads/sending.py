@@ -23,6 +23,7 @@ from ari_app.threads.rows import call_of, moment, stamp
 from modem.types import NotSent, Refused, SendResult, Sent, Submit, Unknown
 
 __all__ = [
+    "AGAIN",
     "Agenda",
     "Claimed",
     "Due",
@@ -66,6 +67,8 @@ _DUE = f"""SELECT * FROM (
         ELSE prefers IS NULL OR prefers NOT IN (SELECT value FROM json_each(:awaited))
             OR prefers IN (SELECT value FROM json_each(refused)) OR (tries > 1 AND prefers IS last) END
     ORDER BY CASE kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, due, id LIMIT :most"""  # noqa: S608  (our own)
+AGAIN = "again:{}"
+"""The act of sending a text anew, once, by its id."""
 _PENDING_STEP = timedelta(seconds=1)
 _OUTCOMES = {Sent: "sent", Refused: "refused", NotSent: "not_sent", Unknown: "unknown"}
 
@@ -360,8 +363,9 @@ def roll_up(tx: Transaction, message: int) -> bool:
     elif all(state in ("sent", "delivered") for state in states):
         new = "sent"
     else:
-        # An unknown part that a report settled: what was stopped behind it may go, unless its time is over.
-        new = "queued" if old == "unknown" else old
+        # An unknown part that a report settled: what was stopped behind it may go, unless its time is over or a person sent it all again.
+        again = tx.one("SELECT 1 FROM message WHERE act = ?", (AGAIN.format(message),))
+        new = "queued" if old == "unknown" and again is None else old
     if new in ("sent", "delivered"):
         tx.run("UPDATE message SET code = NULL, what = NULL, unconfirmed = unconfirmed AND ? WHERE id = ?", (new == "sent", message))
     if new != old:

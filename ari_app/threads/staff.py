@@ -13,6 +13,7 @@ from ari_app.threads import people
 from ari_app.threads.database import Transaction
 from ari_app.threads.home import Home
 from ari_app.threads.rows import stamp
+from ari_app.threads.sending import AGAIN
 from modem.alphabet import segments
 
 __all__ = ["STAFF_LIFE", "STAFF_PARTS", "Queued", "Written", "queue_staff", "send_again", "set_state"]
@@ -110,7 +111,7 @@ def send_again(tx: Transaction, message: int, author: str | None, home: Home, no
     row = tx.one("SELECT m.*, t.number, t.line FROM message m JOIN thread t ON t.id = m.thread WHERE m.id = ?", (message,))
     if row is None:
         raise NotFoundError(f"there is no text {message}", "see `textback thread NUMBER`")
-    act = f"again:{message}"
+    act = AGAIN.format(message)
     done = tx.one("SELECT 1 FROM message WHERE act = ?", (act,)) is not None
     if not done and (row["direction"] != "out" or (row["state"] not in _AGAIN and not row["unconfirmed"])):
         raise RefusedError(

@@ -163,6 +163,14 @@ async def test_sent_again_stays_so_when_the_first_is_settled_meanwhile(store: St
     assert (await store.send_again(message)).message == again.message, "asked once more since the answer was lost"
 
 
+async def test_the_rest_of_a_long_text_that_was_sent_again_does_not_follow(store: Store, clock: HandClock) -> None:
+    message = (await store.queue_staff(ALICE, "x" * 200, "a")).message
+    await attempt(store, (await claimed(store, message)).parts[0].id, Unknown("no result"))
+    await store.send_again(message)
+    await report(store, clock, 1, ALICE)
+    assert (await store.message(message))["state"] == "unknown", "the caller has all of it from the second"
+
+
 async def test_what_went_is_not_sent_again(store: Store, clock: HandClock) -> None:
     message = await goes(store, ALICE, "a", Sent(1))
     with pytest.raises(RefusedError, match="is sent"):
