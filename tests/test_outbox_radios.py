@@ -154,3 +154,18 @@ async def test_a_barred_sim_leaves_the_pool_and_proves_itself(radios: Radios) ->
         used += [await radios.text(f"+1514555{8000 + 2 * index + turn}", "hello") for turn in (0, 1)]
     assert used.count(barred) == PROOF
     assert not pool.standing(barred).failing
+
+
+async def test_a_modem_that_refuses_at_its_prompt_is_asked_twice_and_then_the_other(radios: Radios) -> None:
+    first = await radios.text(ALICE, "one")
+    other = next(name for name in NUMBERS if name != first)
+    radios.sims[first].fault("refuse_prompt", code=50, count=99)
+    waiting = await radios.queue(ALICE, "two")
+    async with asyncio.timeout(30):
+        while (await radios.store.message(waiting))["state"] not in ("sent", "delivered"):
+            radios.clock.by += timedelta(seconds=5)
+            radios.outbox.wake()
+            await asyncio.sleep(0.05)
+    assert radios.seen(ALICE, "two") == other
+    tries = await radios.store._database.read(lambda reader: reader.value("SELECT tries FROM message WHERE id = ?", (waiting,)))
+    assert tries == 3
