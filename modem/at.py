@@ -11,87 +11,20 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
 from modem.errors import LinkLostError, NoAnswerError
 from modem.frames import Frame, Frames, Prompt
 from modem.turns import Turns
+from modem.urcs import USSD_LINES, Urc, UrcKind, announces_pdu, is_known, kind_of, unasked
 
-__all__ = ["ESC", "Dialogue", "Listener", "Reply", "Urc", "UrcKind", "tpdu_fits"]
+__all__ = ["ESC", "Dialogue", "Listener", "Reply", "tpdu_fits"]
 
 ESC = b"\x1b"
 
 _FINAL = re.compile(r"OK|ERROR|\+CM[ES] ERROR:.*|COMMAND NOT SUPPORT", re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _LENGTH = re.compile(r"(\d+)\s*$")
-
-
-class UrcKind(Enum):
-    """What an unsolicited line says."""
-
-    STORED = "stored"
-    """+CMTI: a text lies in a store."""
-    REPORT_STORED = "report_stored"
-    """+CDSI: a status report lies in a store; which one, some modems say wrongly."""
-    MESSAGE = "message"
-    """+CMT: a text, directly."""
-    REPORT = "report"
-    """+CDS: a status report, directly."""
-    FULL = "full"
-    """A store is full: nothing is announced until something is deleted."""
-    RESTARTED = "restarted"
-    """The modem starts anew and forgot its settings."""
-    STARTING = "starting"
-    """It may have: a line that some say when they start, some long after, and some again and again."""
-    CALL = "call"
-    """Of a telephone call to the SIM: it rings, who calls, it is over."""
-    USSD = "ussd"
-    """+CUSD, with all lines of its text."""
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Urc:
-    """One unsolicited line. ``store`` as the modem names it; ``pdu`` in hex, ``length`` its TPDU's octets as announced."""
-
-    kind: UrcKind
-    line: str
-    store: str = ""
-    pdu: str = ""
-    length: int = 0
-
-
-_PREFIXES = {
-    "+CMTI:": UrcKind.STORED,
-    "+CDSI:": UrcKind.REPORT_STORED,
-    "+CMT:": UrcKind.MESSAGE,
-    "+CDS:": UrcKind.REPORT,
-    "+CBM:": UrcKind.OTHER,
-    "^SMMEMFULL": UrcKind.FULL,
-    "+ZSMMEMFULL": UrcKind.FULL,
-    '+CIEV: "SMSFULL"': UrcKind.FULL,
-    '+QIND: "SMSFULL"': UrcKind.FULL,
-    "SMS FULL": UrcKind.FULL,
-    "*ATREADY": UrcKind.RESTARTED,
-    "^BOOT:": UrcKind.STARTING,
-    "RING": UrcKind.CALL,
-    "+CRING:": UrcKind.CALL,
-    "+CLIP:": UrcKind.CALL,
-    "NO CARRIER": UrcKind.CALL,
-    "NO ANSWER": UrcKind.CALL,
-    "BUSY": UrcKind.CALL,
-    "VOICE CALL": UrcKind.CALL,
-    "^CEND:": UrcKind.CALL,
-    "MISSED_CALL": UrcKind.CALL,
-    "+CUSD:": UrcKind.USSD,
-}
-_TWO_LINES = ("+CMT:", "+CDS:", "+CBM:")
-_USSD_LINES = 40
-"""Most lines of one +CUSD: its text has 182 characters at most (3GPP TS 23.038 5)."""
-_RESTARTED = {"RDY", "START", "NORMAL POWER DOWN"}
-_STARTING = {"SMS READY", "CALL READY", "SMS DONE", "PB DONE"}
-_UNASKED = ("+", "^", "RING", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE", "VOICE CALL", "MISSED_CALL")
 
 
 class Transport(Protocol):
@@ -141,14 +74,25 @@ class Dialogue:
     """One open port. ``feed`` it and tell it when the port is ``lost``; ``on_urc`` must not block."""
 
     def __init__(
-        self, transport: Transport, on_urc: Callable[[Urc], None], *, probe: float = 1.0, tries: int = 3, settle: float = 0.1
+        self,
+        transport: Transport,
+        on_urc: Callable[[Urc], None],
+        *,
+        probe: float = 1.0,
+        tries: int = 3,
+        settle: float = 0.1,
+        rest: float = 5.0,
     ) -> None:
-        """``probe``: seconds to wait for AT, ``tries`` times; ``settle``: seconds in which late answers are dropped."""
+        """``probe``: seconds to wait for AT, ``tries`` times; ``settle``: seconds in which late answers are dropped.
+
+        ``rest``: the most between two lines of an answer, and from the last one to the final result.
+        """
         self._transport = transport
         self._on_urc = on_urc
         self._probe = probe
         self._tries = tries
         self._settle = settle
+        self._rest = rest
         self._frames = Frames()
         self._turns = Turns()
         self._listener: Listener | None = None
@@ -161,6 +105,10 @@ class Dialogue:
         """How often the modem was out of sight: what it said of its stores before may hold no longer."""
         self.doubts = 0
         """How often the modem said what may mean that it started anew."""
+        self.echoes = 0
+        """How many commands the modem sent back."""
+        self.echo_off = False
+        """The modem was told to send none back, and obeys: one that does has forgotten that, and all else."""
         self._lost: asyncio.Future[LinkLostError] = asyncio.get_running_loop().create_future()
 
     @property
@@ -228,13 +176,22 @@ class Dialogue:
         self._stale = True
         await self.write(text.encode("ascii") + b"\r")
         try:
-            await self.until(lambda: listener.final is not None, timeout)
+            async with asyncio.timeout(timeout):
+                await self._answered(listener, timeout)
         except TimeoutError:
             raise NoAnswerError(f"no answer to {text.partition('=')[0]} in {timeout:g} s") from None
         reply = Reply(tuple(listener.lines), listener.final or "")
         # an OK without the line asked for answered something else: what was asked for may still come
         self._stale = reply.ok and bool(expect) and not body and not reply.lines
         return reply
+
+    async def _answered(self, listener: Listener, first: float) -> None:
+        """Wait for the final result. ``first``: seconds for the answer to begin; then it comes in one go. Raises TimeoutError."""
+        wait = first
+        while listener.final is None:
+            heard = len(listener.lines)
+            await self.until(lambda: listener.final is not None or len(listener.lines) != heard, wait)  # noqa: B023 - awaited here
+            wait = self._rest
 
     async def resync(self) -> None:
         """Bring the dialogue back in step: leave a PDU prompt (ESC), hear AT answered, drop what comes late.
@@ -313,7 +270,7 @@ class Dialogue:
             return False
         kind, header, length = self._header
         if _HEX.fullmatch(line) is None:
-            if not line.upper().startswith(_UNASKED) and _FINAL.fullmatch(line) is None:
+            if not unasked(line) and _FINAL.fullmatch(line) is None:
                 self._header = None
                 self._on_urc(Urc(UrcKind.FULL, header))  # its PDU is lost: look whether a store has it
             return False
@@ -332,10 +289,10 @@ class Dialogue:
             return False
         if self._listener is not None and line.upper().startswith(self._listener.expect):
             return False
-        if line.upper().startswith(tuple(_PREFIXES)):
+        if is_known(line):
             return False
         self._ussd.append(line)
-        if '"' in line or len(self._ussd) == _USSD_LINES:
+        if '"' in line or len(self._ussd) == USSD_LINES:
             self._ussd_ends()
         return True
 
@@ -356,32 +313,33 @@ class Dialogue:
                 self._wake()
                 return
             if upper == listener.command.upper():
-                return  # echo
-        if self._urc(line, upper) or listener is None or not listener.body:
+                self._echoed(line)
+                return
+        if self._urc(line) or listener is None or not listener.body:
             return
         listener.lines.append(line)
+        self._wake()
 
-    def _urc(self, line: str, upper: str) -> bool:
-        for prefix, kind in _PREFIXES.items():
-            if upper.startswith(prefix):
-                self._known(kind, line, two_lines=prefix in _TWO_LINES)
-                return True
-        if upper in _RESTARTED or upper in _STARTING:
-            self._on_urc(Urc(UrcKind.RESTARTED if upper in _RESTARTED else UrcKind.STARTING, line))
-            return True
-        if upper.startswith(_UNASKED):
-            self._on_urc(Urc(UrcKind.OTHER, line))
-            return True
-        return False
+    def _echoed(self, line: str) -> None:
+        self.echoes += 1
+        if self.echo_off and line.upper().startswith("AT"):
+            self.echo_off = False
+            self._on_urc(Urc(UrcKind.RESTARTED, line))
 
-    def _known(self, kind: UrcKind, line: str, *, two_lines: bool) -> None:
+    def _urc(self, line: str) -> bool:
+        kind = kind_of(line)
+        if kind is not None:
+            self._known(kind, line)
+        return kind is not None
+
+    def _known(self, kind: UrcKind, line: str) -> None:
         if kind is UrcKind.USSD:
             self._ussd_ends()
             self._ussd = [line]
             if line.count('"') != 1:
                 self._ussd_ends()
             return
-        if two_lines:
+        if announces_pdu(line):
             length = _LENGTH.search(line)
             self._header = (kind, line, int(length[1]) if length else 0)
             return

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from modem import made, pdu, ussd
-from modem.at import Dialogue, Urc, UrcKind
+from modem.at import Dialogue
 from modem.calls import Calls
 from modem.condition import condition
 from modem.errors import LinkLostError, ModemError, NoAnswerError
@@ -31,6 +31,7 @@ from modem.sending import submit
 from modem.session import Radio, Session
 from modem.timing import Timing
 from modem.types import Commit, Door, Health, NotSent, Refused, SendResult, Sent, Submit, Unknown
+from modem.urcs import Urc, UrcKind
 from modem.whereabouts import Whereabouts
 
 __all__ = ["SerialModem", "Timing"]
@@ -245,7 +246,7 @@ class SerialModem:
             await self._recovery.switch_usb()
         link = await self._where.open()
         timing = self._timing
-        dialogue = Dialogue(link, self._urc, probe=timing.probe, tries=timing.probes, settle=timing.settle)
+        dialogue = Dialogue(link, self._urc, probe=timing.probe, tries=timing.probes, settle=timing.settle, rest=timing.rest)
         link.attach(dialogue.feed, dialogue.lost)
         self._restarted = False
         try:

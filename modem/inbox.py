@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 
 import structlog
 
-from modem.at import Dialogue, Reply, Urc, UrcKind, tpdu_fits
+from modem.at import Dialogue, Reply, tpdu_fits
 from modem.timing import Timing
 from modem.types import Door, RawPdu
+from modem.urcs import Urc, UrcKind
 
 __all__ = ["Inbox", "Stores"]
 
@@ -162,7 +163,7 @@ class Inbox:
     async def _select(self, dialogue: Dialogue, store: str) -> int | None:
         """Point mem1 at ``store``, in the turn of what follows: a modem that restarted points elsewhere. Its size, 0 when not told."""
         for last in (False, True):
-            reply = await dialogue.ask(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.slow)
+            reply = await dialogue.ask(f'AT+CPMS="{store}"', "+CPMS:", timeout=self._timing.store)
             if not self._worked("modem.store_unreadable", store, reply):
                 return None
             told = reply.value("+CPMS:")
@@ -205,7 +206,7 @@ class Inbox:
                 return False
             if await self._select(dialogue, store) is None:
                 return False
-            reply = await dialogue.ask(f"AT+CMGD={entry.index}", timeout=self._timing.slow)
+            reply = await dialogue.ask(f"AT+CMGD={entry.index}", timeout=self._timing.store)
         if not self._worked("modem.delete_failed", store, reply):
             return False
         self._kept.pop(key, None)

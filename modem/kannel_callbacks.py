@@ -180,7 +180,7 @@ def _header(octets: bytes) -> bytes:
 def _decoded(octets: bytes, charset: bytes) -> str:
     try:
         return octets.decode(charset.decode("ascii") or "utf-8", "replace")
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):  # no charset Python knows, or no name at all
         return octets.decode("utf-8", "replace")
 
 

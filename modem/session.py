@@ -130,7 +130,9 @@ class Session:
         """From a port just opened to a modem that reports what it receives. Raises ModemError naming what a person must do."""
         await self._ask("AT")
         await self._ask("ATE0")
+        echoes = self.dialogue.echoes
         await self._ask("AT+CMEE=1")
+        self.dialogue.echo_off = self.dialogue.echoes == echoes
         self.radio = await identify(self.dialogue, self._timing)
         self._meet(self.radio.imei)
         if "huawei" in self.radio.model.lower():

@@ -26,7 +26,11 @@ class Timing:
     command: float = 5.0
     """For an ordinary command."""
     slow: float = 30.0
-    """For one that asks the SIM, the stores or the network."""
+    """For one that asks the SIM or the network, or lists a store."""
+    store: float = 8.0
+    """For a store to be chosen, or one message in it deleted: makers name 5 s at the most."""
+    rest: float = 5.0
+    """Between two lines of one answer, and from the last to its final result."""
     prompt: float = 5.0
     """For the prompt of AT+CMGS."""
     result: float = 60.0

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modem import ussd
-from modem.at import Dialogue, Urc, UrcKind
+from modem.at import Dialogue
 from modem.calls import Calls, caller
 from modem.pdu import Deliver
 from modem.simulator import Simulator
 from modem.types import NotSent, Sent
+from modem.urcs import Urc, UrcKind
 from tests.modem.conftest import QUICK, Keeper, MakeRig, Rig
 
 FRAGMENTS = [

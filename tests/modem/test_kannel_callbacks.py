@@ -55,6 +55,12 @@ def test_a_part_with_its_header_keeps_its_words(text: str) -> None:
         assert (one.part.reference, one.part.parts, one.part.number, more) == (77, 2, 1, [])
 
 
+@pytest.mark.parametrize("charset", [b"\x00", b"KLINGON", b"\xff", b"rot13", b""])
+def test_a_charset_nobody_knows_is_read_as_utf8(charset: bytes) -> None:
+    (one,) = delivers(mo("été".encode(), 0, charset=charset))
+    assert one.text == "été"
+
+
 def test_half_an_emoji_in_a_part_is_kept() -> None:
     units = "😀".encode("utf-16-be")
     halves = [*delivers(mo(units[:2], 2, udh=bytes((5, 0, 3, 8, 2, 1)))), *delivers(mo(units[2:], 2, udh=bytes((5, 0, 3, 8, 2, 2))))]

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from modem.at import Dialogue, Urc, UrcKind
+from modem.at import Dialogue
 from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.link import Link
 from modem.sending import submit
 from modem.types import NotSent, Submit, Unknown
+from modem.urcs import Urc, UrcKind
 
 PART = Submit("+15145550123", 1, 1, "00" + "11" * 20, 20)
 

@@ -1,0 +1,44 @@
+"""What goes wrong is noticed by what the modem says, not by the longest wait there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from modem.types import NotSent, Sent
+from tests.modem.conftest import QUICK, MakeRig
+
+PATIENT = replace(QUICK, watch=300.0, poll=300.0, slow=300.0)
+"""Nothing is noticed in time by looking or by waiting for the longest."""
+
+
+async def test_an_echo_tells_that_the_modem_started_anew(make_rig: MakeRig) -> None:
+    rig = await make_rig(driver={"timing": PATIENT})
+    await rig.ready()
+    rig.sim.reboot()
+    assert isinstance(await rig.send(), NotSent)
+    await rig.until(lambda: rig.driver.ready and rig.sim.state()["cnmi"] == [2, 1, 0, 1, 0], "set up anew")
+    assert isinstance(await rig.send_when_ready(), Sent)
+    await rig.until(lambda: len(rig.keeper.reports) == 1, "its report")
+    assert len(rig.events("ctrl_z")) == 1
+
+
+async def test_a_modem_that_echoes_whatever_it_is_told_is_left_in_peace(make_rig: MakeRig) -> None:
+    rig = await make_rig(driver={"timing": PATIENT}, before=lambda sim: sim.fault("error", command="ATE0"))
+    await rig.ready()
+    for index in range(3):
+        assert isinstance(await rig.send(f"text {index}"), Sent)
+    assert rig.lines().count("AT+CMEE=1") == 1, "set up once"
+
+
+@pytest.mark.parametrize("command", ["AT+CMGL", "AT+CMGD", "AT+CPMS"])
+async def test_a_final_result_that_is_lost_holds_nothing_up(make_rig: MakeRig, command: str) -> None:
+    rig = await make_rig(driver={"timing": PATIENT})
+    await rig.ready()
+    rig.sim.fault("no_final", command=command)
+    rig.sim.text("+15145550123", "bonjour")
+    await rig.until(lambda: rig.keeper.texts == ["bonjour"], "the text is kept")
+    assert isinstance(await rig.send_when_ready(), Sent)
+    await rig.until(lambda: rig.sim.state()["stores"]["ME"] == {} and rig.sim.state()["stores"]["SM"] == {}, "the text is deleted")
+    assert rig.keeper.texts == ["bonjour"]
