@@ -18,8 +18,9 @@ from modem.types import NotSent, RawPdu, SendResult, VoiceCall
 
 QUICK = Timing(
     probe=0.2, find=0.1, port=0.5, look_of_port=2.0, settle=0.01, command=1.0, slow=1.0, store=1.0, rest=0.5,
-    prompt=0.4, result=0.6, result_in_doubt=0.3, sim=1.0, again=0.05, poll=0.5, poll_deaf=0.1, keep_again=0.05, watch=0.5, quiet=0.05, caller=0.2, ring=0.5,
-    retry_first=0.05, retry_most=0.1, retry_person=0.1, ports=0.02, replaced=0.3, usb_off=0.05,
+    prompt=0.4, result=0.6, result_in_doubt=0.3, sim=1.0, again=0.05, poll=0.5, poll_deaf=0.1, keep_again=0.05,
+    watch=0.5, quiet=0.05, caller=0.2, ring=0.5, retry_first=0.05, retry_most=0.1, retry_person=0.1, ports=0.02,
+    replaced=0.3, usb_off=0.05,
 )  # fmt: skip
 """Short waits, so that faults are over soon; what is asserted never depends on them."""
 
