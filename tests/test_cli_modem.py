@@ -122,6 +122,10 @@ def test_again_takes_nothing_beside_it(radios: Path) -> None:
     assert error(radios, "send", "--again", str(message))["code"] == "not_failed"
 
 
+def test_a_long_text_counts_folded_with_the_service_down_too(radios: Path) -> None:
+    assert answer(radios, "send", ALICE, "l’été " * 380)["state"] == "queued"  # 2,280 characters: 15 SMS folded, 35 as they stand
+
+
 def test_probe_asks_each_port_of_a_pattern(tmp_path: Path) -> None:
     """Without settings: the simulated modem is a program of its own, as a stick would be, with a second port that says nothing."""
     radio, mute = tmp_path / "tty0", tmp_path / "tty1"

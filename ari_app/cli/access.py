@@ -79,7 +79,7 @@ async def act(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, An
 async def _here(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, Any]:
     path = settings.store.path
     with as_owner(path):
-        store = Store(path, SystemClock(), country=settings.clinic.country)
+        store = Store(path, SystemClock(), country=settings.clinic.country, compact=settings.reply.compact)
         await store.open()
         try:
             desk = Desk(store, settings)
