@@ -234,7 +234,8 @@ class Pool:
     # parts
 
     def _any_well(self) -> bool:
-        return any(not seat.failing for seat in self._seats.values() if seat.bearer.ready)
+        """Does it not depend on alarmed bearers whether texts go."""
+        return any(seat.bearer.ready and not seat.failing and self._left(seat, MessageKind.STAFF) for seat in self._seats.values())
 
     def _look(self, now: float) -> None:
         for name, seat in self._seats.items():

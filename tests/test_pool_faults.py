@@ -196,6 +196,18 @@ async def test_one_number_that_cannot_be_reached_is_no_alarm(build: Build) -> No
         assert again.outbox.pool.standing("gsm1").failed == 1
 
 
+def test_an_alarmed_modem_carries_on_where_the_others_have_spent_their_budget() -> None:
+    pool = Pool([Carrier("gsm1"), Carrier("gsm2")], {"gsm2": Limits(budget=1)}, HandClock())
+    for index in range(LEAST):
+        pool.result("gsm1", index, Refused("CMS 500", "unknown error", permanent=False))
+    pool.begin("gsm1")
+    pool.end("gsm1")
+    assert pool.standing("gsm1").failing
+    assert pool.idle() == ["gsm2"]
+    pool.result("gsm2", LEAST, Sent(1))
+    assert pool.idle() == ["gsm1"]
+
+
 class TwoClocks(HandClock):
     """A machine whose wall clock is set, and whose monotonic clock is not."""
 
