@@ -146,8 +146,8 @@ class Session:
         await self._optional("AT+CSMS=0")
         await self._optional("AT+CREG=0")
         await self._optional("AT+CLIP=1")  # who calls
+        await self._announcements()  # before the stores are chosen, which makes some modems fetch what waits
         await self._stores()
-        await self._announcements()
         await self.look(first=True)
 
     async def look(self, *, first: bool = False, restarted: bool = False) -> None:

@@ -158,7 +158,7 @@ FATES = {
     405: ("failed", "0x41", 0),
     406: ("delivered", None, 1),
     407: ("unknown", "", 0),
-    408: ("unknown", "", 1),
+    408: ("delivered", None, 1),  # unknown at first: its report came while the modem was set up anew
 }
 
 

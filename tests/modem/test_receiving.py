@@ -280,7 +280,7 @@ async def test_a_report_whose_two_lines_come_apart(make_rig: MakeRig, between: s
     report = sim_pdu.encode_report(7, SENDER, SENT, SENT, 0)
     rig = await make_rig(driver={"timing": replace(QUICK, poll=60, watch=60)})  # nothing else is said meanwhile
     await rig.ready()
-    await rig.until(lambda: rig.lines().count("AT+CMGL=4") == 3, "the stores were read")
+    await rig.until(lambda: rig.lines().count("AT+CMGL=4") == 3 and "AT+CIMI" in rig.lines(), "all was asked that is asked at the start")
     await asyncio.sleep(0.05)
     rig.sim.fault("garbage", hex=f"\r\n+CDS: {sim_pdu.tpdu_length(report)}\r\n{between}\r\n{report[:cut]}".encode().hex())
     await asyncio.sleep(0.02)
