@@ -57,6 +57,10 @@ class Pair:
         self._patience = patience
         self._texts = 0
 
+    async def ready(self) -> None:
+        """Wait until texts can be sent. Raises LabError."""
+        await self._wait("ready", lambda: self.running.modems[0].ready)
+
     async def run(self, cell: Cell) -> Found:
         """Play one cell: a text and one that comes in meet the fault, a second text follows. Raises LabError when it was not played."""
         # a restart without a word is found out by the watch: what it costs is counted in its own cell
@@ -169,4 +173,6 @@ async def pair(
         wired(folder / "textback.db", [str(folder / "modem")], clock, timing=timing) as running,
     ):
         with closing(sqlite3.connect(f"file:{folder}/textback.db?mode=ro", uri=True, timeout=10)) as file:
-            yield Pair(modem, running, file, clock, serial, leaps=leaps, patience=patience)
+            one = Pair(modem, running, file, clock, serial, leaps=leaps, patience=patience)
+            await one.ready()
+            yield one

@@ -119,14 +119,14 @@ class Peer(ABC):
             fresh.write_text(body.format(number=number, text=text), encoding="utf-8")
             fresh.rename(into / name.format(count=self._count, number=number))
 
-    def _spooled(self, states: dict[str, Sequence[str]], number_of: str) -> dict[str, str]:
-        """Number → the first state in whose folders a file of it lies."""
+    def _spooled(self, states: dict[str, Sequence[str]]) -> dict[str, str]:
+        """Number → the first state in whose folders a file of it lies; its name holds the number between underscores."""
         found: dict[str, str] = {}
         for state, folders in states.items():
             for folder in folders:
                 for path in sorted((self.folder / folder).glob("*")):
                     parts = path.name.split("_")
-                    number = next((part for part in parts if part.startswith(number_of)), None)
+                    number = next((part for part in parts if part.startswith("+")), None)
                     if number is not None:
                         found.setdefault(number, state)
         return found
@@ -161,7 +161,7 @@ class Gammu(Peer):
         self._spool(texts, self.folder / "outbox", "OUTC20260302_150000_{count:04d}_{number}_x.txtd", "{text}")
 
     def states(self) -> dict[str, str]:
-        return self._spooled({"sent": ["sent"], "failed": ["error"], "queued": ["outbox"]}, "+")
+        return self._spooled({"sent": ["sent"], "failed": ["error"], "queued": ["outbox"]})
 
 
 _GAMMU_FOLDERS = {"inboxpath": "inbox", "outboxpath": "outbox", "sentsmspath": "sent", "errorsmspath": "error"}
@@ -198,7 +198,7 @@ class Smstools(Peer):
         self._spool(texts, self.folder / "outgoing", "{count:04d}_{number}", "To: {number}\nReport: yes\n\n{text}")
 
     def states(self) -> dict[str, str]:
-        return self._spooled({"sent": ["sent"], "failed": ["failed"], "queued": ["outgoing", "checked"]}, "+")
+        return self._spooled({"sent": ["sent"], "failed": ["failed"], "queued": ["outgoing", "checked"]})
 
 
 class SmstoolsTuned(Smstools):

@@ -15,7 +15,9 @@ from typing import Any
 from modem.simulator import Simulator
 from tests.lab.root import LabError
 
-__all__ = ["Tally", "end", "number", "radio", "rows", "send_rate", "stamps", "tally", "until"]
+__all__ = ["PYTHON", "Tally", "end", "number", "radio", "rows", "send_rate", "stamps", "tally", "until"]
+
+PYTHON = sys.executable
 
 
 def number(index: int) -> str:
@@ -146,6 +148,3 @@ async def end(process: asyncio.subprocess.Process, *, patience: float = 10) -> N
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
-PYTHON = sys.executable
