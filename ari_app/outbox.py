@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -13,10 +14,13 @@ from ari_app.errors import StoreError
 from ari_app.model import Call, Decision, Known, MessageKind
 from ari_app.pool import DAY, Limits, Pool, Tried
 from ari_app.threads import Store
-from ari_app.threads.sending import Claimed, Due, PartToSend
+from ari_app.threads.agenda import Due
+from ari_app.threads.sending import Claimed, PartToSend
 from modem.types import Bearer, NotSent, Refused, SendResult, Sent, Unknown
 
 __all__ = ["Outbox"]
+
+_T = TypeVar("_T")
 
 _LOOK_AGAIN = 5.0
 """Seconds after which rows that wait for a modem, a live call or the PBX are looked at even if nobody said ``wake``."""
@@ -173,7 +177,8 @@ class Outbox:
                     return
         except Exception as error:  # noqa: BLE001  (one bad text must not stop the others)
             log.error("text_abandoned", message=claimed.id, error=type(error).__name__)
-            await self._store.settle(claimed.id, f"sending ended early: {type(error).__name__}")
+            what = f"sending ended early: {type(error).__name__}"
+            await self._written(claimed.id, lambda: self._store.settle(claimed.id, what))
 
     async def _send_part(self, bearer: Bearer, claimed: Claimed, part: PartToSend) -> bool:
         begun: asyncio.Future[int | None] | None = None
@@ -211,21 +216,28 @@ class Outbox:
             return None
 
     async def _settle(self, bearer: Bearer, claimed: Claimed, attempt: int | None, result: SendResult) -> bool:
-        """Write a result, for as long as it takes: forgetting it would leave the text unknown."""
+        """Write a result; True when the text's next part may go."""
         others = self.pool.others({bearer.name}, claimed.kind)
+
+        async def write() -> bool:
+            if attempt is not None:
+                return await self._store.finish_attempt(attempt, result, others=others)
+            if isinstance(result, NotSent | Refused):
+                await self._store.release(claimed.id, result, modem=bearer.name)
+            return False
+
+        return await self._written(claimed.id, write)
+
+    async def _written(self, message: int, write: Callable[[], Awaitable[_T]]) -> _T:
+        """Try for as long as it takes: a result that is forgotten would leave the text unknown."""
         wait = _STORE_WAIT[0]
         while True:
             try:
-                if attempt is not None:
-                    return await self._store.finish_attempt(attempt, result, others=others)
-                if isinstance(result, NotSent | Refused):
-                    await self._store.release(claimed.id, result, modem=bearer.name)
+                return await write()
             except StoreError as error:
-                log.error("result_not_stored", message=claimed.id, what=error.what, fix=error.fix)
+                log.error("result_not_stored", message=message, what=error.what, fix=error.fix)
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, _STORE_WAIT[1])
-            else:
-                return False
 
     async def _finish(self) -> None:
         """No new attempt from here on; what is between PDU and result may still get its result."""

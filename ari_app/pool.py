@@ -188,12 +188,14 @@ class Pool:
         return self._seats[others[0]].bearer if others else None
 
     def others(self, than: Collection[str], kind: MessageKind) -> list[str]:
-        """Bearers beside these that could carry such a text, now or after the one they carry."""
+        """Bearers beside these that could carry such a text, now, after the one they carry, or when they are back in a moment."""
+        now = self._clock.monotonic()
+        self._look(now)
         well = self._any_well()
         return [
             name
             for name, seat in self._seats.items()
-            if name not in than and seat.bearer.ready and not (seat.failing and well) and self._left(seat, kind)
+            if name not in than and now - seat.seen < GRACE and not (seat.failing and well) and self._left(seat, kind)
         ]
 
     # what goes on

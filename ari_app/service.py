@@ -200,11 +200,15 @@ class Service:
             case Attached(live):
                 await self._settle_open(live)
 
-    async def file(self, call: Call) -> None:
-        """A finished call: filed and decided about. Raises StoreError; the same call again changes nothing."""
+    async def file(self, call: Call, modem: str | None = None) -> None:
+        """A finished call: filed and decided about. Raises StoreError; the same call again changes nothing.
+
+        ``modem``: the one whose number was called, from which its caller is best answered.
+        """
 
         def decide(known: Known) -> Decision:
-            return self.policy.decide(call, known, self.clock.now())
+            decision = self.policy.decide(call, known, self.clock.now())
+            return decision if modem is None else replace(decision, modem=modem)
 
         live = call.caller is not None and call.caller in self.watch.live_numbers
         recorded = await self.store.record_call(call, decide, line=self.policy.line_name(call.did), live=live)
@@ -339,7 +343,7 @@ class _Door:
         self._service.outbox.wake()
 
     async def called(self, call: VoiceCall) -> None:
-        await self._service.file(call_of(call, self._service.settings))
+        await self._service.file(call_of(call, self._service.settings), call.modem)
         self._service.outbox.wake()
 
     async def pin_refused(self, sim: str, digest: str) -> None:

@@ -115,6 +115,32 @@ async def test_a_text_of_which_part_went_goes_on_by_the_same_modem_alone(build: 
     assert [part.number for part in two.left] == [BOB]
 
 
+async def test_what_comes_after_a_long_text_does_not_wait_for_a_modem_that_is_gone(build: Build) -> None:
+    one, two = Carrier("gsm1"), Carrier("gsm2")
+    one._script = lambda part: NotSent("unplugged") if part.part == 2 else None
+    house = build(one, two)
+    async with house.running():
+        long = await house.staff(ALICE, "x" * 200)
+        await until(lambda: len(one.left) == 1)
+        await house.becomes(long, "queued")
+        one.ready = False
+        next_one = await house.staff(ALICE, "are you there?")
+        house.clock.move(seconds=GRACE / 2)
+        house.outbox.wake()
+        await house.becomes(await house.staff(BOB), "sent")
+        assert await house.state(next_one) == "queued", "its order is kept while the modem may come back"
+        house.clock.move(seconds=GRACE)
+        house.outbox.wake()
+        await house.becomes(next_one, "sent")
+        one._script = None
+        one.ready = True
+        house.clock.move(seconds=GRACE)
+        house.outbox.wake()
+        await house.becomes(long, "sent")
+    assert [part.part for part in one.left] == [1, 2]
+    assert [part.number for part in two.left] == [BOB, ALICE]
+
+
 async def test_a_modem_that_refused_a_text_twice_is_not_asked_a_third_time(build: Build) -> None:
     one, two = Carrier("gsm1", refuses(99)), Carrier("gsm2")
     house = build(one, two)
@@ -138,8 +164,13 @@ async def test_what_a_sim_refuses_for_good_goes_by_another(build: Build) -> None
         await house.becomes(message, "sent")
         assert [len(bearer.left) for bearer in house.bearers] == [1, 1, 1]
         three.ready = False
-        await house.becomes(await house.staff(BOB), "failed")
-    assert [len(bearer.left) for bearer in house.bearers] == [2, 2, 1]
+        waiting = await house.staff(BOB)
+        await until(lambda: len(two.left) == 2)
+        await house.becomes(waiting, "queued")
+        house.clock.move(seconds=GRACE + 1)  # the third might have come back
+        house.outbox.wake()
+        await house.becomes(waiting, "failed")
+    assert [len(bearer.left) for bearer in house.bearers] == [3, 2, 1]
 
 
 @pytest.mark.parametrize("at_fault", [True, False])
@@ -149,6 +180,7 @@ async def test_a_number_at_fault_or_a_single_modem_is_not_tried_elsewhere(build:
         one._script = lambda _: BARRED
         two.ready = False
     house = build(one, two)
+    house.clock.move(seconds=GRACE + 1)
     async with house.running():
         await house.becomes(await house.staff(ALICE), "failed")
     assert two.left == []

@@ -48,10 +48,11 @@ async def test_what_one_sim_refuses_for_good_waits_for_another_that_is_busy(buil
 
 def test_a_refused_text_waits_only_for_a_modem_that_could_carry_it() -> None:
     one, two = Carrier("gsm1"), Carrier("gsm2")
-    for limits, ready, wait in (({}, True, True), ({}, False, False), ({"gsm2": Limits(budget=0)}, True, False)):
-        pool = Pool([one, two], limits, HandClock())
-        two.ready = ready
-        pool.begin("gsm2")
+    for limits, away, wait in (({}, 0, True), ({}, GRACE - 1, True), ({}, GRACE + 1, False), ({"gsm2": Limits(budget=0)}, 0, False)):
+        clock = HandClock()
+        pool = Pool([one, two], limits, clock)
+        two.ready = not away
+        clock.move(seconds=away)
         assert (pool.choose(["gsm1"], MessageKind.STAFF, only=None, prefers="gsm1", avoid={"gsm1"}) is None) is wait
         assert bool(pool.others({"gsm1"}, MessageKind.STAFF)) is wait
 

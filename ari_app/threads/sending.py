@@ -6,7 +6,6 @@ leave" (queued again) from "may have left" (unknown, never sent again by itself)
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,19 +15,17 @@ from typing import Any
 from ari_app.events import MessageChanged
 from ari_app.model import Call, Decision, DecisionKind, Known, MessageKind, MessageState, Reason
 from ari_app.threads import people, radio
+from ari_app.threads.agenda import AHEAD, SET_BACK
 from ari_app.threads.calls import write_decision
-from ari_app.threads.database import Reader, Transaction
+from ari_app.threads.database import Transaction
 from ari_app.threads.known import gather
-from ari_app.threads.rows import call_of, moment, stamp
+from ari_app.threads.rows import call_of, stamp
 from modem.types import NotSent, Refused, SendResult, Sent, Submit, Unknown
 
 __all__ = [
     "AGAIN",
-    "Agenda",
     "Claimed",
-    "Due",
     "PartToSend",
-    "agenda",
     "backoff",
     "begin_attempt",
     "claim",
@@ -46,56 +43,10 @@ _FIRST_WAIT = 5.0
 _LONGEST_WAIT = 300.0
 _LONGEST_MODEM_WAIT = 30.0
 """A modem that took nothing says nothing against the text: it goes soon after the modem is back."""
-_AT_ONCE = 16
-_AHEAD = timedelta(minutes=1)
-_SET_BACK = """(m.kind IN ('staff', 'notice')
-    AND ((m.at > :ahead AND m.due >= m.at) OR (m.claimed > :ahead AND m.due >= m.claimed)))"""
-"""Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time."""
-_DUE = f"""SELECT * FROM (
-    SELECT m.id, m.thread, m.kind, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
-        coalesce(CASE WHEN m.bound THEN m.modem END,
-            (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state IN ('sent', 'delivered', 'unknown') LIMIT 1)) AS only,
-        (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state = 'queued' AND p.modem IS NOT NULL LIMIT 1) AS last,
-        (SELECT json_group_array(a.modem) FROM attempt a JOIN part p ON p.id = a.part WHERE p.message = m.id AND a.permanent) AS refused
-    FROM message m JOIN thread t ON t.id = m.thread
-    WHERE m.state = 'queued' AND (m.due <= :now OR {_SET_BACK}) AND m.expires >= :now
-    AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
-    AND NOT EXISTS (SELECT 1 FROM message s JOIN thread o ON o.id = s.thread WHERE s.state = 'sending' AND o.number = t.number)
-    AND NOT EXISTS (SELECT 1 FROM message e WHERE m.kind = 'staff' AND e.thread = m.thread AND e.kind = 'staff'
-        AND e.state = 'queued' AND NOT e.bound AND e.id < m.id))
-    WHERE CASE WHEN only IN (SELECT value FROM json_each(:known)) THEN only IN (SELECT value FROM json_each(:ready))
-        ELSE prefers IS NULL OR prefers NOT IN (SELECT value FROM json_each(:awaited))
-            OR prefers IN (SELECT value FROM json_each(refused)) OR (tries > 1 AND prefers IS last) END
-    ORDER BY CASE kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, due, id LIMIT :most"""  # noqa: S608  (our own)
 AGAIN = "again:{}"
 """The act of sending a text anew, once, by its id."""
 _PENDING_STEP = timedelta(seconds=1)
 _OUTCOMES = {Sent: "sent", Refused: "refused", NotSent: "not_sent", Unknown: "unknown"}
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A queued text whose time has come."""
-
-    id: int
-    kind: MessageKind
-    number: str
-    only: str | None
-    """The one modem that may carry it: part of it went there, or it was asked for."""
-    prefers: str | None
-    """The modem the conversation is on, else the one its line is bound to; where that cannot, the one that stood in for it last."""
-    avoid: frozenset[str]
-    """Modems that refused it for good, and the one by which it failed more than once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agenda:
-    """What the outbox may do now, and when the next row asks for attention (None: nothing is queued)."""
-
-    due: tuple[Due, ...]
-    overdue: bool
-    """Some row is past its expiry."""
-    next_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,55 +73,6 @@ def backoff(tries: int, longest: float = _LONGEST_WAIT) -> timedelta:
     return timedelta(seconds=wait * (0.5 + secrets.randbelow(1001) / 1000))
 
 
-def agenda(
-    reader: Reader,
-    now: datetime,
-    *,
-    ready: Collection[str],
-    awaited: Collection[str],
-    known_modems: Collection[str],
-    live: Collection[str],
-    held: bool,
-) -> Agenda:
-    """Due texts that a modem of ``ready`` may carry, the most urgent first.
-
-    Automatic texts wait while ``held`` or while their number is ``live``. A number with a text on its way waits for it; staff's texts
-    to one caller keep their order, but wait for none that is bound. A conversation waits for its modem while that is one of ``awaited``
-    and has not refused the text; else any takes it. A text of which parts went, or that is bound, goes by that modem alone, as long as
-    it is one of ``known_modems``.
-    """
-    at = stamp(now)
-    params = {
-        "now": at,
-        "ahead": stamp(now + _AHEAD),
-        "ready": json.dumps(list(ready)),
-        "awaited": json.dumps(list(awaited)),
-        "known": json.dumps(list(known_modems)),
-        "live": json.dumps(list(live)),
-        "held": int(held),
-        "most": _AT_ONCE,
-    }
-    rows = reader.all(_DUE, params) if ready else []
-    overdue = reader.value("SELECT EXISTS (SELECT 1 FROM message WHERE state = 'queued' AND expires < ?)", (at,))
-    next_at = reader.value(
-        """SELECT min(at) FROM (SELECT min(due) AS at FROM message WHERE state = 'queued' AND due > :now
-            UNION ALL SELECT min(expires) FROM message WHERE state = 'queued' AND expires > :now)""",
-        {"now": at},
-    )
-    due = tuple(_due(reader, row, ready) for row in rows)
-    return Agenda(due, bool(overdue), moment(next_at))
-
-
-def _due(reader: Reader, row: Any, ready: Collection[str]) -> Due:
-    avoid = frozenset(json.loads(row["refused"])) | ({row["last"]} if row["tries"] > 1 and row["last"] else set())
-    prefers = row["prefers"]
-    if prefers is not None and (prefers not in ready or prefers in avoid):
-        # another stands in for it: the one that did before, so that the caller sees two numbers and not three
-        stood_in = radio.last_used(reader, row["thread"])
-        prefers = stood_in if stood_in in ready else prefers
-    return Due(row["id"], MessageKind(row["kind"]), row["number"], row["only"], prefers, avoid)
-
-
 def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: datetime, live: bool) -> Claimed | None:
     """Mark a due text ``sending``, or do with it what has become right meanwhile; None when it does not go now.
 
@@ -180,8 +82,8 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
     at = stamp(now)
     if row["state"] != "queued" or row["expires"] < at or _busy(tx, row["number"]):
         return None
-    ahead = {"id": message, "ahead": stamp(now + _AHEAD)}
-    if row["due"] > at and tx.one(f"SELECT 1 FROM message m WHERE m.id = :id AND {_SET_BACK}", ahead) is None:  # noqa: S608  (our own)
+    ahead = {"id": message, "ahead": stamp(now + AHEAD)}
+    if row["due"] > at and tx.one(f"SELECT 1 FROM message m WHERE m.id = :id AND {SET_BACK}", ahead) is None:  # noqa: S608  (our own)
         return None
     kind, number = MessageKind(row["kind"]), str(row["number"])
     text = row["text"]

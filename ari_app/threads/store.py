@@ -13,7 +13,7 @@ from ari_app.clock import Clock
 from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
-from ari_app.threads import calls, ending, inbound, people, radio, reports, sending, staff, views
+from ari_app.threads import agenda, calls, ending, inbound, people, radio, reports, sending, staff, views
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.home import Home
 from ari_app.threads.rows import stamp
@@ -111,11 +111,11 @@ class Store:
         known_modems: Collection[str],
         live: Collection[str],
         held: bool,
-    ) -> sending.Agenda:
-        """What may go now by the modems ``ready``, and when the next row is due (see ``sending.agenda``)."""
+    ) -> agenda.Agenda:
+        """What may go now by the modems ``ready``, and when the next row is due (see ``agenda.agenda``)."""
         now = self._clock.now()
         return await self._database.read(
-            lambda reader: sending.agenda(reader, now, ready=ready, awaited=awaited, known_modems=known_modems, live=live, held=held)
+            lambda reader: agenda.agenda(reader, now, ready=ready, awaited=awaited, known_modems=known_modems, live=live, held=held)
         )
 
     async def attempts(self, within: timedelta) -> list[radio.Attempt]:
