@@ -260,3 +260,27 @@ async def _reasons(staged: Stage, number: str, wanted: list[str]) -> bool:
 
 async def _state(staged: Stage, number: str, state: str) -> bool:
     return any(each["state"] == state for each in (await thread(staged, number))["messages"])
+
+
+async def test_a_call_to_the_sim_is_rejected_listed_and_answered_from_the_number_called(lab: Lab, tmp_path: Path) -> None:
+    number = "4385550231"
+    async with Simulator(tmp_path / "other", number="+15145550178", imei="490154203237518") as other:
+        modems = [
+            {"name": "lab", "port": str(lab.modem_port)},
+            {"name": "other", "port": str(tmp_path / "other"), "number": "+15145550178"},
+        ]
+        async with stage(lab, tmp_path, {**QUICK, "modem": modems}) as staged:
+            await until("both modems", lambda: both_ready(staged))
+            other.call("+1" + number, rings=5, every_ms=3000)
+            call = dict(await until("the call in the list", lambda: newest(staged, number, set())))
+            assert (call["outcome"], call["reached"], call["did"], call["id"][:10]) == ("missed", "none", "+15145550178", "sim.other.")
+            (text,) = await other.wait("+1" + number, 1, timeout=30)
+            assert text["sender"] == "+15145550178"
+            found = await thread(staged, number)
+            assert found["state"] == "to_answer"
+            assert (await decided(staged, number))["reason"] == "missed"
+
+
+async def both_ready(staged: Stage) -> bool:
+    rows = await staged.ask("modem", "list")
+    return len(rows) == 2 and all(row["registered"] for row in rows)
