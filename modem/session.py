@@ -193,13 +193,19 @@ class Session:
         service = (await self._ask("AT+CSMS?", "+CSMS:")).value("+CSMS:") or "0"
         # where direct reports want an acknowledgement (+CNMA), and stop without it, have them stored
         settings = sorted(_CNMI, key=lambda setting: service.startswith("1") and setting.endswith((",1", ",1,0")))
+        self._inbox.deaf = True
         for setting in settings:
             if (await self._ask(f"AT+CNMI={setting}")).ok:
                 self._inbox.deaf = setting in _DEAF
                 break
-        else:
-            self._inbox.deaf = True
-        self._cnmi = (await self._ask("AT+CNMI?", "+CNMI:")).value("+CNMI:") or ""
+        self._cnmi = await self._cnmi_told()
+        if not self._inbox.deaf and not self._cnmi.replace(" ", "").startswith(setting[:3]):
+            # restarted in between, or a modem that tells another value than it was given: the second time it is believed
+            await self._ask(f"AT+CNMI={setting}")
+            self._cnmi = await self._cnmi_told()
+
+    async def _cnmi_told(self) -> str:
+        return (await self._ask("AT+CNMI?", "+CNMI:")).value("+CNMI:") or ""
 
     async def _ask(self, text: str, *expect: str, slow: bool = False) -> Reply:
         return await self.dialogue.command(text, *expect, timeout=self._timing.slow if slow else self._timing.command)

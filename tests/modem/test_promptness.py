@@ -42,3 +42,14 @@ async def test_a_final_result_that_is_lost_holds_nothing_up(make_rig: MakeRig, c
     assert isinstance(await rig.send_when_ready(), Sent)
     await rig.until(lambda: rig.sim.state()["stores"]["ME"] == {} and rig.sim.state()["stores"]["SM"] == {}, "the text is deleted")
     assert rig.keeper.texts == ["bonjour"]
+
+
+async def test_a_modem_that_forgets_while_it_is_set_up_is_told_again(make_rig: MakeRig) -> None:
+    """``forget``: the indications are gone, and nothing says so."""
+    rig = await make_rig(driver={"timing": PATIENT}, before=lambda sim: sim.fault("half", command="AT+CNMI=", ms=200))
+    await rig.sim.wait_event("line", match={"line": "AT+CNMI=2,1,0,1,0"})
+    rig.sim.fault("forget")
+    await rig.ready()
+    assert rig.sim.state()["cnmi"] == [2, 1, 0, 1, 0]
+    rig.sim.text("+15145550123", "bonjour")
+    await rig.until(lambda: rig.keeper.texts == ["bonjour"], "it is announced")
