@@ -61,6 +61,8 @@ class Listener:
     expect: tuple[str, ...]
     body: bool
     lines: list[str]
+    told: int = 0
+    """How many of the lines began as expected."""
     prompted: bool = False
     final: str | None = None
 
@@ -85,7 +87,7 @@ class Dialogue:
     ) -> None:
         """``probe``: seconds to wait for AT, ``tries`` times; ``settle``: seconds in which late answers are dropped.
 
-        ``rest``: the most between two lines of an answer, and from the last one to the final result.
+        ``rest``: the most between two lines that begin as expected, and from the last one to the final result.
         """
         self._transport = transport
         self._on_urc = on_urc
@@ -170,13 +172,23 @@ class Dialogue:
         async with self.turn(urgent=urgent):
             return await self.ask(text, *expect, timeout=timeout, body=body)
 
-    async def ask(self, text: str, *expect: str, timeout: float, body: bool = False) -> Reply:  # noqa: ASYNC109 - a time-out per command
-        """As ``command``, for the holder of the turn: nothing comes between two of these."""
+    async def ask(
+        self,
+        text: str,
+        *expect: str,
+        timeout: float,  # noqa: ASYNC109 - a time-out per command
+        whole: float | None = None,
+        body: bool = False,
+    ) -> Reply:
+        """As ``command``, for the holder of the turn: nothing comes between two of these.
+
+        ``whole``: the most for all of an answer that begins in ``timeout`` and keeps coming; None: the same.
+        """
         listener = self.listen(text, *expect, body=body)
         self._stale = True
         await self.write(text.encode("ascii") + b"\r")
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(whole or timeout):
                 await self._answered(listener, timeout)
         except TimeoutError:
             raise NoAnswerError(f"no answer to {text.partition('=')[0]} in {timeout:g} s") from None
@@ -186,11 +198,11 @@ class Dialogue:
         return reply
 
     async def _answered(self, listener: Listener, first: float) -> None:
-        """Wait for the final result. ``first``: seconds for the answer to begin; then it comes in one go. Raises TimeoutError."""
+        """Wait for the final result. ``first``: seconds for the answer to begin; then it keeps coming. Raises TimeoutError."""
         wait = first
         while listener.final is None:
-            heard = len(listener.lines)
-            await self.until(lambda: listener.final is not None or len(listener.lines) != heard, wait)  # noqa: B023 - awaited here
+            told = listener.told
+            await self.until(lambda: listener.final is not None or listener.told != told, wait)  # noqa: B023 - awaited here
             wait = self._rest
 
     async def resync(self) -> None:
@@ -306,6 +318,7 @@ class Dialogue:
         if listener is not None and listener.final is None:
             if listener.expect and upper.startswith(listener.expect):
                 listener.lines.append(line)
+                listener.told += 1
                 self._wake()
                 return
             if _FINAL.fullmatch(line) is not None:
@@ -318,7 +331,6 @@ class Dialogue:
         if self._urc(line) or listener is None or not listener.body:
             return
         listener.lines.append(line)
-        self._wake()
 
     def _echoed(self, line: str) -> None:
         self.echoes += 1

@@ -147,7 +147,7 @@ class Inbox:
             size = await self._select(dialogue, store)
             if size is None:
                 return
-            reply = await dialogue.ask("AT+CMGL=4", "+CMGL:", timeout=self._timing.slow, body=True)
+            reply = await dialogue.ask("AT+CMGL=4", "+CMGL:", timeout=self._timing.slow, whole=self._timing.listing, body=True)
             listed_at = dialogue.resyncs
         if not self._worked("modem.list_failed", store, reply):
             return

@@ -195,7 +195,7 @@ class Session:
         settings = sorted(_CNMI, key=lambda setting: service.startswith("1") and setting.endswith((",1", ",1,0")))
         self._inbox.deaf = True
         for setting in settings:
-            if (await self._ask(f"AT+CNMI={setting}")).ok:
+            if (await self._insist(f"AT+CNMI={setting}")).ok:
                 self._inbox.deaf = setting in _DEAF
                 break
         self._cnmi = await self._cnmi_told()

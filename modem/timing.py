@@ -26,11 +26,13 @@ class Timing:
     command: float = 5.0
     """For an ordinary command."""
     slow: float = 30.0
-    """For one that asks the SIM or the network, or lists a store."""
+    """For one that asks the SIM or the network, or begins to list a store."""
+    listing: float = 600.0
+    """For a whole store to be listed, as long as it keeps coming: a SIM may take a second for each of 255 texts."""
     store: float = 8.0
     """For a store to be chosen, or one message in it deleted: makers name 5 s at the most."""
     rest: float = 5.0
-    """Between two lines of one answer, and from the last to its final result."""
+    """Between two lines that begin as an answer does, and from the last to the final result."""
     prompt: float = 5.0
     """For the prompt of AT+CMGS."""
     result: float = 60.0

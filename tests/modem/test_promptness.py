@@ -53,3 +53,16 @@ async def test_a_modem_that_forgets_while_it_is_set_up_is_told_again(make_rig: M
     assert rig.sim.state()["cnmi"] == [2, 1, 0, 1, 0]
     rig.sim.text("+15145550123", "bonjour")
     await rig.until(lambda: rig.keeper.texts == ["bonjour"], "it is announced")
+
+
+async def test_a_long_listing_that_keeps_coming_is_not_cut(make_rig: MakeRig) -> None:
+    """Cut, it would be cut each time, and nothing in that store ever be read."""
+    rig = await make_rig(driver={"timing": replace(QUICK, slow=1.0, rest=9.0)})
+    await rig.ready()
+    await rig.until(lambda: rig.lines().count("AT+CMGL=4") >= 3, "the stores were read")
+    rig.sim.fault("half", command="AT+CMGL", ms=2000, skip=0)
+    texts = [f"texte {index}" for index in range(4)]
+    for text in texts:
+        rig.sim.text("+15145550123", text)
+    await rig.until(lambda: rig.keeper.texts == texts, "all are kept")
+    assert rig.lines().count("AT+CMEE=1") == 1, "set up once"

@@ -233,10 +233,11 @@ async def test_no_sim(make_rig: MakeRig) -> None:
     await rig.until(lambda: rig.driver.health().code == "no_sim", "health tells")
 
 
-@pytest.mark.parametrize("command", ["AT+CPIN?", "AT+CMGF", "AT+CPMS=?"])
+@pytest.mark.parametrize("command", ["AT+CPIN?", "AT+CMGF", "AT+CPMS=?", "AT+CNMI="])
 async def test_a_busy_sim_is_waited_for(make_rig: MakeRig, command: str) -> None:
     rig = await make_rig(before=lambda sim: sim.fault("error", command=command, code=14, count=3))
     await rig.ready()
+    assert rig.sim.state()["cnmi"] == [2, 1, 0, 1, 0]
 
 
 # network
