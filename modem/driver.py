@@ -145,7 +145,7 @@ class SerialModem:
             self._pin.forgive()
             enough = self._failures + (1 if self._resting else 2)  # the attempt under way may have been past the PIN
             self._retry_now.set()
-            while not self._is_set_up() and self._failures < enough:
+            while self._running and not self._is_set_up() and self._failures < enough:
                 await self._outcome.wait()
         return self.health()
 
@@ -178,6 +178,7 @@ class SerialModem:
             await self._keep_going()
         finally:
             self._running = False
+            self._tell_outcome()
             self._where.end()
             handing_in.cancel()
             await asyncio.gather(handing_in, return_exceptions=True)

@@ -88,3 +88,13 @@ async def test_a_modem_that_is_away_or_whose_driver_does_not_run() -> None:
             await asyncio.sleep(0.01)
         assert (await modem.unlock()).code == "no_port"
         assert (await modem.unlock()).code == "no_port"
+
+
+async def test_who_waits_is_told_when_the_driver_ends() -> None:
+    modem = SerialModem("one", "/dev/absent", door=Keeper(), on_ready=lambda: None, timing=SLOW)
+    async with running(modem):
+        while modem.health().code == "starting":  # noqa: ASYNC110 - health has no event
+            await asyncio.sleep(0.01)
+        unlocking = asyncio.create_task(modem.unlock())
+        await asyncio.sleep(0)
+    assert (await asyncio.wait_for(unlocking, 5)).code == "no_port"
