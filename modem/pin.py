@@ -26,7 +26,7 @@ from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.timing import Timing
 from modem.types import Door
 
-__all__ = ["Pin"]
+__all__ = ["Pin", "insist"]
 
 _TRIES = 3
 _MOST = 2
@@ -74,7 +74,7 @@ class Pin:
         sim = await _sim(dialogue, imei, self._timing)
         digest = await asyncio.to_thread(_digest, self._pin, sim)
         forgiven, self._forgiving = self._forgiving, False
-        if not forgiven and await self._door.pin_known_bad(sim, digest):
+        if not forgiven and await self._known_bad(sim, imei, digest):
             raise _refused()
         left = await _tries_left(dialogue, self._timing)
         if left is not None and left < _TRIES:
@@ -86,7 +86,7 @@ class Pin:
         if forgiven and left is not None:
             for each in {sim, _by_imei(imei)}:
                 await self._door.pin_accepted(each)  # the SIM itself says that all of its tries are there
-        made = await self._made(sim)
+        made = sum([await self._made(each) for each in {sim, _by_imei(imei)}])
         if not forgiven and await self._door.pin_known_bad(sim, _tried(digest)) and (left is None or made >= _MOST):
             raise ModemError(
                 "pin_unsure",
@@ -99,6 +99,13 @@ class Pin:
             )
         await self._enter(dialogue, sim, digest, made)
         await self._ready(dialogue, imei)
+
+    async def _known_bad(self, sim: str, imei: str, digest: str) -> bool:
+        """Was this PIN refused: by the SIM under its own number, or under the modem's IMEI when that could not be read?"""
+        if await self._door.pin_known_bad(sim, digest):
+            return True
+        other = _by_imei(imei)
+        return sim != other and await self._door.pin_known_bad(other, await asyncio.to_thread(_digest, self._pin or "", other))
 
     async def _made(self, sim: str) -> int:
         """How many tries were made since the SIM was READY, ``_MOST`` for more."""
@@ -158,6 +165,17 @@ class Pin:
             await asyncio.sleep(self._timing.again)
 
 
+async def insist(dialogue: Dialogue, timing: Timing, text: str, *expect: str, body: bool = False) -> Reply:
+    """Ask again while the SIM is still starting. Raises LinkLostError and NoAnswerError."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + timing.sim
+    while True:
+        reply = await dialogue.command(text, *expect, timeout=timing.slow, body=body)
+        if reply.ok or error_code(reply.final)[:2] not in SIM_BUSY or loop.time() >= until:
+            return reply
+        await asyncio.sleep(timing.again)
+
+
 def _no_sim(reply: Reply) -> ModemError:
     family, number, words = error_code(reply.final)
     if (family, number) in {("CME", 10), ("CMS", 310)}:
@@ -199,7 +217,7 @@ async def _sim(dialogue: Dialogue, imei: str, timing: Timing) -> str:
     """The SIM's ICCID (ITU-T E.118), which is read without PIN; the modem's IMEI where it does not tell."""
     for command, answer in _ICCID:
         try:
-            reply = await dialogue.command(command, answer, timeout=timing.command, body=True)
+            reply = await insist(dialogue, timing, command, answer, body=True)
         except NoAnswerError:
             continue
         match = re.search(r"\d{18,20}", " ".join(reply.lines))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,10 +10,9 @@ from dataclasses import dataclass
 import structlog
 
 from modem.at import Dialogue, Reply
-from modem.codes import SIM_BUSY, error_code
 from modem.errors import ModemError, NoAnswerError
 from modem.inbox import Inbox
-from modem.pin import Pin
+from modem.pin import Pin, insist
 from modem.timing import Timing
 
 __all__ = ["Radio", "Session", "identify", "read_imei", "read_operator", "read_own_number", "read_registration", "read_signal"]
@@ -141,7 +139,7 @@ class Session:
         if function is not None and not function.startswith("1"):
             await self._ask("AT+CFUN=1", slow=True)
         await self._pin.unlock(self.dialogue, self.radio.imei)
-        if not (await self._insist("AT+CMGF=0")).ok:
+        if not (await insist(self.dialogue, self._timing, "AT+CMGF=0")).ok:
             raise ModemError("no_pdu_mode", "the modem refuses PDU mode (AT+CMGF=0)", "use a modem that sends SMS in PDU mode")
         await self._optional("AT+CSMS=0")
         await self._optional("AT+CREG=0")
@@ -178,12 +176,12 @@ class Session:
             self.radio.imsi = re.sub(r"\D", "", reply.lines[0]) if reply.ok and reply.lines else ""
 
     async def _stores(self) -> None:
-        reply = await self._insist("AT+CPMS=?", "+CPMS:")
+        reply = await insist(self.dialogue, self._timing, "AT+CPMS=?", "+CPMS:")
         groups = [re.findall(r'"(\w+)"', group.upper()) for group in re.findall(r"\(([^)]*)\)", reply.value("+CPMS:") or "")]
         first = groups[0] if groups else ["SM"]
         receiving = groups[2] if len(groups) > 2 else first
         for store in (*(name for name in ("ME", "SM", "MT") if name in receiving), "SM"):
-            if (await self._insist(f'AT+CPMS="{store}","{store}","{store}"', "+CPMS:")).ok:
+            if (await insist(self.dialogue, self._timing, f'AT+CPMS="{store}","{store}","{store}"', "+CPMS:")).ok:
                 break
         readable = tuple(name for name in ("SM", "ME", "SR") if name in first)
         self._inbox.stores.readable = readable if {"SM", "ME"} & set(readable) else (*readable, "MT")
@@ -195,7 +193,7 @@ class Session:
         settings = sorted(_CNMI, key=lambda setting: service.startswith("1") and setting.endswith((",1", ",1,0")))
         self._inbox.deaf = True
         for setting in settings:
-            if (await self._insist(f"AT+CNMI={setting}")).ok:
+            if (await insist(self.dialogue, self._timing, f"AT+CNMI={setting}")).ok:
                 self._inbox.deaf = setting in _DEAF
                 break
         self._cnmi = await self._cnmi_told()
@@ -216,13 +214,3 @@ class Session:
             await self._ask(text)
         except NoAnswerError:
             self._log.info("modem.command_unknown", command=text)
-
-    async def _insist(self, text: str, *expect: str) -> Reply:
-        """Ask again while the SIM is still starting."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._timing.sim
-        while True:
-            reply = await self._ask(text, *expect, slow=True)
-            if reply.ok or error_code(reply.final)[:2] not in SIM_BUSY or loop.time() >= until:
-                return reply
-            await asyncio.sleep(self._timing.again)

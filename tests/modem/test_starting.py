@@ -184,6 +184,33 @@ async def test_a_third_wrong_pin_is_not_tried_where_the_modem_counts_nothing(mak
     assert rig.keeper.refused_pins == set()
 
 
+async def test_a_sim_that_tells_its_iccid_only_sometimes_gets_no_third_pin(make_rig: MakeRig) -> None:
+    """Known by the modem's IMEI first, later by its own number: the tries under both count."""
+
+    def lay(sim: Simulator) -> None:
+        no_counter(sim)
+        for command in ("AT+CCID", "AT^ICCID", "AT+QCCID", "AT+ICCID", "AT+CICCID"):
+            sim.fault("error", command=command, code=4)
+
+    rig = await make_rig(pin="4711", driver={"pin": "9991"}, before=lay)
+    await rig.until(lambda: rig.driver.health().code == "pin_refused", "health tells")
+    await restart_until(rig, "9991", "pin_refused")
+    assert len(pins(rig)) == 1, "the same PIN is not tried again under the other name"
+    await restart_until(rig, "9992", "pin_refused")
+    await restart_until(rig, "9993", "pin_few_tries")
+    assert (len(pins(rig)), rig.sim.state()["pin_tries"]) == (2, 1)
+    rig.sim._modem.sim.pin = None  # switched off in a phone
+    await restart_until(rig, "9993", "ok")
+    assert rig.keeper.refused_pins == set()
+
+
+async def test_the_iccid_of_a_busy_sim_is_waited_for(make_rig: MakeRig) -> None:
+    """Known under another name each time, a wrong PIN would be tried again."""
+    rig = await make_rig(pin="4711", driver={"pin": "9999"}, before=lambda sim: sim.fault("error", command="AT+CCID", code=14, count=3))
+    await rig.until(lambda: rig.driver.health().code == "pin_refused", "health tells")
+    assert {sim for sim, _ in rig.keeper.refused_pins} == {rig.sim._modem.iccid}
+
+
 async def test_a_right_pin_without_a_counter_opens_the_sim_at_every_power_up(make_rig: MakeRig) -> None:
     rig = await make_rig(pin="4711", driver={"pin": "4711"}, before=no_counter)
     for count in range(1, 5):
