@@ -105,6 +105,9 @@ class SerialModem:
     def _is_set_up(self) -> bool:
         return self._radio is not None
 
+    def _gets_set_up(self) -> bool:
+        return self._running and self._radio is None
+
     def split(self, number: str, text: str, reference: int) -> tuple[Submit, ...]:
         """The parts of a text; see ``modem.types.Bearer.split``."""
         return pdu.submit(number, text, reference)
@@ -141,11 +144,11 @@ class SerialModem:
 
         The rule of three tries stays (``modem.pin``). May take as long as a SIM takes to get ready (``Timing.sim``).
         """
-        if not self._is_set_up() and self._running:
+        if self._gets_set_up():
             self._pin.forgive()
             enough = self._failures + (1 if self._resting else 2)  # the attempt under way may have been past the PIN
             self._retry_now.set()
-            while self._running and not self._is_set_up() and self._failures < enough:
+            while self._gets_set_up() and self._failures < enough:
                 await self._outcome.wait()
         return self.health()
 
