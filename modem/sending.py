@@ -104,6 +104,8 @@ async def _hand_over(dialogue: Dialogue, part: Submit, seconds: float, after: fl
         return Sent(reference)
     if why:
         return Unknown(why)
+    if reference is not None:
+        return Unknown(f"the modem gave a reference, then said {final}")
     if final.upper() == "OK":
         return Unknown("the modem said OK without a reference")
     dialogue.in_step(yes=True)

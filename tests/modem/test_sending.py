@@ -140,6 +140,8 @@ async def test_cancelled_during_commit(make_rig: MakeRig) -> None:
         ({"kind": "half", "command": "AT+CMGS", "ms": 50}, Sent, 1),
         ({"kind": "inside", "command": "AT+CMGS", "line": "^RSSI:17"}, Sent, 1),
         ({"kind": "inside", "command": "AT+CMGS", "line": '+CMTI: "SM",1'}, Sent, 1),
+        ({"kind": "inside", "command": "AT+CMGS", "line": "ERROR"}, Unknown, 1),
+        ({"kind": "inside", "command": "AT+CMGS", "line": "+CMS ERROR: 38"}, Unknown, 1),
         ({"kind": "garbage", "command": "AT+CMGS", "hex": "0000ff80c3280d0a"}, Sent, 1),
     ],
     ids=lambda value: " ".join(f"{item}" for item in value.values()) if isinstance(value, dict) else "",
