@@ -65,8 +65,8 @@ class Link:
         self._closed = True
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
-        if "://" in self.name:
-            self._loop.run_in_executor(None, _close, self._port)  # pyserial sleeps as it closes a socket
+        if _closes_slowly(self._port, self.name):
+            self._loop.run_in_executor(None, _close, self._port)
         else:
             _close(self._port)
 
@@ -145,6 +145,19 @@ def _port_error(name: str, error: Exception) -> ModemError:
     if number in {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}:
         return ModemError("no_port", f"{name} is not there", 'plug the modem in, or set port = "auto"')
     return ModemError("port_failed", f"{name} cannot be opened ({error})", 'set port to a device path, "auto" or a pyserial URL')
+
+
+def _closes_slowly(port: serial.Serial, name: str) -> bool:
+    """Would closing hold up the event loop? pyserial sleeps as it closes a socket, the kernel while a stick does not take what was written.
+
+    That is up to 30 s (closing_wait of setserial(8); go-serial issue 104), and not every driver drops what it holds when told to.
+    """
+    if "://" in name:
+        return True
+    with contextlib.suppress(OSError, termios.error):
+        port.reset_output_buffer()
+        return bool(port.out_waiting)
+    return False
 
 
 def _close(port: serial.Serial) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import termios
+import threading
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
+import serial
 
 from modem.at import Dialogue
 from modem.errors import LinkLostError, ModemError, NoAnswerError
@@ -140,6 +142,27 @@ async def test_the_end_of_the_port_is_told_at_once(pty: Pty) -> None:
     assert not dialogue.alive
     with pytest.raises(LinkLostError):
         await dialogue.command("AT", timeout=1)
+
+
+async def test_a_stick_that_takes_nothing_holds_nobody_up_as_it_is_closed(pty: Pty) -> None:
+    """A pty never keeps what was written to it, so the stick's port says so itself; the kernel waits 30 s for it."""
+    closing = threading.Event()
+
+    class Stick(serial.Serial):
+        out_waiting = 3
+
+        def close(self) -> None:
+            closing.wait(5)
+            super().close()
+
+    port = Stick(pty.path, timeout=0)
+    link = Link(port, pty.path)
+    link.close()
+    assert port.is_open, "closing waits elsewhere"
+    closing.set()
+    async with asyncio.timeout(5):
+        while port.is_open:  # noqa: ASYNC110 - a port has no event
+            await asyncio.sleep(0.01)
 
 
 async def test_a_write_the_kernel_does_not_take_says_how_much_it_took(pty: Pty) -> None:
