@@ -168,7 +168,8 @@ def _text_entry(row: dict[str, Any]) -> tuple[Text, str]:
     who = {"auto": "textback", "notice": "textback", "staff": row.get("author") or "staff", "caller": "caller"}[row["kind"]]
     why = f" ({row['what']})" if row.get("what") else ""
     doubt = ", not confirmed" if row["confirmed"] is False else ""
-    state = "" if row["state"] == "received" else f" [{row['state']}{doubt}{why}]"
+    again = f"; textback send --again {row['id']}" if doubt or row["state"] in ("failed", "unknown") else ""
+    state = "" if row["direction"] == "in" and row["state"] == "received" else f" [{row['state']}{doubt}{why}{again}]"
     note = f" ({row['note']})" if row.get("note") else ""
     return _state_of(who, "unconfirmed" if doubt else row["state"]), f"{row['text']}{note}{state}"
 
