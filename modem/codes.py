@@ -18,7 +18,7 @@ class _Means(Enum):
     LATER = "the same text may go later"
     NEVER = "the same text would be refused again"
     NUMBER = "the recipient's number takes no texts"
-    UNSURE = "the network did not answer: the text may have gone"
+    UNSURE = "the network did not answer, or has the text already: it may have gone"
 
 
 _CMS: dict[int, tuple[str, _Means]] = {
@@ -56,7 +56,7 @@ _CMS: dict[int, tuple[str, _Means]] = {
     194: ("SC system failure", _Means.LATER),
     195: ("invalid SME address", _Means.NUMBER),
     196: ("destination SME barred", _Means.NUMBER),
-    197: ("SM rejected - duplicate SM", _Means.NEVER),
+    197: ("SM rejected - duplicate SM", _Means.UNSURE),  # the message centre holds it: a modem that tried twice by itself hears that
     198: ("TP-VPF not supported", _Means.NEVER),
     199: ("TP-VP not supported", _Means.NEVER),
     208: ("SIM SMS storage full", _Means.LATER),
@@ -133,7 +133,7 @@ def error_code(final: str) -> tuple[str, int | None, str]:
 
 
 def outcome(final: str) -> Refused | Unknown:
-    """What a final error of ``AT+CMGS`` means for the part: Refused, or Unknown where the network did not answer."""
+    """What a final error of ``AT+CMGS`` means for the part: Refused, or Unknown where the network may have it."""
     family, number, words = error_code(final)
     means = ((_CMS if family == "CMS" else _CME).get(number, ("", _Means.LATER))[1]) if number is not None else _Means.LATER
     code = f"{family} {number}" if number is not None else (family or "ERROR")

@@ -36,8 +36,8 @@ def test_refusals(final: str, code: str, permanent: bool, number_at_fault: bool)
     assert found.what
 
 
-@pytest.mark.parametrize("final", ["+CMS ERROR: 332", "+CMS ERROR: network timeout", "+CME ERROR: 31"])
-def test_a_network_that_did_not_answer_may_have_the_text(final: str) -> None:
+@pytest.mark.parametrize("final", ["+CMS ERROR: 332", "+CMS ERROR: network timeout", "+CME ERROR: 31", "+CMS ERROR: 197"])
+def test_a_network_that_did_not_answer_or_has_a_duplicate_may_have_the_text(final: str) -> None:
     assert isinstance(outcome(final), Unknown)
 
 
