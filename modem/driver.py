@@ -8,8 +8,8 @@ ladder.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from modem import made, pdu, ussd
 from modem.at import Dialogue
 from modem.calls import Calls
 from modem.condition import condition
-from modem.errors import LinkLostError, ModemError, NoAnswerError
+from modem.errors import LinkLostError, ModemError, NoAnswerError, bug
 from modem.forwarding import Forwarding
 from modem.inbox import Inbox
 from modem.jobs import share
@@ -82,6 +82,8 @@ class SerialModem:
         self._restarted = False
         self._boots = 0
         """^BOOT lines since the modem was set up: some Huawei say one when they start, some every few seconds."""
+        self._echoed_at = -math.inf
+        """When an echo last told that the modem started anew. One that soon echoes again just echoes."""
         self._look_now = asyncio.Event()
         self._trouble: ModemError = ModemError("starting", "the modem is being set up", "wait a moment")
         self._sending = 0
@@ -197,7 +199,7 @@ class SerialModem:
             except (LinkLostError, NoAnswerError) as error:
                 self._failed(_trouble(error))
             except Exception as error:  # noqa: BLE001 - nothing may end the reader; where it happened is logged, its data is not
-                self._unexpected("modem.unexpected", error)
+                self._log.error("modem.unexpected", **bug(error))
                 self._failed(ModemError("failed", f"the driver failed ({type(error).__name__})", "report this with the log"))
             pause = self._timing.retry_first if self._was_ready else min(pause * 2, self._timing.retry_most)
             person = self._trouble.code in _FOR_A_PERSON
@@ -237,11 +239,6 @@ class SerialModem:
         self._outcome.set()
         self._outcome = asyncio.Event()
 
-    def _unexpected(self, event: str, error: Exception) -> None:
-        """Log where a bug struck, without the values that a traceback may show."""
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        self._log.error(event, error=type(error).__name__, file=place.filename.rpartition("/")[2], line=place.lineno)
-
     async def _attempt(self) -> None:
         """Reset what is due to be, open, set up and serve until the connection fails; always raises."""
         self._answered = False
@@ -269,6 +266,8 @@ class SerialModem:
     async def _serve(self, dialogue: Dialogue) -> None:
         session = Session(dialogue, self._inbox, self._pin, self._timing, name=self.name, meet=self._where.meet)
         await session.initialise()
+        if asyncio.get_running_loop().time() < self._echoed_at + self._timing.watch:
+            dialogue.echo_off = False
         self._dialogue, self._radio = dialogue, session.radio
         self._boots = 0
         self._recovery.set_up(session.radio.model, session.radio.imei)
@@ -330,7 +329,7 @@ class SerialModem:
             try:
                 self._on_ready()
             except Exception as error:  # noqa: BLE001 - the caller's fault is not the modem's
-                self._unexpected("modem.on_ready_failed", error)
+                self._log.error("modem.on_ready_failed", **bug(error))
         elif self._was_ready and not ready:
             self._log.warning("modem.not_ready", code=self.health().code)
             self._was_ready = False
@@ -339,7 +338,7 @@ class SerialModem:
         try:
             self._take(urc)
         except Exception as error:  # noqa: BLE001 - no line may end the reader
-            self._unexpected("modem.line_failed", error)
+            self._log.error("modem.line_failed", **bug(error))
 
     def _take(self, urc: Urc) -> None:
         if urc.kind is UrcKind.CALL:
@@ -347,6 +346,8 @@ class SerialModem:
         elif urc.kind is UrcKind.USSD:
             self._ussd(ussd.message(urc.line))
         elif urc.kind is UrcKind.RESTARTED and self._dialogue is not None:
+            if urc.line.upper().startswith("AT"):
+                self._echoed_at = asyncio.get_running_loop().time()
             self._dialogue.restarted()
         elif urc.kind in {UrcKind.RESTARTED, UrcKind.STARTING} and not self._chatter(urc):
             self._restarted = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["LinkLostError", "ModemError", "NoAnswerError"]
+import traceback
+
+__all__ = ["LinkLostError", "ModemError", "NoAnswerError", "bug"]
 
 
 class ModemError(Exception):
@@ -34,3 +36,9 @@ class LinkLostError(Exception):
 
 class NoAnswerError(Exception):
     """The modem did not answer a command in time. The next one begins by bringing the dialogue back in step."""
+
+
+def bug(error: Exception) -> dict[str, str | int | None]:
+    """Where a bug struck, for a log, without the values that a traceback may show."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return {"error": type(error).__name__, "file": place.filename.rpartition("/")[2], "line": place.lineno}

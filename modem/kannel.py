@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -16,7 +15,7 @@ import aiohttp
 import structlog
 
 from modem import pdu
-from modem.errors import ModemError
+from modem.errors import ModemError, bug
 from modem.kannel_callbacks import Callbacks, dlr_url
 from modem.kannel_sending import Account, Answer, ask, hand_over, probe_of, request_of, result_of
 from modem.timing import Timing
@@ -157,7 +156,7 @@ class KannelBearer:
             try:
                 trouble = await check(self._account, self._timing) or self._held()
             except Exception as error:  # noqa: BLE001 - nothing may end the watch; where it happened is logged, its data is not
-                self._unexpected("modem.unexpected", error)
+                self._log.error("modem.unexpected", **bug(error))
                 trouble = ModemError("failed", f"the driver failed ({type(error).__name__})", "report this with the log")
             if not self._look_now.is_set():  # else a text failed meanwhile: its word is the newer one
                 self._found(trouble)
@@ -189,12 +188,7 @@ class KannelBearer:
             try:
                 self._on_ready()
             except Exception as error:  # noqa: BLE001 - the caller's fault is not the modem's
-                self._unexpected("modem.on_ready_failed", error)
-
-    def _unexpected(self, event: str, error: Exception) -> None:
-        """Log where a bug struck, without the values that a traceback may show."""
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        self._log.error(event, error=type(error).__name__, file=place.filename.rpartition("/")[2], line=place.lineno)
+                self._log.error("modem.on_ready_failed", **bug(error))
 
 
 _LONGEST_HOLD = 900.0

@@ -36,6 +36,7 @@ async def test_a_modem_that_echoes_whatever_it_is_told_is_left_in_peace(make_rig
 async def test_a_final_result_that_is_lost_holds_nothing_up(make_rig: MakeRig, command: str) -> None:
     rig = await make_rig(driver={"timing": PATIENT})
     await rig.ready()
+    await rig.until(lambda: rig.lines().count("AT+CMGL=4") == 3 and "AT+CIMI" in rig.lines(), "all was asked that is asked at the start")
     rig.sim.fault("no_final", command=command)
     rig.sim.text("+15145550123", "bonjour")
     await rig.until(lambda: rig.keeper.texts == ["bonjour"], "the text is kept")
@@ -66,3 +67,15 @@ async def test_a_long_listing_that_keeps_coming_is_not_cut(make_rig: MakeRig) ->
         rig.sim.text("+15145550123", text)
     await rig.until(lambda: rig.keeper.texts == texts, "all are kept")
     assert rig.lines().count("AT+CMEE=1") == 1, "set up once"
+
+
+async def test_a_modem_that_turns_its_echo_on_by_itself_is_set_up_anew_once(make_rig: MakeRig) -> None:
+    rig = await make_rig(driver={"timing": PATIENT})
+    await rig.ready()
+    rig.sim._modem.settings.echo = True
+    assert isinstance(await rig.send(), NotSent)
+    assert isinstance(await rig.send_when_ready(), Sent)
+    rig.sim._modem.settings.echo = True
+    for index in range(3):
+        assert isinstance(await rig.send(f"text {index}"), Sent)
+    assert rig.lines().count("AT+CMEE=1") == 2
