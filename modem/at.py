@@ -211,7 +211,6 @@ class Dialogue:
         Only for the holder of the turn. A modem that stays silent counts as unplugged: raises LinkLostError.
         """
         for _ in range(self._tries):
-            self._header = None
             self._ussd_ends()
             self._listener = Listener("AT", (), body=False, lines=[])
             await self.write(ESC + b"\r" + b"AT\r")

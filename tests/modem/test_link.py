@@ -214,6 +214,24 @@ async def test_a_pdu_that_left_whole_and_went_unanswered_is_unknown(pty: Pty) ->
     assert isinstance(await sending, Unknown)
 
 
+async def test_a_report_whose_two_lines_come_before_and_after_a_resync(pty: Pty) -> None:
+    urcs: list[Urc] = []
+    link = await Link.open(pty.path)
+    dialogue = talk(link, urcs)
+    await in_step(pty, dialogue)
+    asking = asyncio.create_task(dialogue.command("AT+CLCC", "+CLCC:", timeout=5))
+    await pty.heard(b"AT+CLCC\r")
+    pty.say(b"\r\n+CDS: 3\r\n\r\nOK\r\n")
+    assert (await asking).lines == ()
+    await in_step(pty, dialogue)  # since OK alone may have answered something else
+    pty.say(b"00112233\r\n")
+    async with asyncio.timeout(5):
+        while not urcs:  # noqa: ASYNC110 - a list has no event
+            await asyncio.sleep(0.01)
+    assert urcs == [Urc(UrcKind.REPORT, "+CDS: 3", pdu="00112233", length=3)]
+    link.close()
+
+
 async def test_a_late_answer_is_not_taken_for_another_commands(pty: Pty) -> None:
     """After an answer that did not come, AT is asked first, and what belongs to the old command falls away."""
     link = await Link.open(pty.path)
