@@ -21,7 +21,7 @@ from modem.urcs import Urc, UrcKind
 
 __all__ = ["Inbox", "Stores"]
 
-_LISTED = re.compile(r'\+CMGL:\s*(\d+)\s*,\s*(\d?)\s*,(?:\s*"[^"]*"\s*|[^,"]*),\s*(\d+)\s*$', re.IGNORECASE)
+_LISTED = re.compile(r'\+CMGL:\s*(\d+)\s*,\s*(\d?)\s*,(?:(?:\s*"[^"]*"\s*|[^,"]*),)?\s*(\d+)\s*$', re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _PATIENCE = 3
 _HELD = 1000

@@ -46,6 +46,15 @@ async def test_what_waits_in_each_store_is_read_at_start(make_rig: MakeRig, stor
     await rig.until(lambda: rig.keeper.texts == ["un", "deux"] and stored(rig) == 0, "both are kept and deleted")
 
 
+@pytest.mark.parametrize("header", ["1,0,,{}", '1,0,"Marie, Jo",{}', "1 , 0 , , {}", "1,,,{}", "1,0,{}", "1,,{}"])
+async def test_listings_as_makes_write_them(make_rig: MakeRig, header: str) -> None:
+    """27.005 4.1 has status and name before the length; of a make that leaves one out no text lies there unread."""
+    pdu = deliver("bonjour")
+    listing = f"+CMGL: {header.format(sim_pdu.tpdu_length(pdu))}\r\n{pdu}\r\n\r\nOK"
+    rig = await make_rig(before=lambda sim: sim.fault("error", command="AT+CMGL", line=listing))
+    await rig.until(lambda: rig.keeper.texts == ["bonjour"], "it is kept")
+
+
 async def test_what_was_read_but_not_deleted_is_read_again(make_rig: MakeRig) -> None:
     rig = await make_rig(before=waiting_in("SM", deliver("déjà lu"), status=1))
     await rig.until(lambda: rig.keeper.texts == ["déjà lu"] and stored(rig) == 0, "it is kept and deleted")
