@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from modem.sim_pdu import decode_deliver
 from modem.simulator import Simulator
@@ -31,7 +32,7 @@ async def throughput(folder: Path, say: Callable[[str], None], *, quick: bool) -
     pool = 3 if quick else 8
     say(f"{count} texts at {NETWORK_MS} ms network time, then at 0 ms, ours alone")
     slow = await _our_rate(folder / "slow", count, 1, NETWORK_MS)
-    fast = await _our_rate(folder / "fast", 50, 1, 0)
+    fast = median([await _our_rate(folder / f"fast{turn}", 50, 1, 0) for turn in range(5)])
     say(f"{pool} modems in one process, {count // 2} texts each, at {NETWORK_MS} ms")
     many = await _our_rate(folder / "pool", pool * (count // 2), pool, NETWORK_MS)
     say(f"peers: {of_peer} texts each at {NETWORK_MS} ms and at 0 ms")
@@ -44,10 +45,10 @@ async def throughput(folder: Path, say: Callable[[str], None], *, quick: bool) -
             limit=0.495, least=True, ratio=_ratio(slow, at_2s, max),
         ),
         Row(
-            figure="texts_per_s_at_0", unit=f"texts/s, 50 texts; a peer's {of_peer}", ours=round(fast, 1), peers=at_0,
+            figure="texts_per_s_at_0", unit=f"texts/s, 50 texts, median of 5; a peer's {of_peer}", ours=round(fast, 1), peers=at_0,
             ratio=_ratio(fast, at_0, max),
         ),
-        Row(figure="own_ms_per_text", unit="ms", ours=round(own, 2), peers=_own_ms(at_0), limit=5, ratio=round(own / 5, 3)),
+        Row(figure="own_ms_per_text", unit="ms, of the same", ours=round(own, 2), peers=_own_ms(at_0), limit=5, ratio=round(own / 5, 3)),
         Row(
             figure="pool8_scaling", unit=f"{pool} modems / one", ours=round(many / slow, 3), limit=7.8 / 8 * pool, least=True,
             ratio=round(many / slow / pool, 4),
