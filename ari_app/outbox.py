@@ -106,6 +106,8 @@ class Outbox:
     async def _turn(self) -> float:
         """Start what may start; seconds until the next look."""
         idle = self.pool.idle()
+        if not idle and self._busy:
+            return self.pool.next_in() or _LOOK_AGAIN  # whoever ends its text wakes us
         agenda = await self._store.agenda(
             ready=idle, awaited=self.pool.awaited(), known_modems=self.pool.names, live=self._live(), held=self._held()
         )

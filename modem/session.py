@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from modem.at import Dialogue, Reply
+from modem.codes import SIM_BUSY, error_code
 from modem.errors import ModemError, NoAnswerError
 from modem.inbox import Inbox
 from modem.pin import Pin, insist
@@ -193,9 +194,12 @@ class Session:
         settings = sorted(_CNMI, key=lambda setting: service.startswith("1") and setting.endswith((",1", ",1,0")))
         self._inbox.deaf = True
         for setting in settings:
-            if (await insist(self.dialogue, self._timing, f"AT+CNMI={setting}")).ok:
+            reply = await insist(self.dialogue, self._timing, f"AT+CNMI={setting}")
+            if reply.ok:
                 self._inbox.deaf = setting in _DEAF
                 break
+            if error_code(reply.final)[:2] in SIM_BUSY:
+                raise ModemError("sim_failure", "the SIM stays busy", "take the SIM out and in again; try it in a phone")
         self._cnmi = await self._cnmi_told()
         if not self._inbox.deaf and not self._cnmi.replace(" ", "").startswith(setting[:3]):
             # restarted in between, or a modem that tells another value than it was given: the second time it is believed

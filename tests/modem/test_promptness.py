@@ -79,3 +79,12 @@ async def test_a_modem_that_turns_its_echo_on_by_itself_is_set_up_anew_once(make
     for index in range(3):
         assert isinstance(await rig.send(f"text {index}"), Sent)
     assert rig.lines().count("AT+CMEE=1") == 2
+
+
+async def test_a_sim_that_stays_busy_is_told_after_one_wait(make_rig: MakeRig) -> None:
+    """Not after one for each of the settings that a modem may take."""
+    rig = await make_rig(before=lambda sim: sim.fault("error", command="AT+CNMI=", code=314, family="cms", count=1000))
+    await rig.until(lambda: rig.driver.health().code == "sim_failure", "it is told")
+    assert {line for line in rig.lines() if line.startswith("AT+CNMI=")} == {"AT+CNMI=2,1,0,1,0"}
+    rig.sim.clear()
+    await rig.ready()
