@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import phonenumbers
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from ari_app.errors import SettingsError
 
 __all__ = [
     "Address",
@@ -19,6 +21,7 @@ __all__ = [
     "Duration",
     "Imei",
     "Name",
+    "Part",
     "Pin",
     "SendUrl",
     "Url",
@@ -26,6 +29,7 @@ __all__ = [
     "Word",
     "YesNo",
     "say",
+    "secret",
 ]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -116,6 +120,13 @@ Address = Annotated[str, AfterValidator(_address)]
 SendUrl = Annotated[str, AfterValidator(_send_url)]
 """URL of an HTTP service, path included, without a query."""
 
+
+class Part(BaseModel):
+    """A table of textback.toml: unknown keys are refused, values are fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
 _KINDS: Mapping[str, str] = {
     "bool_type": "is neither true nor false",
     "date_from_datetime_parsing": "is no date; write it as 2026-12-24",
@@ -155,3 +166,20 @@ def say(item: Any) -> str:
         return f"{path}: is one table; write it with double brackets, [[{path}]]"
     said = _KINDS.get(kind) or (_BOUNDS[kind](facts) if kind in _BOUNDS else str(item["msg"]))
     return f"{path}: {said}"
+
+
+def secret(inline: str | None, file: Path | None, key: str) -> str | None:
+    """A secret as written, else what its file holds; None without either. Raises SettingsError naming ``key`` and the fix."""
+    if file is None:
+        return inline
+    try:
+        found = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{key}_file: cannot read {file} ({error.strerror})", f"create it, readable by the service's user, or set {key}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{key}_file: {file} is not UTF-8", "write it again as plain text") from error
+    if not found:
+        raise SettingsError(f"{key}_file: {file} is empty", "write the secret into it, on one line")
+    return found

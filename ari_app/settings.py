@@ -11,26 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ari_app.errors import SettingsError
+from ari_app.modem_settings import ModemSettings
 from ari_app.numbers import e164
-from ari_app.setting_types import (
-    Address,
-    AgiAddress,
-    AnyFile,
-    Country,
-    Duration,
-    Imei,
-    Name,
-    Pin,
-    SendUrl,
-    Url,
-    Whole,
-    Word,
-    YesNo,
-    say,
-)
+from ari_app.setting_types import AgiAddress, AnyFile, Country, Duration, Name, Part, Url, Whole, Word, YesNo, say, secret
 
 __all__ = [
     "DEFAULT_PATH",
@@ -57,11 +43,7 @@ MAIN_LINE = "main"
 """Name of the line of every DID that no [[line]] claims."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ClinicSettings(_Part):
+class ClinicSettings(Part):
     """[clinic]: who texts, where, in which languages."""
 
     name: str = Field(min_length=1)
@@ -89,7 +71,7 @@ class ClinicSettings(_Part):
         return ZoneInfo(self.timezone)
 
 
-class HoursException(_Part):
+class HoursException(Part):
     """[[hours.exception]]: one date that differs: ``closed = true`` or ``open = "09:00-12:00"``."""
 
     date: date
@@ -103,7 +85,7 @@ class HoursException(_Part):
         return self
 
 
-class HoursSettings(_Part):
+class HoursSettings(Part):
     """[hours]: OSM opening_hours, holidays, exceptions, night switch."""
 
     open: str = "24/7"
@@ -113,7 +95,7 @@ class HoursSettings(_Part):
     exception: tuple[HoursException, ...] = ()
 
 
-class LineSettings(_Part):
+class LineSettings(Part):
     """[[line]]: DIDs that differ from the clinic's main line."""
 
     did: tuple[str, ...] = Field(min_length=1)
@@ -131,23 +113,7 @@ class LineSettings(_Part):
         return any(fnmatch.fnmatchcase(did, pattern) for pattern in self.did)
 
 
-def _secret(inline: str | None, file: Path | None, key: str) -> str | None:
-    if file is None:
-        return inline
-    try:
-        found = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(
-            f"{key}_file: cannot read {file} ({error.strerror})", f"create it, readable by the service's user, or set {key}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{key}_file: {file} is not UTF-8", "write it again as plain text") from error
-    if not found:
-        raise SettingsError(f"{key}_file: {file} is empty", "write the secret into it, on one line")
-    return found
-
-
-class AmiSettings(_Part):
+class AmiSettings(Part):
     """[pbx.ami]: optional; push, voicemail, blacklist."""
 
     host: str = "127.0.0.1"
@@ -157,14 +123,14 @@ class AmiSettings(_Part):
     secret_file: AnyFile | None = None
 
 
-class CdrSettings(_Part):
+class CdrSettings(Part):
     """[pbx.cdr]: optional; where calls missed while away are read."""
 
     csv: AnyFile | None = None
     url: str | None = Field(default=None, repr=False)
 
 
-class PbxSettings(_Part):
+class PbxSettings(Part):
     """[pbx]: the Asterisk watched."""
 
     ari: Url = "http://127.0.0.1:8088"
@@ -193,10 +159,10 @@ class PbxSettings(_Part):
 
     def read_password(self) -> str:
         """The ARI password; raises SettingsError when its file cannot be read."""
-        return _secret(self.password, self.password_file, "pbx.password") or ""
+        return secret(self.password, self.password_file, "pbx.password") or ""
 
 
-class ReplySettings(_Part):
+class ReplySettings(Part):
     """[reply]: when a caller gets a text."""
 
     mode: Literal["send", "watch", "off"] = "send"
@@ -215,92 +181,7 @@ class ReplySettings(_Part):
     text: dict[Literal["fr", "en"], dict[Literal["missed", "closed", "voicemail", "asked", "received"], str]] = Field(default_factory=dict)
 
 
-_SERIAL_ONLY = ("port", "imei", "pin", "pin_file", "forward")
-_KANNEL_ONLY = ("url", "username", "password", "password_file", "smsc", "listen", "callback", "secret", "secret_file")
-
-
-class ModemSettings(_Part):
-    """[[modem]]: one radio, or one Kannel that stands for many."""
-
-    name: Name
-    kind: Literal["serial", "kannel"] = "serial"
-    number: str | None = None
-    """The number texts come from: the SIM's own, or Kannel's; E.164."""
-    daily_budget: Whole | None = Field(default=None, ge=0)
-    """SMS it may carry in 24 hours, parts of long texts counted each."""
-    pace: Duration = timedelta(0)
-    """Least time from one text's start to the next one's."""
-
-    port: str = "auto"
-    """Device path, a pattern of paths ("/dev/ttyUSB*"), "auto" (found by USB identity), or a pyserial URL."""
-    imei: Imei | None = None
-    pin: Pin | None = Field(default=None, repr=False)
-    pin_file: AnyFile | None = None
-    forward: str | None = None
-    """E.164: where the network is told to send the SIM's voice calls. Without it they are rejected and listed."""
-
-    url: SendUrl | None = None
-    """Kannel's sendsms service: "http://host:13013/cgi-bin/sendsms"."""
-    username: str | None = None
-    password: str | None = Field(default=None, repr=False)
-    password_file: AnyFile | None = None
-    smsc: Word | None = None
-    """Kannel's smsc-id to send through; without it Kannel routes by itself."""
-    listen: Address = "127.0.0.1:13080"
-    """Where Kannel's call-backs (texts received, delivery reports) are taken."""
-    callback: Url | None = None
-    """Scheme, host and port under which Kannel reaches ``listen``; by default that address itself."""
-    secret: str | None = Field(default=None, repr=False)
-    secret_file: AnyFile | None = None
-
-    @model_validator(mode="after")
-    def _valid(self) -> Self:
-        foreign = _KANNEL_ONLY if self.kind == "serial" else _SERIAL_ONLY
-        stray = next((key for key in foreign if key in self.model_fields_set), None)
-        if stray is not None:
-            raise ValueError(f'{stray}: belongs to kind = "{"kannel" if self.kind == "serial" else "serial"}"; leave it out')
-        if self.pin is not None and self.pin_file is not None:
-            raise ValueError("pin: set either pin or pin_file")
-        if self.kind == "kannel":
-            for key in ("url", "username", "number"):
-                if getattr(self, key) is None:
-                    raise ValueError(f'{key}: is missing; kind = "kannel" needs it')
-            for key in ("password", "secret"):
-                if (getattr(self, key) is None) == (getattr(self, f"{key}_file") is None):
-                    raise ValueError(f"{key}: set either {key} or {key}_file")
-            if self.callback is None and self.listen.rpartition(":")[0] in {"0.0.0.0", "[::]"}:  # noqa: S104 - refused
-                raise ValueError('callback: is missing; Kannel needs an address it can reach, such as "http://192.0.2.10:13080"')
-        return self
-
-    def read_pin(self) -> str | None:
-        """The SIM's PIN, None when it has none; raises SettingsError when its file cannot be read or holds none."""
-        pin = _secret(self.pin, self.pin_file, f"modem.{self.name}.pin")
-        if pin is not None and not re.fullmatch(r"\d{4,8}", pin):
-            raise SettingsError(f"modem.{self.name}.pin_file: holds no PIN", "write 4 to 8 digits into it")
-        return pin
-
-    def read_password(self) -> str:
-        """Kannel's sendsms password; raises SettingsError when its file cannot be read."""
-        return _secret(self.password, self.password_file, f"modem.{self.name}.password") or ""
-
-    def read_secret(self) -> str:
-        """What call-backs must know; raises SettingsError when its file cannot be read or it is too short to be one."""
-        secret = _secret(self.secret, self.secret_file, f"modem.{self.name}.secret") or ""
-        if not re.fullmatch(r"[A-Za-z0-9_-]{16,}", secret):
-            raise SettingsError(
-                f"modem.{self.name}.secret: is no secret", "write 16 or more letters, digits, - and _ that nobody can guess"
-            )
-        return secret
-
-    def read_secrets(self) -> tuple[str, ...]:
-        """Every secret its kind needs; raises SettingsError where one cannot be read."""
-        if self.kind == "kannel":
-            return (self.read_password(), self.read_secret())
-        pin = self.read_pin()
-        return () if pin is None else (pin,)
-
-
-class RetentionSettings(_Part):
+class RetentionSettings(Part):
     """[store.retention]: how long each class is kept."""
 
     texts: Duration | None = None
@@ -309,20 +190,20 @@ class RetentionSettings(_Part):
     audit: Duration | None = None
 
 
-class StoreSettings(_Part):
+class StoreSettings(Part):
     """[store]: the SQLite file."""
 
     path: AnyFile = Path("/var/lib/textback/textback.db")
     retention: RetentionSettings = RetentionSettings()
 
 
-class PhonesSettings(_Part):
+class PhonesSettings(Part):
     """[portal] phones: networks desk phones may ask from."""
 
     allow: tuple[str, ...] = ()
 
 
-class PortalSettings(_Part):
+class PortalSettings(Part):
     """[portal]: web pages and desk phones."""
 
     listen: str = "127.0.0.1:8790"
@@ -332,7 +213,7 @@ class PortalSettings(_Part):
     phones: PhonesSettings = PhonesSettings()
 
 
-class AgiSettings(_Part):
+class AgiSettings(Part):
     """[agi]: the FastAGI server."""
 
     listen: AgiAddress = "127.0.0.1:4573"
@@ -349,7 +230,7 @@ def _is_e164(key: str, number: str | None, country: str) -> None:
         raise ValueError(f'{key}: is not E.164; write it as "+15145550123"')
 
 
-class Settings(_Part):
+class Settings(Part):
     """All of textback.toml."""
 
     clinic: ClinicSettings
