@@ -15,6 +15,7 @@ from modem.driver import SerialModem, Timing
 from modem.pdu import Decoded, Deliver, StatusReport, decode
 from modem.simulator import Simulator
 from modem.types import NotSent, RawPdu, SendResult, VoiceCall
+from tests.modem.simulator_client import Client
 
 QUICK = Timing(
     probe=0.2, find=0.1, port=0.5, look_of_port=2.0, settle=0.01, command=1.0, slow=1.0, store=1.0, rest=0.5,
@@ -159,3 +160,12 @@ async def make_rig(tmp_path: Path) -> AsyncIterator[MakeRig]:
             return Rig(sim, modem, keeper, ready_calls, await stack.enter_async_context(running(modem)))
 
         yield make
+
+
+@pytest.fixture
+async def client(sim: Simulator, tmp_path: Path) -> AsyncIterator[Client]:
+    """A client of the modem that a test module's ``sim`` plugs in, without echo and with indications."""
+    del sim
+    with Client(tmp_path / "modem") as client:
+        await client.quiet()
+        yield client

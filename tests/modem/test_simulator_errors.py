@@ -25,14 +25,6 @@ async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-async def client(sim: Simulator, tmp_path: Path) -> AsyncIterator[Client]:
-    del sim
-    with Client(tmp_path / "modem") as client:
-        await client.quiet()
-        yield client
-
-
 # errors
 
 

@@ -23,14 +23,6 @@ async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-async def client(sim: Simulator, tmp_path: Path) -> AsyncIterator[Client]:
-    del sim
-    with Client(tmp_path / "modem") as client:
-        await client.quiet()
-        yield client
-
-
 async def begin(client: Client, number: str = CALLER) -> None:
     """Everything up to and with Ctrl-Z."""
     (pdu,) = submits(number, "x")

@@ -24,14 +24,6 @@ async def sim(tmp_path: Path) -> AsyncIterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-async def client(sim: Simulator, tmp_path: Path) -> AsyncIterator[Client]:
-    del sim
-    with Client(tmp_path / "modem") as client:
-        await client.quiet()
-        yield client
-
-
 def stored(reply: str) -> list[tuple[int, str]]:
     """Index and PDU of every message of a +CMGL reply."""
     return [(int(index), pdu) for index, pdu in re.findall(r"\+CMGL: (\d+),\d,,\d+\r\n([0-9A-F]+)\r\n", reply)]
