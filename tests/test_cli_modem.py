@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +126,20 @@ def test_again_takes_nothing_beside_it(radios: Path) -> None:
 
 def test_a_long_text_counts_folded_with_the_service_down_too(radios: Path) -> None:
     assert answer(radios, "send", ALICE, "l’été " * 380)["state"] == "queued"  # 2,280 characters: 15 SMS folded, 35 as they stand
+
+
+def test_probe_says_whose_a_busy_port_is(radios: Path) -> None:
+    master, slave = os.openpty()
+    try:
+        port = os.ttyname(slave)
+        fcntl.flock(slave, fcntl.LOCK_EX)  # as pyserial locks a port
+        assert [row["what"] for row in answer(Path("none"), "modem", "probe", port)] == [f"another program uses {port}"]
+        lab = SEEN.modems[0].model_copy(update={"port": port})
+        with service(radios, SEEN.model_copy(update={"modems": (lab,)})):
+            assert [row["what"] for row in answer(radios, "modem", "probe", port)] == ["the service uses it as gsm1"]
+    finally:
+        os.close(slave)
+        os.close(master)
 
 
 def test_probe_asks_each_port_of_a_pattern(tmp_path: Path) -> None:

@@ -136,8 +136,22 @@ def probe(env: Env, port: str) -> None:
     Model, IMEI, SIM, network, signal and the SIM's number, or why nothing answers. Changes nothing. A port that the service or another
     program uses is told as busy. Works without textback.toml.
     """
-    found = [asdict(each) for each in asyncio.run(ask_ports(port))]
+    found = asyncio.run(_probed(env, port))
     env.answer(found, lambda screen: _draw_probed(screen, found))
+
+
+async def _probed(env: Env, port: str) -> list[dict[str, Any]]:
+    """What the ports say; of one that the running service has, whose it is."""
+    found = [asdict(each) for each in await ask_ports(port)]
+    try:
+        ours = {modem.port: modem.name for modem in (await service_status(env.settings.store.path)).modems}
+    except TextbackError:
+        ours = {}  # without settings or service
+    for row in found:
+        if row["code"] == "port_busy" and row["port"] in ours:
+            name = ours[row["port"]]
+            row |= {"what": f"the service uses it as {name}", "fix": f"see `textback modem status {name}`"}
+    return found
 
 
 def _draw_probed(screen: Screen, found: list[dict[str, Any]]) -> None:
