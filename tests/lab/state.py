@@ -133,13 +133,17 @@ def state() -> Path:
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
+    """When a process started, in clock ticks since boot; None when it is gone or a zombie.
+
+    A killed process of several threads is a zombie before the last of them let go of its sockets and files: until then it runs.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        threads = len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 - names only
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    return None if fields[0] in "ZX" and threads < 2 else int(fields[19])
 
 
 def process(what: str, pid: int) -> Process:
