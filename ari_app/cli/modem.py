@@ -14,7 +14,7 @@ from rich.text import Text
 from ari_app.cli.access import reading
 from ari_app.cli.frame import Env, command
 from ari_app.cli.given import wait_option
-from ari_app.cli.render import Screen, clean
+from ari_app.cli.render import HEALTH_STYLES, Screen, clean
 from ari_app.cli.send import UNDER_WAY, send_text, tell
 from ari_app.control import ModemStatus, NotRunningError, ask, service_status, socket_path
 from ari_app.desk import known_modem
@@ -24,13 +24,17 @@ from modem.probe import probe as ask_ports
 
 __all__ = ["modem"]
 
-_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 _TEST = "Test: {clinic}"
 
 
 @click.group()
 def modem() -> None:
     """The modems: how each is, which ports have one, a test text, a SIM unlocked."""
+
+
+def _known(settings: Settings, name: str) -> None:
+    """Raises NotFoundError for a name that no [[modem]] has."""
+    known_modem(name, [each.name for each in settings.modem])
 
 
 async def _standing(settings: Settings) -> list[dict[str, Any]]:
@@ -75,7 +79,7 @@ def list_all(env: Env) -> None:
             [
                 (
                     row["name"],
-                    Text(row["state"], style=_STYLES[row["state"]]),
+                    Text(row["state"], style=HEALTH_STYLES[row["state"]]),
                     clean(row["what"]),
                     clean(row["model"]),
                     row["port"] or "",
@@ -98,7 +102,7 @@ def _carried(row: dict[str, Any]) -> str:
 def status(env: Env, name: str | None) -> None:
     """Show all that is known of the modem NAME, or of every one."""
     if name is not None:
-        known_modem(name, [each.name for each in env.settings.modem])
+        _known(env.settings, name)
     rows = [row for row in asyncio.run(_standing(env.settings)) if name in (None, row["name"])]
     env.answer(rows, lambda screen: _draw(screen, rows))
 
@@ -188,7 +192,7 @@ def send_test(env: Env, *, name: str, number: str, text: str | None, wait: float
     It stands in NUMBER's thread as every text does. Waits for the network unless --wait says otherwise; exit 1 when it did not go.
     """
     settings = env.settings
-    known_modem(name, [each.name for each in settings.modem])
+    _known(settings, name)
     written = {
         "number": number,
         "text": text or _TEST.format(clinic=settings.clinic.name),
@@ -215,6 +219,6 @@ def unlock(env: Env, name: str) -> None:
     For after a PIN was refused, or its answer never came, and pin or pin_file is right now. Never with fewer than three tries left:
     then put the SIM in a phone and enter its PIN there once.
     """
-    known_modem(name, [each.name for each in env.settings.modem])
+    _known(env.settings, name)
     done = asyncio.run(ask(socket_path(env.settings.store.path), "unlock", {"modem": name}, patience=150.0))
     env.answer(done, lambda screen: screen.say(done["what"]))

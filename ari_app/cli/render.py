@@ -16,7 +16,10 @@ from rich.text import Text
 
 from ari_app import numbers
 
-__all__ = ["Screen", "clean"]
+__all__ = ["HEALTH_STYLES", "Screen", "clean"]
+
+HEALTH_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
+"""How the state of a thing that is watched is drawn."""
 
 _WIDE = 4000
 """Columns where nobody looks: a pipe gets whole lines."""

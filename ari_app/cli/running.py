@@ -13,7 +13,7 @@ from rich.text import Text
 from ari_app import logs
 from ari_app.cli.access import as_owner
 from ari_app.cli.frame import Env
-from ari_app.cli.render import Screen, clean
+from ari_app.cli.render import HEALTH_STYLES, Screen, clean
 from ari_app.clock import SystemClock
 from ari_app.errors import SettingsError
 from ari_app.settings import chosen_path
@@ -23,8 +23,6 @@ __all__ = ["doctor", "run"]
 
 if TYPE_CHECKING:
     from ari_app.doctor import Examination
-
-_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 
 @click.option("--verbose", is_flag=True, help="Log what is of use to developers too.")
@@ -65,6 +63,6 @@ def _draw(screen: Screen, found: Examination) -> None:
     rows = []
     for item in found.items:
         fix = f"\n→ {item.fix}" if item.fix else ""
-        rows.append((Text(item.state, style=_STYLES[item.state]), item.part, clean(f"{item.what}{fix}")))
+        rows.append((Text(item.state, style=HEALTH_STYLES[item.state]), item.part, clean(f"{item.what}{fix}")))
     screen.table(("", "part", "what"), rows)
     screen.say("Ready." if found.ready else "Not ready.", style="bold")
