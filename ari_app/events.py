@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CallChanged", "ContactChanged", "MessageChanged", "Notice", "ThreadChanged"]
+__all__ = ["CallChanged", "ContactChanged", "MessageChanged", "Notice", "SettingsChanged", "StaffChanged", "ThreadChanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class CallChanged:
 
 @dataclass(frozen=True, slots=True)
 class ThreadChanged:
-    """A thread was made, or its state changed."""
+    """A thread was made, or something in it changed that no other notice tells: its state, who answers it, a note, a call back."""
 
     id: int
 
@@ -36,4 +36,18 @@ class ContactChanged:
     number: str
 
 
-Notice = CallChanged | ThreadChanged | MessageChanged | ContactChanged
+@dataclass(frozen=True, slots=True)
+class StaffChanged:
+    """A member, a session or a key was made, changed or ended: who holds a door open asks again whether it may."""
+
+    member: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """An administrator changed a setting or a ready reply in the portal."""
+
+    key: str
+
+
+Notice = CallChanged | ThreadChanged | MessageChanged | ContactChanged | StaffChanged | SettingsChanged

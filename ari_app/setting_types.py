@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -18,9 +19,11 @@ __all__ = [
     "AgiAddress",
     "AnyFile",
     "Country",
+    "DialString",
     "Duration",
     "Imei",
     "Name",
+    "Network",
     "Part",
     "Pin",
     "SendUrl",
@@ -97,6 +100,22 @@ def _address(value: str) -> str:
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value)
     if match is None or not 0 < int(match[2]) < 65536:
         raise ValueError('is no address to listen at; write host and port, such as "127.0.0.1:13080"')
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError('is no network; write it as "192.168.1.0/24", one address alone as "192.168.1.20"') from error
+    return value
+
+
+def _dial_string(value: str) -> str:
+    fields = re.findall(r"\{([^{}]*)\}", value)
+    rest = re.sub(r"\{(?:extension|national|e164|digits)\}", "", value)
+    if len(fields) != 1 or re.fullmatch(r"[A-Za-z0-9/@_.*#+-]*", rest) is None:
+        raise ValueError('cannot be used; write one placeholder and what stands around it, such as "PJSIP/{extension}" or "9{national}"')
     return value
 
 
@@ -183,3 +202,9 @@ def secret(inline: str | None, file: Path | None, key: str) -> str | None:
     if not found:
         raise SettingsError(f"{key}_file: {file} is empty", "write the secret into it, on one line")
     return found
+
+
+Network = Annotated[str, AfterValidator(_network)]
+"""CIDR, or one address."""
+DialString = Annotated[str, AfterValidator(_dial_string)]
+"""A device or a number to dial, with one placeholder."""

@@ -16,7 +16,23 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from ari_app.errors import SettingsError
 from ari_app.modem_settings import ModemSettings
 from ari_app.numbers import e164
-from ari_app.setting_types import AgiAddress, AnyFile, Country, Duration, Name, Part, Url, Whole, Word, YesNo, say, secret
+from ari_app.setting_types import (
+    Address,
+    AgiAddress,
+    AnyFile,
+    Country,
+    DialString,
+    Duration,
+    Name,
+    Network,
+    Part,
+    Url,
+    Whole,
+    Word,
+    YesNo,
+    say,
+    secret,
+)
 
 __all__ = [
     "DEFAULT_PATH",
@@ -145,6 +161,12 @@ class PbxSettings(Part):
     machines: tuple[str, ...] = ()
     """Channel names ("PJSIP/fax*") of devices that are no person."""
     outside: Literal["list", "trust"] = "list"
+    device: DialString = "PJSIP/{extension}"
+    """How a member's own phone is rung for a call back."""
+    dial_context: Word = "from-internal"
+    """Where calls to the outside are dialled, as from that phone."""
+    dial: DialString = "{national}"
+    """How an outside number is dialled there: "9{national}"; {e164}, {digits} (E.164 without its plus), {national}."""
     ami: AmiSettings | None = None
     cdr: CdrSettings | None = None
 
@@ -198,25 +220,54 @@ class StoreSettings(Part):
 
 
 class PhonesSettings(Part):
-    """[portal] phones: networks desk phones may ask from."""
+    """[portal.phones]: desk phones."""
 
-    allow: tuple[str, ...] = ()
+    allow: tuple[Network, ...] = ()
+    """Networks they may ask from; none: no phone is answered."""
+    push: YesNo = False
+    """Tell phones over SIP NOTIFY that something waits; needs [pbx.ami]. Never a word of a patient."""
+    overdue: Literal["blink", "steady"] = "blink"
+    """What the lamp does while somebody waits for longer than ``portal.overdue``."""
 
 
 class PortalSettings(Part):
     """[portal]: web pages and desk phones."""
 
-    listen: str = "127.0.0.1:8790"
-    base_url: str | None = None
+    listen: Address = "127.0.0.1:8790"
+    base_url: Url | None = None
+    """As browsers and phones reach it: behind a proxy, or for phones where ``listen`` is every address."""
     certificate: AnyFile | None = None
     key: AnyFile | None = None
+    proxies: tuple[Network, ...] = ()
+    """Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    idle: Duration = timedelta(minutes=30)
+    """A session nobody used for this long is over."""
+    session: Duration = timedelta(hours=12)
+    """And each is, after this long."""
+    overdue: Duration = timedelta(minutes=15)
+    """Minutes of opening hours after which a thread has waited too long: the lamp blinks, and after as long again pages are notified."""
     phones: PhonesSettings = PhonesSettings()
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate: set both certificate and key, or neither")
+        return self
+
+    @property
+    def address(self) -> str:
+        """What addresses of pages begin with, as far as the settings say: no slash at the end."""
+        return (self.base_url or f"{'https' if self.certificate else 'http'}://{self.listen}").rstrip("/")
 
 
 class AgiSettings(Part):
     """[agi]: the FastAGI server."""
 
     listen: AgiAddress = "127.0.0.1:4573"
+    speech: tuple[str, ...] = ("espeak-ng", "-v", "{language}", "-s", "150", "-w", "{file}")
+    """Speaks a text given on stdin into the WAV file {file}; {language} is "fr" or "en"."""
+    sounds: AnyFile = Path("/var/spool/textback")
+    """Folder both we and Asterisk can read, for what is spoken; each file is there for one call only."""
 
 
 def _no_twins(key: str, names: list[str], fix: str) -> None:

@@ -63,6 +63,13 @@ def m002_pool(db: Utils) -> None:
         db.conn.execute(statement)
 
 
+@MIGRATIONS()
+def m003_portal(db: Utils) -> None:
+    """Members, their sessions and keys, the audit; what waits since when, who answers it, notes, ready replies, settings of the portal."""
+    for statement in _M003:
+        db.conn.execute(statement)
+
+
 _M001 = (
     """CREATE TABLE contact (
         id INTEGER PRIMARY KEY,
@@ -281,4 +288,109 @@ _M002 = (
     # Texts that wait for a report, and those of modems that bring none.
     "CREATE INDEX message_unconfirmed ON message (went) WHERE state = 'sent' AND unconfirmed = 0",
     "CREATE INDEX report_by_modem ON report (modem, received)",
+)
+
+_M003 = (
+    """CREATE TABLE member (
+        id INTEGER PRIMARY KEY,
+        login TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL CHECK (role IN ('staff', 'administrator')),
+        language TEXT,
+        extension TEXT UNIQUE,
+        password TEXT,
+        pin TEXT,
+        active INTEGER NOT NULL DEFAULT 1,
+        created TEXT NOT NULL
+    ) STRICT""",
+    # Only digests of what opens a door are kept: who reads the file can use none of it.
+    """CREATE TABLE session (
+        digest TEXT PRIMARY KEY,
+        member INTEGER NOT NULL REFERENCES member(id),
+        created TEXT NOT NULL,
+        seen TEXT NOT NULL,
+        address TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX session_by_member ON session (member)",
+    """CREATE TABLE key (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE,
+        member INTEGER NOT NULL REFERENCES member(id),
+        use TEXT NOT NULL CHECK (use IN ('phone', 'api')),
+        brand TEXT,
+        label TEXT NOT NULL,
+        created TEXT NOT NULL,
+        used TEXT,
+        address TEXT,
+        revoked TEXT
+    ) STRICT""",
+    "CREATE INDEX key_by_member ON key (member)",
+    """CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        who TEXT NOT NULL,
+        face TEXT NOT NULL,
+        address TEXT NOT NULL,
+        act TEXT NOT NULL,
+        thread INTEGER,
+        what TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX audit_by_time ON audit (at)",
+    "CREATE INDEX audit_by_thread ON audit (thread, at)",
+    """CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN
+        SELECT RAISE(ABORT, 'what was audited is not rewritten');
+    END""",
+    "ALTER TABLE thread ADD COLUMN waits_since TEXT",
+    "ALTER TABLE thread ADD COLUMN opened TEXT",
+    "ALTER TABLE thread ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE thread ADD COLUMN holder INTEGER REFERENCES member(id)",
+    "ALTER TABLE thread ADD COLUMN held_at TEXT",
+    "ALTER TABLE thread ADD COLUMN snoozed TEXT",
+    "UPDATE thread SET waits_since = changed WHERE state = 'to_answer'",
+    "CREATE INDEX thread_waits ON thread (urgent, changed) WHERE state = 'to_answer'",
+    "CREATE INDEX thread_snoozed ON thread (snoozed) WHERE snoozed IS NOT NULL",
+    "CREATE INDEX thread_held ON thread (held_at) WHERE holder IS NOT NULL",
+    "ALTER TABLE message ADD COLUMN scheduled TEXT",
+    # When a person dealt with a text that failed or may not have gone: sent it again, or ticked its thread off.
+    "ALTER TABLE message ADD COLUMN seen_to TEXT",
+    """CREATE INDEX message_open_trouble ON message (thread)
+        WHERE direction = 'out' AND state IN ('failed', 'unknown') AND seen_to IS NULL""",
+    "CREATE INDEX message_scheduled ON message (thread) WHERE state = 'queued' AND scheduled IS NOT NULL",
+    """CREATE TABLE note (
+        id INTEGER PRIMARY KEY,
+        thread INTEGER NOT NULL REFERENCES thread(id),
+        at TEXT NOT NULL,
+        author TEXT NOT NULL,
+        text TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX note_by_thread ON note (thread, at)",
+    """CREATE TABLE canned (
+        id INTEGER PRIMARY KEY,
+        language TEXT,
+        label TEXT NOT NULL,
+        text TEXT NOT NULL,
+        position INTEGER NOT NULL
+    ) STRICT""",
+    # A call to a caller that was asked for here. ``outgoing``: the leg the PBX made for it, once it is seen.
+    """CREATE TABLE call_back (
+        id TEXT PRIMARY KEY,
+        thread INTEGER NOT NULL REFERENCES thread(id),
+        number TEXT NOT NULL,
+        author TEXT NOT NULL,
+        extension TEXT NOT NULL,
+        at TEXT NOT NULL,
+        outgoing TEXT UNIQUE,
+        ended TEXT,
+        failed TEXT
+    ) STRICT""",
+    "CREATE INDEX call_back_by_thread ON call_back (thread, at)",
+    # Staff spoke with the caller on this outgoing call: an answer alone may be a voicemail.
+    "ALTER TABLE outgoing ADD COLUMN reached TEXT",
+    # What an administrator changed in the portal: wins over textback.toml.
+    """CREATE TABLE setting (
+        key TEXT PRIMARY KEY,
+        value TEXT NOT NULL,
+        at TEXT NOT NULL,
+        who TEXT NOT NULL
+    ) STRICT""",
 )

@@ -1,0 +1,331 @@
+"""What staff see, whichever face draws it: rows of the inbox, a thread's time line, who may. Plain values, times aware UTC.
+
+The page, the desk phone, the JSON API and the voice menu all draw these; none of them knows where they come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from ari_app.model import AnsweredBy, DecisionKind, Language, MessageKind, MessageState, Outcome, Reached, Reason
+
+__all__ = [
+    "Actor",
+    "Audited",
+    "Box",
+    "CallBack",
+    "CallEntry",
+    "Canned",
+    "Counts",
+    "Entry",
+    "Face",
+    "Found",
+    "Holder",
+    "Key",
+    "Member",
+    "NoteEntry",
+    "OutgoingEntry",
+    "Role",
+    "Row",
+    "Statistics",
+    "TextEntry",
+    "ThreadState",
+    "ThreadView",
+]
+
+
+class Role(StrEnum):
+    """What a member may: staff answers; an administrator also sees the audit and changes settings, wording and members."""
+
+    STAFF = "staff"
+    ADMINISTRATOR = "administrator"
+
+
+class Face(StrEnum):
+    """Through which door an act came."""
+
+    WEB = "web"
+    PHONE = "phone"
+    API = "api"
+    VOICE = "voice"
+    SHELL = "shell"
+
+
+class Box(StrEnum):
+    """Parts of the inbox. ``TROUBLE``: texts that failed, or may not have gone, and that nobody saw to yet."""
+
+    TO_ANSWER = "to_answer"
+    TROUBLE = "trouble"
+    SNOOZED = "snoozed"
+    ALL = "all"
+    DONE = "done"
+
+
+class ThreadState(StrEnum):
+    """Does somebody here still owe this caller an answer."""
+
+    TO_ANSWER = "to_answer"
+    ANSWERED = "answered"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts or looks, through which face, from where. ``member`` None: the shell of this machine, which may all."""
+
+    member: int | None
+    name: str
+    role: Role
+    face: Face
+    address: str = ""
+    """IP address, or the extension of a voice call; "" at the shell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A person of the clinic. ``login`` is what they type, ``name`` what others read."""
+
+    id: int
+    login: str
+    name: str
+    role: Role
+    language: Language | None
+    extension: str | None
+    """Of their own phone: rung by a call back, asked by the voice menu."""
+    has_password: bool
+    has_pin: bool
+    active: bool
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A token that stands for a member: a desk phone's in its address, or a program's. The token itself is shown once and not kept."""
+
+    id: int
+    member: int
+    use: str
+    """"phone" or "api"."""
+    brand: str | None
+    """Of a phone: the renderer it gets ("yealink")."""
+    label: str
+    created: datetime
+    used: datetime | None
+    address: str | None
+    """From where it was last used."""
+    revoked: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The member who is answering a thread, until ``until`` unless they go on."""
+
+    member: int
+    name: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One thread as a line of the inbox."""
+
+    thread: int
+    number: str | None
+    """E.164; None for a call that showed none."""
+    name: str | None
+    """The contact's, or the sender's name or short code of a text that came from no number."""
+    known: bool
+    """Named, or wrote or was written to by a person before; else a new caller."""
+    line: str
+    state: ThreadState
+    urgent: bool
+    waits_since: datetime | None
+    """Since when the oldest thing in it waits; None where nothing does."""
+    opened: bool
+    """Somebody looked since, and did not answer. Read is not answered."""
+    trouble: bool
+    holder: Holder | None
+    snoozed: datetime | None
+    """Until when it is put off."""
+    opted_out: bool
+    scheduled: int
+    """Texts of staff that wait for their hour."""
+    changed: datetime
+    last: Entry | None
+    """What happened last: words, a call or a note."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEntry:
+    """An inbound call in the time line. ``id`` is the PBX's uniqueid."""
+
+    id: str
+    at: datetime
+    ended: datetime
+    outcome: Outcome
+    answered_by: AnsweredBy | None
+    reached: Reached
+    rang: float
+    """Seconds."""
+    decision: DecisionKind
+    reason: Reason
+    line: str
+    voicemail_left: bool
+    handed_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingEntry:
+    """A call to the caller: dialled at a phone, or begun here by ``by``."""
+
+    id: str
+    at: datetime
+    by: str | None
+    """Name of the member who asked for it here."""
+    joined: datetime | None
+    """None: nobody took it (yet)."""
+    ended: datetime | None
+    talked: float | None
+    """Seconds from the first join to the end; a patient's voicemail answers too. None while it lasts, or when nobody took it."""
+    reached: bool
+    """Staff said that they spoke with the caller."""
+    failed: str | None
+    """Why the PBX refused to place it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextEntry:
+    """A text in the time line."""
+
+    id: int
+    at: datetime
+    incoming: bool
+    kind: MessageKind
+    text: str
+    state: MessageState
+    note: str | None
+    """What a text from the network is, where its words do not say (a picture, a reaction)."""
+    what: str | None
+    """Why it failed, or what is known of its sending."""
+    code: str | None
+    author: str | None
+    parts: int
+    confirmed: bool | None
+    """True: the handset has it. False: the network told nothing for long. None: not known (yet)."""
+    scheduled: datetime | None
+    """When it is to go, where a person chose that; while ``state`` is queued it can be called off."""
+    again: bool
+    """Staff may send it once more."""
+    modem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteEntry:
+    """Words for staff only."""
+
+    id: int
+    at: datetime
+    author: str
+    text: str
+
+
+Entry = CallEntry | OutgoingEntry | TextEntry | NoteEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadView:
+    """A thread, opened. ``entries`` newest first, ``older`` says whether there are more (ask with ``before`` = the last one's ``at``)."""
+
+    row: Row
+    language: Language | None
+    """The caller's, where it is known."""
+    opted_out: datetime | None
+    not_textable: str | None
+    """Why the number takes no texts, learnt from a permanent failure."""
+    entries: tuple[Entry, ...]
+    older: bool
+    seen: int
+    """Id of its newest text: given back with a reply, it shows whether somebody else answered meanwhile. 0 without texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many threads lie in each part of the inbox."""
+
+    to_answer: int
+    unopened: int
+    """Of ``to_answer``."""
+    trouble: int
+    snoozed: int
+    oldest: datetime | None
+    """``waits_since`` of the one that waits longest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A thread that a search found, and the text or note in it that holds the words (None: its name or number does)."""
+
+    row: Row
+    entry: TextEntry | NoteEntry | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canned:
+    """A reply ready to send. ``text`` may hold the placeholders of wordings; ``language`` None: offered for both."""
+
+    id: int
+    language: Language | None
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallBack:
+    """A call that was asked for. ``id`` names it (the channel's id at the PBX)."""
+
+    id: str
+    thread: int
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """Who did or saw what, when, from where."""
+
+    id: int
+    at: datetime
+    who: str
+    face: Face
+    address: str
+    act: str
+    thread: int | None
+    what: str
+    """In a few words; never a text of a patient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Inbound calls from ``since`` up to and with ``until`` (dates of the clinic's zone), and what became of them."""
+
+    since: date
+    until: date
+    calls: int
+    missed: int
+    by_hour: tuple[int, ...]
+    """Missed calls by hour of the day, 0 to 23."""
+    by_weekday: tuple[int, ...]
+    """Missed calls by weekday, Monday first."""
+    reasons: dict[str, int]
+    """Missed calls by the reason of their decision: texted, or why not."""
+    texted: int
+    """Callers texted after a missed call."""
+    wrote_back: int
+    """Of ``texted``: the caller answered by text."""
+    recovered: int
+    """Missed, then a conversation: by text both ways, or by telephone."""
+    first_reply: float | None
+    """Median seconds from a caller's missed call or text to the first words of a person; None where there were none."""
+    by_day: dict[date, int] = field(default_factory=dict)
+    """Missed calls by day."""

@@ -1,0 +1,1 @@
+"""What staff see: web pages, XML of desk phones, a JSON API, live updates."""
