@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 
 from ari_app.model import AnsweredBy, DecisionKind, Language, MessageKind, MessageState, Outcome, Reached, Reason
 
@@ -161,6 +162,8 @@ class Row:
 class CallEntry:
     """An inbound call in the time line. ``id`` is the PBX's uniqueid."""
 
+    type: Literal["call"] = field(default="call", init=False)
+    """What it is, where a face shows values and not classes."""
     id: str
     at: datetime
     ended: datetime
@@ -180,6 +183,7 @@ class CallEntry:
 class OutgoingEntry:
     """A call to the caller: dialled at a phone, or begun here by ``by``."""
 
+    type: Literal["outgoing"] = field(default="outgoing", init=False)
     id: str
     at: datetime
     by: str | None
@@ -199,6 +203,7 @@ class OutgoingEntry:
 class TextEntry:
     """A text in the time line."""
 
+    type: Literal["text"] = field(default="text", init=False)
     id: int
     at: datetime
     incoming: bool
@@ -225,6 +230,7 @@ class TextEntry:
 class NoteEntry:
     """Words for staff only."""
 
+    type: Literal["note"] = field(default="note", init=False)
     id: int
     at: datetime
     author: str
