@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = [
     "NotFoundError",
     "PbxAuthError",
@@ -21,16 +23,18 @@ __all__ = [
 class TextbackError(Exception):
     """Base: shown to the user as one line, ``what``, then ``fix``. ``code`` is stable and machine-read.
 
-    ``status`` is the exit status of a command that ends with it.
+    ``status`` is the exit status of a command that ends with it. ``facts``: what a face needs to say the same in another language
+    (who holds a thread, seconds to wait).
     """
 
     code = "error"
     status = 1
 
-    def __init__(self, what: str, fix: str = "", *, code: str | None = None) -> None:
+    def __init__(self, what: str, fix: str = "", *, code: str | None = None, facts: Mapping[str, str | int] | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.fix = fix
+        self.facts = dict(facts or {})
         if code is not None:
             self.code = code
 
