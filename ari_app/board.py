@@ -25,6 +25,7 @@ __all__ = [
     "Found",
     "Holder",
     "Key",
+    "Listed",
     "Member",
     "NoteEntry",
     "OutgoingEntry",
@@ -309,6 +310,31 @@ class Audited:
     thread: int | None
     what: str
     """In a few words; never a text of a patient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An inbound call as one line of an export, whoever called. ``id`` is the PBX's uniqueid."""
+
+    id: str
+    started: datetime
+    ended: datetime
+    number: str | None
+    name: str | None
+    did: str
+    line: str
+    outcome: Outcome
+    answered_by: AnsweredBy | None
+    reached: Reached
+    rang: float
+    """Seconds."""
+    open: bool
+    """Was the line open when it started."""
+    decision: DecisionKind
+    reason: Reason
+    message: int | None
+    """The text that answered it."""
+    thread: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,74 @@
+"""Tables as CSV files: RFC 4180, UTF-8 with a byte order mark, by which Excel knows it, and no cell that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+
+from ari_app.board import Listed, Statistics
+from ari_app.model import Reason
+
+__all__ = ["BOM", "CALL_COLUMNS", "call_row", "harmless", "lines", "statistics_rows"]
+
+BOM = "\ufeff"
+"""Once, at the very beginning."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a cell begins with that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
+
+CALL_COLUMNS = (
+    "id", "started", "ended", "number", "name", "did", "line", "outcome", "answered_by", "reached", "rang_s", "open", "decision", "reason",
+    "text", "thread",
+)  # fmt: skip
+"""The names of the JSON contract. In every language: who reads a file by a program finds its columns."""
+
+
+def harmless(value: object) -> str:
+    """A cell. One that would be taken for a formula gets an apostrophe before it, which spreadsheets read as "this is text".
+
+    So do numbers (+15145550123): a spreadsheet would make 15145550123 of them.
+    """
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int | float) else text
+
+
+def lines(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as CSV, each ended by CR LF."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows([harmless(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def call_row(call: Listed, zone: tzinfo) -> tuple[object, ...]:
+    """One call; times in the clinic's zone, as a spreadsheet reads them."""
+    return (
+        call.id, _local(call.started, zone), _local(call.ended, zone), call.number, call.name, call.did, call.line, call.outcome,
+        call.answered_by, call.reached, call.rang, call.open, call.decision, call.reason, call.message, call.thread,
+    )  # fmt: skip
+
+
+def statistics_rows(found: Statistics) -> list[tuple[object, ...]]:
+    """All figures as rows of three: which, of what, how many."""
+    rows: list[tuple[object, ...]] = [
+        ("figure", "of", "value"),
+        ("since", "", found.since.isoformat()),
+        ("until", "", found.until.isoformat()),
+        ("calls", "", found.calls),
+        ("missed", "", found.missed),
+        ("texted", "", found.texted),
+        ("wrote_back", "", found.wrote_back),
+        ("recovered", "", found.recovered),
+        ("first_reply_s", "median", None if found.first_reply is None else round(found.first_reply)),
+    ]
+    rows += [("missed_by_hour", hour, count) for hour, count in enumerate(found.by_hour)]
+    # ISO 8601: Monday is 1
+    rows += [("missed_by_weekday", day, count) for day, count in enumerate(found.by_weekday, 1)]
+    rows += [("missed_by_day", day.isoformat(), count) for day, count in sorted(found.by_day.items())]
+    rows += [("missed_by_reason", reason, found.reasons[reason]) for reason in Reason if reason in found.reasons]
+    return rows
+
+
+def _local(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
