@@ -202,6 +202,8 @@ class OutgoingCall:
     ended: datetime | None
     number: str | None
     """E.164 of the number dialled, None when it is none."""
+    call_back: str | None = None
+    """The call back it was dialled for, where it was asked for here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

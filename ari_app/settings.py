@@ -177,6 +177,10 @@ class PbxSettings(Part):
         low, high = self.internal_length
         if not 1 <= low <= high <= 15:
             raise ValueError("internal_length: write two lengths, the shorter first, such as [2, 6]")
+        if "{extension}" not in self.device:
+            raise ValueError('device: names no {extension}; write it as "PJSIP/{extension}"')
+        if "{extension}" in self.dial:
+            raise ValueError('dial: is for a number of the outside; write it as "{national}" or "9{national}"')
         return self
 
     def read_password(self) -> str:

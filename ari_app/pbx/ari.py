@@ -13,7 +13,7 @@ import os
 import random
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -116,6 +116,36 @@ class AriClient:
             raise
         state = found.get("state") if isinstance(found, dict) else None
         return state if isinstance(state, str) else None
+
+    async def set_device_state(self, name: str, state: str) -> None:
+        """Set a device state of our own: ``Stasis:…`` to INUSE, NOT_INUSE, RINGING …; Asterisk keeps it over a restart."""
+        await self._request("PUT", f"/deviceStates/{quote(name, safe='')}", {"deviceState": state})
+
+    async def originate(
+        self, channel_id: str, endpoint: str, *, context: str, extension: str, rings: int, variables: Mapping[str, str]
+    ) -> None:
+        """Ring ``endpoint`` for ``rings`` seconds; who picks up there goes to ``extension`` in ``context`` of the dialplan."""
+        where = {"endpoint": endpoint, "extension": extension, "context": context, "priority": "1"}
+        query = {**where, "channelId": channel_id, "timeout": str(rings)}
+        await self._request("POST", "/channels", query, {"variables": dict(variables)})
+
+    async def hang_up(self, channel_id: str) -> None:
+        """End a channel; one that is gone already is none to end."""
+        try:
+            await self._request("DELETE", f"/channels/{quote(channel_id, safe='')}")
+        except PbxRequestError as error:
+            if error.status != 404:
+                raise
+
+    async def endpoint_state(self, technology: str, resource: str) -> str | None:
+        """ "online", "offline" or "unknown"; None for an endpoint Asterisk does not have."""
+        try:
+            found = await self._request("GET", f"/endpoints/{quote(technology, safe='')}/{quote(resource, safe='')}")
+        except PbxRequestError as error:
+            if error.status == 404:
+                return None
+            raise
+        return str(found.get("state")) if isinstance(found, dict) else "unknown"
 
     async def endpoint_context(self, endpoint: str) -> str | None:
         """The context a PJSIP endpoint's calls start in; None when it cannot be told."""

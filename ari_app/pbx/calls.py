@@ -25,11 +25,13 @@ from ari_app.pbx.outputs import (
     AskPresentation,
     CallEnded,
     CallStarted,
+    OutgoingDialled,
     OutgoingEnded,
     Output,
     StrangeContext,
     SwitchTurned,
 )
+from ari_app.pbx.placed import PlacedCalls, is_placed
 from ari_app.pbx.places import Kind, dialled_number, place_of, trunk_name
 
 __all__ = ["Tracker", "WatchConfig"]
@@ -53,6 +55,7 @@ class Tracker:
         self._legs: dict[str, LiveLeg] = {}
         self._roots: dict[str, str] = {}
         """Channel → the inbound call on whose behalf it was made."""
+        self._placed = PlacedCalls()
         self._saving: dict[str, tuple[LiveCall, datetime]] = {}
         """Channel that takes the message of a call → that call, over since then: whether there is one shows a moment later."""
         self._ended: OrderedDict[str, None] = OrderedDict()
@@ -102,6 +105,11 @@ class Tracker:
         """Their ids."""
         return frozenset(self._calls)
 
+    @property
+    def call_backs(self) -> frozenset[str]:
+        """Ids of the call backs that are up."""
+        return self._placed.live
+
     def live_numbers(self, since: datetime | None = None) -> frozenset[str]:
         """E.164 numbers of everybody outside who is on a call now, inbound or outgoing. ``since`` leaves out calls started before."""
         live: list[LiveCall | LiveLeg] = [*self._calls.values(), *self._legs.values()]
@@ -120,6 +128,7 @@ class Tracker:
             return None
         new = channel.id not in self._graph.stations
         station, changed = self._graph.see(channel)
+        self._placed.see(channel)
         if new:
             self._classify_late(station, channel, ari.Origin(), at)
         call = self._calls.get(channel.id)
@@ -169,8 +178,8 @@ class Tracker:
 
     def _classify(self, station: Station, channel: ari.Channel, at: datetime) -> None:
         """What a channel is, by its state at creation: some come in, all else is dialled from here."""
-        if station.kind is not Kind.DEVICE:
-            return
+        if station.kind is not Kind.DEVICE or is_placed(channel.id):
+            return  # a member's phone is of the house, even where it is reached over a trunk
         if self.is_inbound(channel.context):
             if channel.state in _INCOMING:
                 self._start(channel, channel.context, channel.exten, at)
@@ -192,7 +201,7 @@ class Tracker:
 
     def _classify_late(self, station: Station, channel: ari.Channel, origin: ari.Origin, at: datetime) -> None:
         """What a channel is whose creation was not seen. Its context may have moved on since, so its endpoint's counts first."""
-        if station.kind is not Kind.DEVICE or not self.is_inbound(origin.context or channel.context):
+        if station.kind is not Kind.DEVICE or is_placed(channel.id) or not self.is_inbound(origin.context or channel.context):
             return
         if station.app.startswith(("AppDial", "AppQueue")) or channel.state not in _INCOMING | {"Up"}:
             self._dialled(channel.id, channel.created or at)
@@ -251,9 +260,9 @@ class Tracker:
     def _destroyed(self, event: ari.ChannelDestroyed) -> None:
         station = self._see(event.channel, event.at)
         if station is not None:
-            self._gone(station, event.at)
+            self._gone(station, event.at, event.cause)
 
-    def _gone(self, station: Station, at: datetime) -> None:
+    def _gone(self, station: Station, at: datetime, cause: int | None = None) -> None:
         self._ended[station.id] = None
         if len(self._ended) > _MEMORY:
             self._ended.popitem(last=False)
@@ -266,6 +275,9 @@ class Tracker:
         leg = self._legs.pop(station.id, None)
         if leg is not None:
             self._out.append(OutgoingEnded(leg.so_far(at)))
+        placed = self._placed.gone(station.id, cause, at)
+        if placed is not None:
+            self._out.append(placed)
         self._roots.pop(station.id, None)
         self._judge_all(before, at)
 
@@ -326,6 +338,10 @@ class Tracker:
     def _judge(self, start: Station, at: datetime) -> list[str]:
         """Who among those joined to ``start`` is served, and by whom. Returns the ids looked at."""
         members = self._graph.joined(start)
+        for one in members:
+            leg = self._legs.get(one.id)
+            if leg is not None and leg.joined is None:
+                self._dialled_for(leg, self._placed.of(each.id for each in members))
         self._out += judge(members, self._calls, self._legs, at, is_machine=self._is_machine, trust_outside=self.config.trust_outside)
         return [one.id for one in members]
 
@@ -374,19 +390,31 @@ class Tracker:
         leg = self._legs.get(peer.id) or self._outgoing(peer, event)
         if leg is not None and event.dialstring:
             leg.dialstring = event.dialstring
-        root = self._root(caller) if caller else None
-        if root is None or caller is None:
+        if caller is None:
             return
-        half = self._graph.half(peer)
-        for made in (peer, half):
-            if made is not None:
-                self._roots[made.id] = root.id
+        made = [one.id for one in (peer, self._graph.half(peer)) if one is not None]
+        call_back = self._placed.of(one.id for one in (caller, self._graph.half(caller)) if one is not None)
+        if call_back is not None:
+            self._placed.made(made, call_back)
+            if leg is not None:
+                self._dialled_for(leg, call_back)
+        root = self._root(caller)
+        if root is None:
+            return
+        self._roots.update(dict.fromkeys(made, root.id))
         if caller.id == root.id and not root.hung_up and place_of(caller.app) is None:
             root.go(Place.RING)
 
+    def _dialled_for(self, leg: LiveLeg, call_back: str | None) -> None:
+        """The leg is the call back's, said once. Seen late, when both were up before we listened, who is joined to whom tells it."""
+        if call_back is not None and leg.call_back is None:
+            leg.call_back = call_back
+            self._placed.dialled(call_back)
+            self._out.append(OutgoingDialled(leg.so_far()))
+
     def _outgoing(self, peer: Station, event: ari.Dial) -> LiveLeg | None:
         """A leg to an outside number on a trunk whose context is not inbound: only its dial string tells it from a telephone's."""
-        if peer.kind is not Kind.DEVICE or peer.id in self._calls or not {"@", "/"} & set(event.dialstring):
+        if peer.kind is not Kind.DEVICE or peer.id in self._calls or is_placed(peer.id) or not {"@", "/"} & set(event.dialstring):
             return None
         number = dialled_number(event.dialstring, "", self.config.country)
         own_name = trunk_name(peer.name).partition("/")[2]
@@ -412,6 +440,7 @@ class Tracker:
     def _disconnected(self, _event: ari.Disconnected) -> None:
         for call in self._calls.values():
             call.gap = True
+        self._placed.deaf()
         while self._saving:
             self._finish(*self._saving.popitem()[1])
 

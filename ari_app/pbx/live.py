@@ -193,6 +193,8 @@ class LiveLeg:
     dialstring: str = ""
     leg_number: str = ""
     joined: datetime | None = None
+    call_back: str | None = None
+    """Id of the call back it was dialled for."""
 
     def see(self, channel: Channel) -> None:
         """The dialled number as the leg's own caller number, where Dial's dial string is not known."""
@@ -206,4 +208,4 @@ class LiveLeg:
 
     def so_far(self, ended: datetime | None = None) -> OutgoingCall:
         """The leg as an outgoing call."""
-        return OutgoingCall(id=self.id, started=self.started, joined=self.joined, ended=ended, number=self.number)
+        return OutgoingCall(id=self.id, started=self.started, joined=self.joined, ended=ended, number=self.number, call_back=self.call_back)

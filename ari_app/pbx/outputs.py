@@ -10,9 +10,11 @@ from ari_app.model import Call, OutgoingCall
 __all__ = [
     "AskPresentation",
     "Attached",
+    "CallBackEnded",
     "CallEnded",
     "CallStarted",
     "Detached",
+    "OutgoingDialled",
     "OutgoingEnded",
     "OutgoingJoined",
     "Output",
@@ -48,6 +50,22 @@ class CallEnded:
     """An inbound call is over. Said exactly once for each call."""
 
     call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingDialled:
+    """A call to the outside begins for a call back (``call.call_back``). A second one for the same takes the first one's place."""
+
+    call: OutgoingCall
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackEnded:
+    """The member's phone is down again, or was never picked up. ``why``: what kept the caller from being dialled; None when dialled."""
+
+    id: str
+    at: datetime
+    why: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +106,10 @@ class SwitchTurned:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The watcher is connected and resynchronised. ``live``: ids of the inbound calls that are up."""
+    """The watcher is connected and resynchronised. ``live``: ids of the inbound calls that are up, ``call_backs``: of call backs."""
 
     live: frozenset[str]
+    call_backs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +123,10 @@ Output = (
     CallStarted
     | Reached
     | CallEnded
+    | OutgoingDialled
     | OutgoingJoined
     | OutgoingEnded
+    | CallBackEnded
     | AskPresentation
     | StrangeContext
     | SwitchTurned

@@ -118,7 +118,7 @@ class Watch:
                     self._note(event)
                     await self._feed(await self._completed(event) if isinstance(event, Connected) else event)
                     if isinstance(event, Connected):
-                        await self._on_output(Attached(self._tracker.live_ids))
+                        await self._on_output(Attached(self._tracker.live_ids, self._tracker.call_backs))
                     elif isinstance(event, Disconnected):
                         await self._on_output(Detached(event.reason))
         finally:
