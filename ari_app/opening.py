@@ -21,7 +21,7 @@ from typing import Protocol
 
 import structlog
 
-from ari_app.clock import Clock
+from ari_app.clock import Clock, sleep_or
 from ari_app.errors import PbxError
 from ari_app.policy.hours import Opening
 from ari_app.settings import MAIN_LINE
@@ -119,7 +119,7 @@ class OpeningPush:
                 except PbxError as error:
                     log.warning("opening_not_pushed", error=str(error), retry_s=_RETRY)
                     pause = _RETRY
-            await self._sleep(pause)
+            await sleep_or(self._clock, pause, self._wake)
 
     async def _push(self, pushed: dict[str, Answer]) -> float:
         """Seconds until a line changes, at most a minute."""
@@ -140,14 +140,6 @@ class OpeningPush:
             pushed[line] = said
             log.info("opening_pushed", line=line, open=opening.open, why=opening.why, until=said.until)
         return max(pause, _SHORTEST_SLEEP)
-
-    async def _sleep(self, seconds: float) -> None:
-        waits = {asyncio.ensure_future(self._clock.sleep(seconds)), asyncio.ensure_future(self._wake.wait())}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
 
 
 def _still_good(before: Answer, fresh: Answer, now: datetime) -> bool:
