@@ -1,19 +1,20 @@
 """The service's back door for commands: a unix socket beside the store, one JSON line asked, one JSON line answered.
 
 Asked ``{"op": "send", "args": {…}}``; answered ``{"result": {…}}`` or ``{"error": {"code", "what", "fix"}}``. Ops: ``status``,
-``send``, ``again``, ``done``, ``reopen``, ``unlock``. The socket has mode 0600: who may open the store's file may ask.
+``unlock``, ``send``, ``again``, ``done``, ``reopen``, and ``staff`` with ``{"verb", "args"}`` for every verb of ``ari_app.desk.shell``.
+The socket has mode 0600: who may open the store's file may ask, and may all.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ari_app.desk import Desk
+from ari_app.desk.shell import perform
 from ari_app.errors import StoreError, StoreLockedError, TextbackError
 
 __all__ = ["ControlServer", "ModemStatus", "NotRunningError", "PbxStatus", "ServiceStatus", "ask", "service_status", "socket_path"]
@@ -102,29 +104,15 @@ class NotRunningError(TextbackError):
     code = "not_running"
 
 
-class _Send(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    number: str
-    text: str
-    act: str | None = None
-    line: str | None = None
-    modem: str | None = None
-
-
-class _Again(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    message: int
-
-
 class _Unlock(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     modem: str
 
 
-class _Mark(BaseModel):
+class _Verb(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    named: str
-    line: str | None = None
+    verb: str
+    args: dict[str, Any] = {}
 
 
 def socket_path(store: Path) -> Path:
@@ -170,13 +158,11 @@ class ControlServer:
         self._open: set[asyncio.Task[None]] = set()
         self._inode: int | None = None
         self._stopping = False
-        self._ops: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+        self._ops: dict[str, Callable[[dict[str, Any]], Awaitable[Any]]] = {
             "status": self._tell,
-            "send": lambda args: _sent(desk, _Send.model_validate(args)),
-            "again": lambda args: _again(desk, _Again.model_validate(args)),
             "unlock": lambda args: _unlocked(unlock, _Unlock.model_validate(args)),
-            "done": lambda args: _marked(desk.done, _Mark.model_validate(args)),
-            "reopen": lambda args: _marked(desk.reopen, _Mark.model_validate(args)),
+            **{verb: functools.partial(perform, desk, verb) for verb in ("send", "again", "done", "reopen")},
+            "staff": lambda args: _staff(desk, _Verb.model_validate(args)),
         }
 
     async def run(self) -> None:
@@ -286,7 +272,7 @@ class ControlServer:
             wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False))
             return _error("bad_request", f"the request is wrong: {wrong}", "use the textback command of the same version")
         except TextbackError as error:
-            return _error(error.code, error.what, error.fix)
+            return _error(error.code, error.what, error.fix, error.facts)
         except Exception:
             log.exception("control_failed")
             return _error("internal", "the service failed at this", "see its log")
@@ -310,28 +296,20 @@ def _request(line: bytes) -> tuple[str, dict[str, Any]]:
     return asked["op"], args
 
 
-def _error(code: str, what: str, fix: str) -> dict[str, Any]:
-    return {"error": {"code": code, "what": what, "fix": fix}}
+def _error(code: str, what: str, fix: str, facts: dict[str, str | int] | None = None) -> dict[str, Any]:
+    return {"error": {"code": code, "what": what, "fix": fix} | ({"facts": facts} if facts else {})}
 
 
-async def _sent(desk: Desk, args: _Send) -> dict[str, Any]:
-    return asdict(await desk.send(args.number, args.text, act=args.act, line=args.line, modem=args.modem))
-
-
-async def _again(desk: Desk, args: _Again) -> dict[str, Any]:
-    return asdict(await desk.again(args.message))
+async def _staff(desk: Desk, asked: _Verb) -> Any:
+    return await perform(desk, asked.verb, asked.args)
 
 
 async def _unlocked(unlock: Callable[[str], Awaitable[str]], args: _Unlock) -> dict[str, Any]:
     return {"modem": args.modem, "what": await unlock(args.modem)}
 
 
-async def _marked(verb: Callable[..., Awaitable[Any]], args: _Mark) -> dict[str, Any]:
-    return asdict(await verb(args.named, line=args.line))
-
-
-async def ask(path: Path, op: str, args: dict[str, Any] | None = None, *, patience: float = 35.0) -> dict[str, Any]:
-    """Ask the service listening at ``path``. Seconds of ``patience`` for all of it.
+async def ask(path: Path, op: str, args: dict[str, Any] | None = None, *, patience: float = 35.0) -> Any:
+    """Ask the service listening at ``path``; the result as JSON values. Seconds of ``patience`` for all of it.
 
     Raises NotRunningError when nobody listens, TextbackError with the service's own words when it says no, and with code ``no_answer``
     when it was lost after it was asked: what was asked may be done or not. ``too_large``: nothing was asked.
@@ -356,9 +334,8 @@ async def ask(path: Path, op: str, args: dict[str, Any] | None = None, *, patien
         raise TextbackError("the service did not answer", "see its log, and whether it was done", code="no_answer") from error
     if "error" in answer:
         said = answer["error"]
-        raise TextbackError(said["what"], said["fix"], code=said["code"])
-    result: dict[str, Any] = answer["result"]
-    return result
+        raise TextbackError(said["what"], said["fix"], code=said["code"], facts=said.get("facts"))
+    return answer["result"]
 
 
 async def service_status(store: Path) -> ServiceStatus:

@@ -18,7 +18,7 @@ from ari_app import __version__
 from ari_app.bearers import bearer_of
 from ari_app.clock import Clock, SystemClock
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
-from ari_app.desk import Desk
+from ari_app.desk import Desk, Doors
 from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
@@ -34,6 +34,7 @@ from ari_app.policy.hours import Opening
 from ari_app.pool import Limits
 from ari_app.settings import Settings
 from ari_app.sim_calls import call_of
+from ari_app.standing import Standing
 from ari_app.threads import Store
 from modem.driver import SerialModem
 from modem.types import RawPdu, VoiceCall
@@ -56,7 +57,7 @@ class Service:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
-        self.policy = Policy(settings)
+        self.standing = Standing(settings)
         self.started = self.clock.now()
         self.lag = LoopLag()
         self.store = Store(
@@ -73,15 +74,18 @@ class Service:
         self.outbox = Outbox(
             self.store,
             self.modems,
-            self.policy.decide,
+            self.standing.decide,
             self.clock,
             live=self._live,
             held=lambda: not self.watch.connected,
             limits={each.name: Limits(each.pace, each.daily_budget) for each in settings.modem},
         )
-        self.push = OpeningPush(self.policy, self.ari, self.clock, lambda: self.watch.switches)
+        self.push = OpeningPush(self.standing, self.ari, self.clock, lambda: self.watch.switches)
         self.agi = AgiServer(settings.agi.listen, self._opening_of, clock=self.clock)
-        self.control = ControlServer(socket_path(settings.store.path), Desk(self.store, settings), self.status, self.unlock)
+        self.standing.on_change(self._settings_changed)
+        self.doors = Doors(self.store, self.standing, self.clock)
+        self.desk = Desk(self.store, self.standing, self.clock, switches=lambda: self.watch.switches)
+        self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock)
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
         self._asterisk: str | None = None
@@ -89,6 +93,11 @@ class Service:
         self._outputs: asyncio.Queue[Output] = asyncio.Queue()
         self._unfiled: Counter[str] = Counter()
         """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call."""
+
+    @property
+    def policy(self) -> Policy:
+        """In force now."""
+        return self.standing.policy
 
     def stop(self) -> None:
         """Ask the service to drain and end. Safe to call twice."""
@@ -99,8 +108,10 @@ class Service:
         with Notifier() as notifier:
             await self._open_store()
             try:
+                await self.standing.read(self.store)
                 await self._run(notifier)
             finally:
+                self.doors.close()
                 await self.ari.close()
                 await self.store.close()
                 log.info("stopped")
@@ -131,8 +142,8 @@ class Service:
         stop = asyncio.create_task(self._stop.wait())
         everything = [task for group in tasks for task in group]
         try:
-            notifier.ready("watching" if self.settings.reply.mode != "off" else "texts are switched off")
-            log.info("started", modems=len(self.modems), mode=self.settings.reply.mode)
+            notifier.ready("watching" if self.standing.settings.reply.mode != "off" else "texts are switched off")
+            log.info("started", modems=len(self.modems), mode=self.standing.settings.reply.mode)
             done, _ = await asyncio.wait([stop, *everything], return_when=asyncio.FIRST_COMPLETED)
             failed = next((task for task in done if task is not stop), None)
             if failed is not None:
@@ -255,6 +266,11 @@ class Service:
     def _noticed(self, notices: tuple[Notice, ...]) -> None:
         if any(isinstance(notice, MessageChanged) for notice in notices):
             self.outbox.wake()
+
+    def _settings_changed(self) -> None:
+        """Dialplan and outbox go by what is in force now."""
+        self.push.changed()
+        self.outbox.wake()
 
     def status(self) -> ServiceStatus:
         """What only the running service knows."""

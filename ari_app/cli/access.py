@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 import os
 import pwd
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 from ari_app.clock import SystemClock
 from ari_app.control import NotRunningError, ask, socket_path
 from ari_app.desk import Desk
+from ari_app.desk.shell import perform
 from ari_app.errors import StoreLockedError
 from ari_app.settings import Settings
+from ari_app.standing import Standing
 from ari_app.threads import Store
 
-__all__ = ["act", "as_owner", "reading"]
+__all__ = ["act", "as_owner", "reading", "staff"]
 
 _PATIENCE = 10.0
 """Seconds a command waits for a store that another command holds, or that a service just starting has locked and does not serve yet."""
@@ -60,35 +61,39 @@ async def reading(settings: Settings) -> AsyncIterator[Store]:
             await store.close()
 
 
-async def act(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, Any]:
+async def act(settings: Settings, op: str, args: dict[str, Any]) -> Any:
     """Do one of the desk's acts (``send``, ``again``, ``done``, ``reopen``): by the running service, else here under the store's lock."""
+    return await _do(settings, op, args, op, args)
+
+
+async def staff(settings: Settings, verb: str, args: dict[str, Any]) -> Any:
+    """Do any verb of ``ari_app.desk.shell`` in the same way; its result as JSON values."""
+    return await _do(settings, "staff", {"verb": verb, "args": args}, verb, args)
+
+
+async def _do(settings: Settings, op: str, asked: dict[str, Any], verb: str, args: dict[str, Any]) -> Any:
     path = settings.store.path
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _PATIENCE
     while True:
         with contextlib.suppress(NotRunningError):
-            return await ask(socket_path(path), op, args)
+            return await ask(socket_path(path), op, asked)
         try:
-            return await _here(settings, op, args)
+            return await _here(settings, verb, args)
         except StoreLockedError:
             if loop.time() > deadline:
                 raise
         await asyncio.sleep(_AGAIN)
 
 
-async def _here(settings: Settings, op: str, args: dict[str, Any]) -> dict[str, Any]:
-    path = settings.store.path
-    with as_owner(path):
-        store = Store(path, SystemClock(), country=settings.clinic.country, compact=settings.reply.compact)
+async def _here(settings: Settings, verb: str, args: dict[str, Any]) -> Any:
+    clock = SystemClock()
+    with as_owner(settings.store.path):
+        store = Store(settings.store.path, clock, country=settings.clinic.country, compact=settings.reply.compact)
         await store.open()
         try:
-            desk = Desk(store, settings)
-            verbs: dict[str, Callable[..., Awaitable[Any]]] = {
-                "send": desk.send,
-                "again": desk.again,
-                "done": desk.done,
-                "reopen": desk.reopen,
-            }
-            return asdict(await verbs[op](**args))
+            standing = Standing(settings)
+            await standing.read(store)
+            return await perform(Desk(store, standing, clock), verb, args)
         finally:
             await store.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -229,8 +229,11 @@ def _line_key(facts: Facts, settings: Settings, name: str) -> str | None:
     return None
 
 
-def setting_behind(facts: Facts, settings: Settings) -> dict[str, str] | None:
-    """The setting that rules this reason as it stands now: {"key", "value", "source": "textback.toml" or "default"}; None without one."""
+def setting_behind(facts: Facts, settings: Settings, portal: Collection[str] = ()) -> dict[str, str] | None:
+    """The setting that rules this reason as it stands now; None without one.
+
+    {"key", "value", "source": "textback.toml", "default" or "portal"}. ``portal``: the keys that the portal rules.
+    """
     key = _key(facts, settings)
     if key is None:
         return None
@@ -246,7 +249,7 @@ def setting_behind(facts: Facts, settings: Settings) -> dict[str, str] | None:
                 at = at[int(step)]
         except (AttributeError, IndexError, ValueError, TypeError):
             return None  # the file has changed since
-    return {"key": key, "value": _value(at), "source": source}
+    return {"key": key, "value": _value(at), "source": "portal" if key in portal else source}
 
 
 def _value(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from ari_app.cli.sentences import Facts, explain, setting_behind
 from ari_app.errors import NotFoundError
 from ari_app.numbers import e164
 from ari_app.settings import Settings
+from ari_app.standing import InForce, in_force
 
 __all__ = ["story", "why"]
 
@@ -40,26 +41,32 @@ def why(env: Env, call_or_number: str, limit: int) -> None:
     given = call_or_number.strip()
     number = e164(given, settings.clinic.country)
 
-    async def look() -> list[dict[str, Any]]:
+    async def look() -> tuple[list[dict[str, Any]], InForce]:
         async with reading(settings) as store:
+            held = in_force(settings, await store.board.settings())
             try:
-                return await store.why(given, limit=limit)
+                return await store.why(given, limit=limit), held
             except NotFoundError:
                 # an id first: one such as "1795320638.0" could be read as a number too
                 if number in (None, given):
                     raise
-                return await store.why(str(number), limit=limit)
+                return await store.why(str(number), limit=limit), held
 
-    rows = asyncio.run(look())
+    rows, held = asyncio.run(look())
     screen = Screen(settings.clinic.zone, settings.clinic.country)
-    told = [story(row, settings, screen.time) for row in rows]
+    told = [story(row, held.settings, screen.time, held.changes) for row in rows]
     env.answer(told, lambda drawn: _draw(drawn, told))
 
 
-def story(row: dict[str, Any], settings: Settings, say_time: Callable[[str | datetime | None], str]) -> dict[str, Any]:
-    """A call as in ``calls``, with ``explanation``, the ``setting`` behind it, the ``timeline`` and the facts."""
+def story(
+    row: dict[str, Any], settings: Settings, say_time: Callable[[str | datetime | None], str], portal: Collection[str] = ()
+) -> dict[str, Any]:
+    """A call as in ``calls``, with ``explanation``, the ``setting`` behind it, the ``timeline`` and the facts.
+
+    ``settings``: in force now; ``portal``: the keys of them that the portal rules.
+    """
     facts = Facts(row, say_time)
-    return {**row, "explanation": explain(facts), "setting": setting_behind(facts, settings), "timeline": _timeline(row)}
+    return {**row, "explanation": explain(facts), "setting": setting_behind(facts, settings, portal), "timeline": _timeline(row)}
 
 
 def _timeline(row: dict[str, Any]) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from ari_app.policy.hours import Opening
 from ari_app.policy.lines import Line, lines_of
 from ari_app.policy.react import react
 from ari_app.policy.textable import House, refusal
+from ari_app.policy.wording import render
 from ari_app.settings import MAIN_LINE, Settings
 
 __all__ = ["LIVE_PAUSE", "Policy"]
@@ -127,6 +128,20 @@ class Policy:
             replies=replies,
             words=words,
         )
+
+    def fill(
+        self, line: str, template: str, language: Language | None, now: datetime, switches: Mapping[str, str], *, name: str = ""
+    ) -> str:
+        """A template of a person's, filled for a caller of a line: in ``language``, else the line's. ``name``: for {name}.
+
+        {opens} is said of an open line too: when it opens after the present hours.
+        """
+        of = self._line(line)
+        opening = of.hours.opening(now, switches)
+        opens = opening.opens
+        if opening.open and opening.until is not None:
+            opens = of.hours.opening(opening.until, switches).opens
+        return render(template, of.facts(opens, now), of.language(language)[0], name=name)
 
     def _line(self, name: str) -> Line:
         return self._lines.get(name, self._lines[MAIN_LINE])

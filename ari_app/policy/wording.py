@@ -7,7 +7,7 @@ to the GSM-7 alphabet (3GPP TS 23.038: é è à ù are in it, ê ç â î ô û 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -87,11 +87,10 @@ class Facts:
     zone: ZoneInfo
 
 
-def render(template: str, facts: Facts, language: Language) -> str:
-    """The text. ``template`` has passed ``check``."""
-    return template.format(
-        clinic=facts.clinic, number=facts.number, emergency=facts.emergency, opens=opens_text(facts.opens, facts.now, facts.zone, language)
-    )
+def render(template: str, facts: Facts, language: Language, **more: str) -> str:
+    """The text. ``template`` has passed ``check``; ``more`` fills further placeholders it allowed."""
+    opens = opens_text(facts.opens, facts.now, facts.zone, language)
+    return template.format(clinic=facts.clinic, number=facts.number, emergency=facts.emergency, opens=opens, **more)
 
 
 def opens_text(opens: datetime | None, now: datetime, zone: ZoneInfo, language: Language) -> str:
@@ -111,9 +110,9 @@ def opens_text(opens: datetime | None, now: datetime, zone: ZoneInfo, language: 
     return hour if local.date() == today else f"{date_text} {hour}"
 
 
-def check(template: str, key: str) -> None:
+def check(template: str, key: str, placeholders: Collection[str] = PLACEHOLDERS) -> None:
     """Raises SettingsError naming the key, what is wrong with the braces or the placeholder, and the fix."""
-    allowed = " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    allowed = " ".join(f"{{{name}}}" for name in placeholders)
     if not template.strip():
         raise SettingsError(f"{key}: is empty", "write a text, or leave the key out for the built-in one")
     try:
@@ -122,7 +121,7 @@ def check(template: str, key: str) -> None:
         fix = f"write placeholders as {allowed}, a brace itself as {{{{ or }}}}"
         raise SettingsError(f"{key}: has a brace too many or too few ({error})", fix) from error
     for name, plain in fields:
-        if name not in PLACEHOLDERS or not plain:
+        if name not in placeholders or not plain:
             raise SettingsError(f'{key}: "{{{name}}}" is no placeholder', f"use {allowed}; write a brace itself as {{{{ or }}}}")
 
 

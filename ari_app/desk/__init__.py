@@ -1,0 +1,29 @@
+"""What any face may do: see, write, note, tick off, call back; who may, and who is there. Each face asks here, and here are the rules."""
+
+from ari_app.desk.base import SHELL, Dialler, Marked, Written
+from ari_app.desk.checks import check_text, is_utf8, known_modem, number_or_thread, shown
+from ari_app.desk.cost import Cost
+from ari_app.desk.desk import Desk
+from ari_app.desk.doors import Doors
+from ari_app.desk.house import CANNED_PLACEHOLDERS
+from ari_app.desk.rules import Stands, Wording
+from ari_app.desk.staff import MadeKey
+
+__all__ = [
+    "CANNED_PLACEHOLDERS",
+    "SHELL",
+    "Cost",
+    "Desk",
+    "Dialler",
+    "Doors",
+    "MadeKey",
+    "Marked",
+    "Stands",
+    "Wording",
+    "Written",
+    "check_text",
+    "is_utf8",
+    "known_modem",
+    "number_or_thread",
+    "shown",
+]
