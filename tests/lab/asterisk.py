@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.lab import sounds
 from tests.lab.root import LabError, as_root, need, run_as_root
 from tests.lab.rootfs import Rootfs
-from tests.lab.state import Record
+from tests.lab.state import Record, state
 
 __all__ = ["configure", "last_words", "remove", "start", "wait_for_pid"]
 
@@ -59,6 +59,8 @@ def configure(record: Record, rootfs: Rootfs, values: Mapping[str, str]) -> None
     (base / "lib/moh/lab.sln").write_bytes(sounds.hum())
     run_as_root("chown", "-R", f"{rootfs.uid}:{rootfs.gid}", *(str(base / name) for name in ("lib", "spool", "log", "run")))
     run_as_root("chmod", "-R", "a+rX", str(base))
+    # what textback speaks, as docs say: its own to write, Asterisk's group's to read
+    run_as_root("install", "-d", "-o", str(os.getuid()), "-g", str(rootfs.gid), "-m", "2750", str(base / "speech"))
     run_as_root("mkdir", "-p", *(str(rootfs.path / inside) for inside in _FOLDERS.values()))
     run_as_root("touch", str(rootfs.path / "etc/hosts"))
 
@@ -70,12 +72,17 @@ def start(record: Record, rootfs: Rootfs) -> subprocess.Popen[bytes]:
     pid.unlink(missing_ok=True)
     (base / "hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n", encoding="utf-8")
     binds = "".join(f'mount --bind "{base / name}" "{root / inside}"\n' for name, inside in _FOLDERS.items())
+    # Both must know a spoken file by one path: a folder of that name, inside, for this namespace only.
     # dash's $$ is this shell's pid, and every exec below keeps it: it becomes Asterisk's own
     inside = f"""set -e
         mount -t proc proc "{root}/proc"
         mount --rbind /dev "{root}/dev"
         {binds}
         mount --bind "{base}/hosts" "{root}/etc/hosts"
+        mkdir -p "{root}{state()}"
+        mount -t tmpfs -o mode=755 tmpfs "{root}{state()}"
+        mkdir -p "{root}{base}/speech"
+        mount --bind "{base}/speech" "{root}{base}/speech"
         echo $$ >"{pid}"
         exec chroot "{root}" /usr/sbin/asterisk -f -U asterisk -G asterisk"""
     command = as_root([need("unshare", "util-linux"), "--mount", "--propagation", "private", "/bin/sh", "-c", inside])

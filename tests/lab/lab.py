@@ -276,6 +276,7 @@ listen = "127.0.0.1:{record.ports.portal}"
 
 [agi]
 listen = "127.0.0.1:{record.ports.agi}"
+sounds = "{record.folder / "asterisk/speech"}"
 """
 
 

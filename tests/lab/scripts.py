@@ -28,6 +28,8 @@ class Caller:
     """Hang up this long after the answer (and the digits); None: only when told."""
     digits: tuple[tuple[float, str], ...] = ()
     """DTMF digits (SIP INFO) after the answer: (wait before, digit)."""
+    keypad: bool = False
+    """After the answer, press the keys it is told to (``TrunkCall.press``); ``talk`` counts from the last one."""
     audio: str | None = None
     """Raw G.711 µ-law file sent from the answer on, over and over."""
     headers: tuple[str, ...] = ()
@@ -92,7 +94,7 @@ def caller_script(call: Caller) -> str:
     more = "".join(f"\n        {header}" for header in call.headers)
 
     def request(
-        method: str, branch: str, cseq: int, *, uri: str = "[next_url]", to: str = "[peer_tag_param]", body: str = "Content-Length: 0"
+        method: str, branch: str, cseq: int | str, *, uri: str = "[next_url]", to: str = "[peer_tag_param]", body: str = "Content-Length: 0"
     ) -> str:
         return f"""{method} {uri} SIP/2.0
         Via: SIP/2.0/UDP [local_ip]:[local_port];branch=z9hG4bK-{branch}-[pid]-[call_number]
@@ -122,9 +124,20 @@ def caller_script(call: Caller) -> str:
         body += _send(request("INFO", f"d{position}", 2 + position, body=info), retrans=True)
         body += '<recv request="BYE" optional="true" next="over"/>\n<recv response="200"/>\n'
     talk = _ms(call.talk)
+    if call.keypad:
+        # a variable keeps its value where nothing matches: the end has one of its own
+        told = '<ereg regexp="[0-9*#]" search_in="hdr" header="X-Key:" assign_to="key"/>'
+        told += '<ereg regexp="X-End" search_in="msg" assign_to="ends"/>'
+        body += '<label id="keypad"/>\n'
+        body += f'<recv request="MESSAGE" optional="true" next="told" timeout="{talk}" ontimeout="bye"><action>{told}</action></recv>\n'
+        body += f'<recv request="BYE" next="over" timeout="{talk}" ontimeout="bye"/>\n'
+        body += '<label id="told"/>\n<nop next="bye" test="ends"/>\n'
+        info = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal=[$key]\nDuration=120"
+        body += _send(request("INFO", "k[cseq]", "[cseq]", body=info), retrans=True)
+        body += '<recv request="BYE" optional="true" next="over"/>\n<recv response="200" next="keypad"/>\n'
     body += f'<recv request="MESSAGE" optional="true" next="bye" timeout="{talk}" ontimeout="bye"/>\n'
     body += f'<recv request="BYE" next="over" timeout="{talk}" ontimeout="bye"/>\n'
-    body += '<label id="bye"/>\n' + _send(request("BYE", "b", 90), retrans=True)
+    body += '<label id="bye"/>\n' + _send(request("BYE", "b", 900), retrans=True)
     body += '<recv request="BYE" optional="true" next="over"/>\n<recv response="200" next="end"/>\n'
     body += '<label id="over"/>\n' + _send(_answer_to("200 OK"), after=' next="end"')
     body += '<label id="cancel"/>\n' + _send(request("CANCEL", "i", 1, uri=first, to=""), retrans=True)
@@ -133,7 +146,7 @@ def caller_script(call: Caller) -> str:
     body += f'<recv response="200" optional="true" rrs="true" next="crossed" test="crossed"><action>{crossed}</action></recv>\n'
     body += '<recv response="481" optional="true"/>\n<recv response="487" timeout="3000" ontimeout="end"/>\n'
     body += '<label id="refused"/>\n' + _send(request("ACK", "i", 1, uri=first), after=' next="end"')
-    body += '<label id="crossed"/>\n' + _send(request("ACK", "a", 1)) + _send(request("BYE", "b", 91), retrans=True)
+    body += '<label id="crossed"/>\n' + _send(request("ACK", "a", 1)) + _send(request("BYE", "b", 901), retrans=True)
     body += '<recv response="481" optional="true"/>\n<recv response="200"/>\n'
     return _document("caller", body + '<label id="end"/>\n<nop/>\n')
 

@@ -104,10 +104,18 @@ class TrunkCall(Agent):
 
     async def hang_up(self) -> None:
         """Tell the caller to hang up: CANCEL while it rings, BYE after that."""
+        self._tell("X-End: now\r\n")
+
+    async def press(self, key: str) -> None:
+        """Press a key of a phone with ``Caller.keypad``, as SIP INFO."""
+        self._tell(f"X-Key: {key}\r\n")
+
+    def _tell(self, header: str) -> None:
+        number = next(_numbers)
         text = (
-            f"MESSAGE sip:lab@{self.address}:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-{next(_numbers)}\r\n"
+            f"MESSAGE sip:lab@{self.address}:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-{number}\r\n"
             f"From: <sip:lab@127.0.0.1>;tag=lab\r\nTo: <sip:lab@{self.address}>\r\nCall-ID: {self.call_id}\r\n"
-            "CSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+            f"CSeq: {number} MESSAGE\r\n{header}Content-Length: 0\r\n\r\n"
         )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
             out.bind((DESK, 0))
