@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -26,6 +27,9 @@ log = structlog.get_logger()
 
 MOST_HEADERS = 16 * 1024
 """Octets: Asterisk sends about 600, and up to 128 arguments of a dialplan line."""
+KEYS = "0123456789*#"
+_GRACE = 15.0
+"""Seconds Asterisk may take for a command beyond what the command itself lasts."""
 
 
 class RequestError(Exception):
@@ -45,13 +49,59 @@ class Request(fast_agi.Request):  # type: ignore[misc] # panoramisk has no types
         """VERBOSE: a line on Asterisk's console. Raises RequestError."""
         await self._command(f"VERBOSE {quoted(text)} 1")
 
-    async def _command(self, command: str) -> None:
+    async def answer(self) -> None:
+        """ANSWER the call. Raises RequestError."""
+        await self._command("ANSWER")
+
+    async def hang_up(self) -> None:
+        """HANGUP the asking channel; it is gone once the connection is closed. Raises RequestError."""
+        await self._command("HANGUP")
+
+    async def stream(self, file: str, *, lasts: float = 0.0, keys: str = KEYS) -> str:
+        """STREAM FILE: play a sound, named without its ending, until it ends or one of ``keys`` is pressed: that key, else "".
+
+        ``lasts``: its length in seconds. A sound that Asterisk cannot play is passed over. Raises RequestError.
+        """
+        return await self._key(f"STREAM FILE {quoted(file)} {quoted(keys)}", lasts)
+
+    async def say_digits(self, digits: str, *, keys: str = KEYS) -> str:
+        """SAY DIGITS with Asterisk's own sounds, as ``stream``. Raises RequestError."""
+        return await self._key(f"SAY DIGITS {quoted(digits)} {quoted(keys)}", 2.0 * len(digits))
+
+    async def wait_for_digit(self, seconds: float) -> str:
+        """WAIT FOR DIGIT: the key pressed within ``seconds``, else "". Raises RequestError."""
+        return await self._key(f"WAIT FOR DIGIT {round(seconds * 1000)}", seconds)
+
+    async def get_data(self, file: str, *, lasts: float, seconds: float, most: int) -> str:
+        """GET DATA: play a sound and gather up to ``most`` digits, ended by # or ``seconds`` without one. Raises RequestError."""
+        said = await self._command(
+            f"GET DATA {quoted(file)} {round(seconds * 1000)} {most}", lasts + seconds * (most + 1), passed="AGIAppError"
+        )
+        return str(said["result"][0]) if "error" not in said else ""
+
+    async def closed(self) -> None:
+        """Close the connection: Asterisk goes on with the call, or ends it where it was hung up."""
+        self.writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self.writer.wait_closed()
+
+    async def _key(self, command: str, lasts: float) -> str:
+        # -1 means that it could not be played or that the caller is gone: the next command says which
+        said = await self._command(command, lasts, passed="AGIAppError")
+        pressed = "0" if "error" in said else str(said["result"][0])
+        return chr(int(pressed)) if pressed.isdecimal() and chr(int(pressed)) in KEYS else ""
+
+    async def _command(self, command: str, lasts: float = 0.0, *, passed: str | None = None) -> Mapping[str, Any]:
         try:
-            said: Mapping[str, Any] = await self.send_command(command)
+            async with asyncio.timeout(lasts + _GRACE):
+                said: Mapping[str, Any] = await self.send_command(command)
         except ValueError as error:  # no status code, a line without end
             raise RequestError("the answer is no AGI") from error
-        if "error" in said:
+        except TimeoutError as error:
+            raise RequestError(f"no answer to {command.split(maxsplit=1)[0]}") from error
+        if "error" in said and said["error"] != passed:
             raise RequestError(str(said["error"]))
+        return said
 
     async def _read_result(self) -> Mapping[str, Any]:
         line: bytes = await self.reader.readline()
@@ -59,6 +109,15 @@ class Request(fast_agi.Request):  # type: ignore[misc] # panoramisk has no types
             raise RequestError("the connection was closed before the answer")
         result: Mapping[str, Any] = parse_agi_result(line.decode(self.encoding, "replace").rstrip("\n"))
         return result
+
+
+@dataclass(slots=True)
+class _Session:
+    """A route that talks with the caller: how long (seconds), how many at once, how many now."""
+
+    patience: float
+    most: int
+    now: int = 0
 
 
 class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has no types
@@ -69,6 +128,12 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
         self._patience = patience
         self._most = most
         self._busy = 0
+        self._sessions: dict[str, _Session] = {}
+
+    def add_session(self, path: str, endpoint: Callable[[Request], Coroutine[Any, Any, None]], *, patience: float, most: int) -> None:
+        """A route that may take ``patience`` seconds of its own, at most ``most`` of it at once: so it never takes room from the others."""
+        self.add_route(path, endpoint)
+        self._sessions[path] = _Session(patience, most)
 
     async def handler(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection and close it, whatever the peer does. Raises CancelledError only."""
@@ -77,10 +142,10 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
             if self._busy > self._most:
                 log.warning("agi_refused", reason="too many requests at once", most=self._most)
                 return
-            async with asyncio.timeout(self._patience):
-                await self._serve(reader, writer)
+            async with asyncio.timeout(self._patience) as limit:
+                await self._serve(reader, writer, limit)
         except TimeoutError:
-            log.warning("agi_timed_out", seconds=self._patience)
+            log.warning("agi_timed_out")
         except (RequestError, ConnectionError) as error:
             log.info("agi_ended_early", error=str(error))
         except Exception as error:  # noqa: BLE001 (a call waits for us: whatever a route does wrong, it goes on)
@@ -91,7 +156,7 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
             self._busy -= 1
             await self._close(writer)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: asyncio.Timeout) -> None:
         headers = await _headers(reader)
         request = Request(app=self, headers=headers, reader=reader, writer=writer, encoding=self.default_encoding)
         name = headers.get("agi_network_script", "")
@@ -100,8 +165,25 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
             known = ", ".join(self._route)
             log.warning("agi_unknown_route", route=name[:40], known=known)
             await request.verbose(f"textback: there is no AGI route '{name[:40]}', only: {known}")
+        elif name in self._sessions:
+            with self._talking(self._sessions[name], limit):
+                await route(request)
         else:
             await route(request)
+
+    @contextlib.contextmanager
+    def _talking(self, session: _Session, limit: asyncio.Timeout) -> Iterator[None]:
+        """For as long as a session lasts it counts as one, not as a request."""
+        if session.now >= session.most:
+            raise RequestError("too many calls talk with us at once")
+        session.now += 1
+        self._busy -= 1
+        limit.reschedule(self.loop.time() + session.patience)
+        try:
+            yield
+        finally:
+            self._busy += 1
+            session.now -= 1
 
     async def _close(self, writer: asyncio.StreamWriter) -> None:
         """Close at once: a peer that does not read must not keep the socket."""

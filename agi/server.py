@@ -1,4 +1,4 @@
-"""The FastAGI server of the service: one route, ``hours``.
+"""The FastAGI server of the service: the routes ``hours`` and ``inbox`` (``agi.inbox``).
 
 ``AGI(agi://127.0.0.1:4573/hours)`` sets ``TEXTBACK_OPEN`` ("1" or "0") and ``TEXTBACK_UNTIL`` (epoch seconds) on the asking channel,
 as channel variables, for the line the call came in on. Which DID that is, first match wins:
@@ -24,6 +24,7 @@ from typing import Self
 
 import structlog
 
+from agi.inbox import Inbox
 from agi.protocol import MOST_HEADERS, Application, Request
 from ari_app.clock import Clock, SystemClock
 from ari_app.errors import SettingsError
@@ -35,9 +36,14 @@ __all__ = ["AgiServer", "did_of"]
 
 log = structlog.get_logger()
 
+_LONGEST_CALL = 1800.0
+"""Seconds a call may listen to the inbox."""
+_MOST_CALLS = 8
+"""At once: each may run the speech command."""
+
 
 class AgiServer:
-    """Listens on a loopback address and answers ``hours``.
+    """Listens on a loopback address and answers ``hours``, and ``inbox`` where it is given one.
 
     ``listen`` is [agi] listen ("127.0.0.1:4573"; port 0 takes any free one). ``opening`` says of a DID whether its line is open now.
     ``patience``: seconds a request may take in all. ``most``: requests at once, more are closed unanswered.
@@ -48,6 +54,7 @@ class AgiServer:
         listen: str,
         opening: Callable[[str], Opening],
         *,
+        inbox: Inbox | None = None,
         clock: Clock | None = None,
         patience: float = 5.0,
         most: int = 100,
@@ -56,6 +63,7 @@ class AgiServer:
         self._host, self._port = host.strip("[]"), int(port)
         self._listen = listen
         self._opening = opening
+        self._inbox = inbox
         self._clock = clock or SystemClock()
         self._patience = patience
         self._most = most
@@ -83,6 +91,9 @@ class AgiServer:
         """Begin to listen. Raises SettingsError when the address is taken, is not this machine's, or is not loopback."""
         application = Application(patience=self._patience, most=self._most)
         application.add_route("hours", self._hours)
+        if self._inbox is not None:
+            self._inbox.begin()
+            application.add_session("inbox", self._inbox.serve, patience=_LONGEST_CALL, most=_MOST_CALLS)
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.get_running_loop().create_task(application.handler(reader, writer))

@@ -13,7 +13,9 @@ from typing import Any
 
 import structlog
 
+from agi.inbox import Inbox
 from agi.server import AgiServer
+from agi.speech import Speech
 from ari_app import __version__
 from ari_app.bearers import bearer_of
 from ari_app.clock import Clock, SystemClock
@@ -81,10 +83,11 @@ class Service:
             limits={each.name: Limits(each.pace, each.daily_budget) for each in settings.modem},
         )
         self.push = OpeningPush(self.standing, self.ari, self.clock, lambda: self.watch.switches)
-        self.agi = AgiServer(settings.agi.listen, self._opening_of, clock=self.clock)
         self.standing.on_change(self._settings_changed)
         self.doors = Doors(self.store, self.standing, self.clock)
         self.desk = Desk(self.store, self.standing, self.clock, switches=lambda: self.watch.switches)
+        inbox = Inbox(self.desk, self.doors, Speech(settings.agi), self.clock, settings.clinic.languages)
+        self.agi = AgiServer(settings.agi.listen, self._opening_of, inbox=inbox, clock=self.clock)
         self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock)
         self._stop = asyncio.Event()
         self._look = asyncio.Event()

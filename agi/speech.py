@@ -1,0 +1,140 @@
+"""What a call is told, as files that Asterisk plays: spoken into a folder both can read, gone with the call.
+
+Sounds hold the words of patients: names nobody guesses, readable for Asterisk's group only, deleted at the call's end and, where the
+service was killed in one, at its next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from ari_app.model import Language
+from ari_app.settings import AgiSettings
+from ari_app.speech import Sound, SpeechError, joined, made, speak, speakable
+
+__all__ = ["Played", "Said", "Speech", "Voice"]
+
+log = structlog.get_logger()
+
+_OURS = re.compile(r"[0-9a-f]{32}\.(wav|sln[0-9]*)")
+_KEPT = 200
+"""Sentences without a word of a patient that are kept in memory: the same ones come in every call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Words to speak. ``digits``: what Asterisk says by itself in their place when nothing can be spoken."""
+
+    text: str
+    language: Language
+    digits: str = ""
+    fixed: bool = False
+    """The same in every call: kept once it was spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A sound file, named as STREAM FILE wants it: whole path, no ending."""
+
+    name: str
+    seconds: float
+
+
+class Speech:
+    """The speech command and the folder of [agi]."""
+
+    def __init__(self, settings: AgiSettings) -> None:
+        self._command = settings.speech
+        self._folder = settings.sounds
+        self._kept: dict[tuple[str, Language], Sound] = {}
+
+    def clear(self) -> None:
+        """Delete what calls left that a killed service did not end. A folder that is not there is doctor's to tell."""
+        with contextlib.suppress(OSError):
+            for path in self._folder.iterdir():
+                if _OURS.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def voice(self) -> Iterator[Voice]:
+        """What one call is told; its files are gone with the block."""
+        voice = Voice(self)
+        try:
+            yield voice
+        finally:
+            voice.forget()
+
+    async def sound(self, said: Said) -> Sound | None:
+        """Spoken; None for words that nothing is left of. Raises SpeechError."""
+        text = speakable(said.text)
+        key = (text, said.language)
+        if not text:
+            return None
+        if key in self._kept:
+            return self._kept[key]
+        sound = await speak(self._command, text, said.language, self._folder)
+        if said.fixed and len(self._kept) < _KEPT:
+            self._kept[key] = sound
+        return sound
+
+    def write(self, sound: Sound) -> Path:
+        """Write a sound for Asterisk. Raises SpeechError."""
+        ending, content = sound.for_asterisk()
+        path = self._folder / f"{secrets.token_hex(16)}.{ending}"
+        try:
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_bytes(content)
+            # whatever the umask; the group is the folder's
+            path.chmod(0o640)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise SpeechError(
+                f"{self._folder} cannot be written ({error.strerror})", f"make it: {made(self._folder)}", code="sounds"
+            ) from error
+        return path
+
+
+class Voice:
+    """The files of one call."""
+
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
+        self._files: list[Path] = []
+
+    async def say(self, words: Sequence[Said]) -> list[Played]:
+        """Speak these into files, one after the other; what this call was told before is deleted. Raises SpeechError."""
+        self.forget()
+        sounds = [sound for said in _runs(words) if (sound := await self._speech.sound(said)) is not None]
+        played = []
+        for sound in joined(sounds):
+            path = await asyncio.to_thread(self._speech.write, sound)
+            self._files.append(path)
+            played.append(Played(str(path.with_suffix("")), sound.seconds))
+        return played
+
+    def forget(self) -> None:
+        """Delete what was spoken so far. Asterisk closed the file when it stopped to play it."""
+        for path in self._files:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        self._files.clear()
+
+
+def _runs(words: Sequence[Said]) -> list[Said]:
+    """Neighbours of one language as one text: the engine starts once for them."""
+    runs: list[Said] = []
+    for said in words:
+        last = runs[-1] if runs else None
+        if last is not None and not (last.fixed or said.fixed) and last.language == said.language:
+            runs[-1] = Said(f"{last.text} {said.text}", said.language)
+        else:
+            runs.append(said)
+    return runs

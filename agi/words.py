@@ -1,0 +1,186 @@
+"""What the voice menu says, in French and English: short sentences for the ear.
+
+Numbers are written in digits: the speech engine says them in its language.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from ari_app.board import CallEntry, TextEntry
+from ari_app.model import Language
+
+__all__ = [
+    "MOST_SPOKEN",
+    "ago",
+    "answered_by",
+    "cut",
+    "digits_of",
+    "happened",
+    "held_by",
+    "language_of",
+    "lasted",
+    "option",
+    "say",
+    "waiting",
+    "who",
+    "wrote",
+]
+
+MOST_SPOKEN = 600
+"""Characters of a text that are read: about 45 seconds."""
+
+_WORDS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
+    {
+        # key: French, English
+        "not_allowed": (
+            "Ce poste n'a pas accès aux messages. Voyez votre administrateur.",
+            "This extension may not hear the messages. Ask your administrator.",
+        ),
+        "pin": ("Votre code, puis carré.", "Your code, then the pound key."),
+        "pin_wrong": ("Ce n'est pas le bon code.", "That is not the code."),
+        "pin_wait": ("Trop d'essais. Réessayez plus tard.", "Too many tries. Try again later."),
+        "nobody": ("Personne n'attend.", "Nobody is waiting."),
+        "no_more": ("Personne d'autre n'attend.", "Nobody else is waiting."),
+        "bye": ("Au revoir.", "Goodbye."),
+        "trouble": ("Ce n'est pas possible en ce moment. Réessayez plus tard.", "That is not possible now. Try again later."),
+        "urgent": ("Urgent.", "Urgent."),
+        "no_number": ("Numéro masqué.", "Hidden number."),
+        "voicemail": ("A laissé un message vocal.", "Left a voicemail."),
+        "more": ("La suite est à l'écran.", "The rest is on the screen."),
+        "opted_out": ("Ne veut pas de textos.", "Wants no texts."),
+        "menu": (
+            "1, répéter. 2, suivant. 3, répondre. 4, rappeler. 7, terminé. 9, ce menu.",
+            "1, again. 2, next. 3, reply. 4, call back. 7, done. 9, this menu.",
+        ),
+        "canned": ("Choisissez une réponse.", "Choose a reply."),
+        "canned_more": ("0, plus de réponses.", "0, more replies."),
+        "star_back": ("Étoile, retour.", "Star, back."),
+        "no_canned": ("Il n'y a pas de réponse toute prête.", "There is no ready reply."),
+        "confirm": ("1, envoyer. Étoile, annuler.", "1, send. Star, cancel."),
+        "takeover": ("1, envoyer quand même. Étoile, annuler.", "1, send anyway. Star, cancel."),
+        "sent": ("C'est envoyé.", "Sent."),
+        "not_sent": ("Rien n'a été envoyé.", "Nothing was sent."),
+        "done": ("Terminé.", "Done."),
+        "calling": ("Raccrochez. Votre téléphone va sonner.", "Hang up. Your phone will ring."),
+        "no_call": ("Ce numéro ne peut pas être rappelé.", "This number cannot be called back."),
+        "no_reply": ("On ne peut pas écrire à ce numéro.", "This number cannot be written to."),
+        "opted_out_refused": ("Cette personne ne veut pas de textos: rien n'est envoyé.", "This person wants no texts: nothing is sent."),
+    }
+)
+
+
+def say(key: str, language: Language) -> str:
+    """A fixed sentence. Raises KeyError for a key that has none."""
+    french, english = _WORDS[key]
+    return french if language == "fr" else english
+
+
+def held_by(name: str, language: Language) -> str:
+    """Another member has it."""
+    return f"{name} s'en occupe." if language == "fr" else f"{name} is answering."
+
+
+def answered_by(name: str, language: Language) -> str:
+    """Another member wrote first."""
+    return f"{name} vient de répondre." if language == "fr" else f"{name} has just answered."
+
+
+def option(digit: int, label: str) -> str:
+    """One of the ready replies."""
+    return f"{digit}, {label}."
+
+
+def waiting(count: int, since: timedelta | None, language: Language) -> str:
+    """How many callers wait, and since when the one that waits longest. ``count`` at least 1."""
+    french = language == "fr"
+    if count == 1:
+        said, longest = ("Une personne attend", ", depuis") if french else ("One caller waits", ", for")
+    else:
+        said, longest = (f"{count} personnes attendent", ". La première depuis") if french else (f"{count} callers wait", ". The first for")
+    return f"{said}." if since is None else f"{said}{longest} {lasted(since, language)}."
+
+
+def lasted(span: timedelta, language: Language) -> str:
+    """A length of time as one says it: minutes up to an hour and a half, hours up to a day and a half, then days."""
+    minutes = max(int(span.total_seconds() // 60), 1)
+    if minutes < 90:
+        return f"{minutes} minute{_s(minutes)}"
+    hours = (minutes + 30) // 60
+    if hours < 36:
+        return f"{hours} {'heure' if language == 'fr' else 'hour'}{_s(hours)}"
+    days = (hours + 12) // 24
+    return f"{days} {'jour' if language == 'fr' else 'day'}{_s(days)}"
+
+
+def ago(at: datetime, now: datetime, language: Language) -> str:
+    """How long ago."""
+    span = lasted(now - at, language)
+    return f"il y a {span}" if language == "fr" else f"{span} ago"
+
+
+def happened(call: CallEntry, now: datetime, language: Language) -> str:
+    """A call nobody took, and what is left of it."""
+    when = ago(call.ended, now, language)
+    said = f"Appel manqué, {when}." if language == "fr" else f"Missed call, {when}."
+    return f"{said} {say('voicemail', language)}" if call.voicemail_left else said
+
+
+def wrote(text: TextEntry, now: datetime, language: Language) -> str:
+    """Before a text is read: when it came."""
+    when = ago(text.at, now, language)
+    return f"Texto, {when}." if language == "fr" else f"Text, {when}."
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def digits_of(number: str) -> str:
+    """The digits people dial: a North American number's without its +1."""
+    return re.sub(r"[^0-9]", "", number.removeprefix("+1"))
+
+
+def who(name: str | None, number: str | None, language: Language) -> str:
+    """A caller's name, else the number digit by digit."""
+    if name:
+        return f"{name}."
+    if number is None:
+        return say("no_number", language)
+    digits = digits_of(number)
+    groups = (digits[:3], digits[3:6], digits[6:]) if len(digits) == 10 else (digits,)
+    return ", ".join(" ".join(group) for group in groups) + "."
+
+
+def cut(text: str) -> tuple[str, bool]:
+    """As much of a text as is read aloud, cut between words; and whether that is all of it."""
+    if len(text) <= MOST_SPOKEN:
+        return text, True
+    head = text[:MOST_SPOKEN]
+    return head[: head.rfind(" ")] if " " in head[MOST_SPOKEN // 2 :] else head, False
+
+
+_FRENCH = """
+    je j tu il elle on nous vous ils elles le la les l un une des du de d et ou est suis ai a au aux ce c ca cette mon ma mes votre vos
+    ne n pas plus pour par avec sans sur dans que qu qui quoi quand comment pourquoi bonjour bonsoir merci oui non svp rendez vous
+    demain aujourd hui matin soir heure rappeler rappelez appeler peux pouvez voudrais besoin
+"""
+_ENGLISH = """
+    i you he she we they the a an and or is am are was were be my your our it this that not don t can could would will for with
+    without on in at to of when how why what hi hello thanks thank yes no please tomorrow today morning evening call me back need
+    have has had appointment do does did
+"""
+_MARKS = {"fr": frozenset(_FRENCH.split()), "en": frozenset(_ENGLISH.split())}
+
+
+def language_of(text: str, otherwise: Language) -> Language:
+    """French or English, by the small words every sentence has; ``otherwise`` where they do not tell."""
+    bare = "".join(char for char in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(char))
+    words = re.findall(r"[a-z]+", bare)
+    french, english = (sum(word in _MARKS[each] for word in words) for each in ("fr", "en"))
+    if french == english:
+        return otherwise
+    return "fr" if french > english else "en"
