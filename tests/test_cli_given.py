@@ -11,9 +11,10 @@ import pytest
 
 from ari_app.clock import SystemClock
 from ari_app.control import ask, socket_path
-from ari_app.desk import Desk
+from ari_app.desk import SHELL, Desk
 from ari_app.errors import RefusedError, TextbackError
 from ari_app.settings import load
+from ari_app.standing import Standing
 from ari_app.threads import Store
 from modem.alphabet import segments
 from tests.contract.clinic import answer, error, program, run, service
@@ -40,9 +41,9 @@ def test_how_many_has_an_end(filled: Path, command: tuple[str, ...]) -> None:
 async def written(config: Path, texts: int) -> None:
     store = Store(load(config).store.path, SystemClock())
     await store.open()
-    desk = Desk(store, load(config))
+    desk = Desk(store, Standing(load(config)), SystemClock())
     for n in range(texts):
-        await desk.send(BOB, f"text {n}")
+        await desk.send(BOB, f"text {n}", by=SHELL)
     await store.close()
 
 
@@ -158,7 +159,7 @@ async def test_half_a_surrogate_pair_over_the_socket(config: Path) -> None:
     store = Store(load(config).store.path, SystemClock())
     await store.open()
     with pytest.raises(RefusedError) as caught:
-        await Desk(store, load(config)).send(BOB, "x\ud800")
+        await Desk(store, Standing(load(config)), SystemClock()).send(BOB, "x\ud800", by=SHELL)
     assert caught.value.code == "not_utf8"
     await store.close()
     with service(config, STATUS), pytest.raises(TextbackError) as told:

@@ -30,6 +30,7 @@ from ari_app.control import (
 from ari_app.desk import Desk
 from ari_app.errors import StoreError, StoreLockedError, TextbackError
 from ari_app.settings import Settings, parse
+from ari_app.standing import Standing
 from ari_app.threads import Store
 from tests.contract.clinic import no_unlock
 
@@ -81,7 +82,7 @@ async def running(
     """A store and its control server, as the service has them."""
     store = Store(path, SystemClock())
     await store.open()
-    server = ControlServer(socket_path(path), Desk(store, settings(path)), tell, unlock, patience=patience)
+    server = ControlServer(socket_path(path), Desk(store, Standing(settings(path)), SystemClock()), tell, unlock, patience=patience)
     task = asyncio.create_task(server.run())
     try:
         await listening(path, task)
@@ -260,7 +261,9 @@ async def test_the_socket_of_a_killed_service_is_no_service_and_is_replaced(tmp_
 async def test_a_socket_that_is_answered_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "t.db"
     async with running(path):
-        second = ControlServer(socket_path(path), Desk(Store(tmp_path / "u.db", SystemClock()), settings(path)), status, no_unlock)
+        second = ControlServer(
+            socket_path(path), Desk(Store(tmp_path / "u.db", SystemClock()), Standing(settings(path)), SystemClock()), status, no_unlock
+        )
         with pytest.raises(StoreLockedError, match="another textback answers"):
             await second.run()
         assert (await service_status(path)).version == "0.1.0"

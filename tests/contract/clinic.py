@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from ari_app.board import Actor, Face, Role
 from ari_app.cli import main
 from ari_app.clock import SystemClock
 from ari_app.control import ControlServer, NotRunningError, ServiceStatus, service_status, socket_path
@@ -26,12 +27,14 @@ from ari_app.errors import NotFoundError
 from ari_app.model import AnsweredBy, Call, Inbound, Outcome, Presentation, Reached, Reaction
 from ari_app.policy import Policy
 from ari_app.settings import Settings, load
+from ari_app.standing import Standing
 from ari_app.threads import Store
 from modem.pdu import submit
 from modem.sim_pdu import encode_deliver, encode_report
 from modem.types import NotSent, Refused, SendResult, Sent, Unknown
 from tests.threads.world import ALICE, BOB, START, HandClock, a_call, raw
 
+ANNE = Actor(member=None, name="Anne", role=Role.STAFF, face=Face.SHELL)
 CAROL, DAVE, ERIN, FRANK = "+15145550103", "+15145550104", "+15145550105", "+15145550106"
 PRIVATE = "J'ai mal à la dent du fond depuis hier soir 🙂"
 
@@ -150,7 +153,7 @@ async def fill(config: Path) -> None:
     await day.call(ERIN, presentation=Presentation.PROHIBITED)
     await day.call(ERIN, outcome=Outcome.UNSEEN, rang=0.0)
     await day.call(FRANK, rang=1.0, lasts=1)
-    await Desk(store, settings).send(ERIN, "Bonjour, c'est la clinique.\nRappelez-nous.", act="desk-1", author="Anne")
+    await Desk(store, Standing(settings), clock).send(ERIN, "Bonjour, c'est la clinique.\nRappelez-nous.", act="desk-1", by=ANNE)
     await day.call(FRANK)
     await store.close()
 
@@ -216,7 +219,7 @@ def service(config: Path, status: ServiceStatus) -> Iterator[Store]:
 
     async def start() -> asyncio.Task[None]:
         await store.open()
-        server = ControlServer(socket_path(path), Desk(store, settings), lambda: status, no_unlock)
+        server = ControlServer(socket_path(path), Desk(store, Standing(settings), SystemClock()), lambda: status, no_unlock)
         task = asyncio.create_task(server.run())
         async with asyncio.timeout(20):
             while not task.done():
