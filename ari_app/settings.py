@@ -138,6 +138,16 @@ class AmiSettings(Part):
     secret: str | None = Field(default=None, repr=False)
     secret_file: AnyFile | None = None
 
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        if (self.secret is None) == (self.secret_file is None):
+            raise ValueError("secret: set either secret or secret_file")
+        return self
+
+    def read_secret(self) -> str:
+        """The AMI secret; raises SettingsError when its file cannot be read."""
+        return secret(self.secret, self.secret_file, "pbx.ami.secret") or ""
+
 
 class CdrSettings(Part):
     """[pbx.cdr]: optional; where calls missed while away are read."""

@@ -121,6 +121,20 @@ class AriClient:
         """Set a device state of our own: ``Stasis:…`` to INUSE, NOT_INUSE, RINGING …; Asterisk keeps it over a restart."""
         await self._request("PUT", f"/deviceStates/{quote(name, safe='')}", {"deviceState": state})
 
+    async def device_states(self) -> dict[str, str]:
+        """States of all devices that are set over ARI, by name."""
+        found = await self._request("GET", "/deviceStates")
+        items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+        return {str(item.get("name")): str(item.get("state")) for item in items}
+
+    async def remove_device_state(self, name: str) -> None:
+        """Forget a device state of our own; one that is not there is no error."""
+        try:
+            await self._request("DELETE", f"/deviceStates/{quote(name, safe='')}")
+        except PbxRequestError as error:
+            if error.status != 404:
+                raise
+
     async def originate(
         self, channel_id: str, endpoint: str, *, context: str, extension: str, rings: int, variables: Mapping[str, str]
     ) -> None:

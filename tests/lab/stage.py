@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.lab.install import install_dialplan
 from tests.lab.lab import Lab
 from tests.lab.root import LabError
 from tests.lab.supervise import Supervisor
@@ -113,6 +114,7 @@ async def stage(lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None
             document[table] = keys
     settings = folder / "textback.toml"
     settings.write_text(toml(document), encoding="utf-8")
+    await install_dialplan(lab)
     environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     supervisor = Supervisor(
         [*TEXTBACK, "--config", str(settings), "run"], log=folder / "textback.log", pause=0.1, folder=CHECKOUT, environ=environ
