@@ -61,7 +61,8 @@ def check_words(text: str, longest: int, *, what: str = "text", more: str = "", 
     if not is_utf8(text):
         raise RefusedError(f"the {what} is not UTF-8", "write it again as UTF-8", code="not_utf8")
     if len(text) > longest:
-        raise RefusedError(f"the {what} has {len(text)} characters, and {longest}{more} is the most", fix, code="too_long")
+        said = f"the {what} has {len(text)} characters, and {longest}{more} is the most"
+        raise RefusedError(said, fix, code="too_long", facts={"most": longest})
 
 
 def check_act(act: str | None) -> None:
@@ -85,13 +86,13 @@ def check_line_of_text(text: str, longest: int, *, what: str) -> str:
 
 
 def check_time(at: datetime, now: datetime, longest: timedelta, *, what: str) -> None:
-    """An hour that is still to come. Raises RefusedError: ``bad_time`` without a zone, ``in_past``, ``too_late``."""
+    """An hour not too far off; that it is not past is seen where the act is known. Raises RefusedError: ``bad_time``, ``too_far``."""
     if at.tzinfo is None:
         raise RefusedError(f"the hour of the {what} has no time zone", "write it as 2026-12-24T15:00:00Z", code="bad_time")
-    if at <= now:
-        raise RefusedError(f"the hour of the {what} is past", "choose one that is still to come", code="in_past")
     if at - now > longest:
-        raise RefusedError(f"the hour of the {what} is too far off", f"choose one within {longest.days} days", code="too_late")
+        raise RefusedError(
+            f"the hour of the {what} is too far off", f"choose one within {longest.days} days", code="too_far", facts={"days": longest.days}
+        )
 
 
 def known_modem(name: str, modems: Sequence[str]) -> None:

@@ -64,7 +64,7 @@ class Writing(Base):
 
         ``seen``: ``ThreadView.seen`` of the thread as the writer saw it. Raises RefusedError ``held`` while another member holds it
         (``takeover`` answers all the same), ``answered_meanwhile`` when somebody else's text came since ``seen``, ``no_number`` for a
-        call that showed none, and as ``send``.
+        call that showed none, ``in_past`` and ``too_far`` for the hour ``at``, and as ``send``.
         """
         row = await self._row(thread)
         if row.number is None:
@@ -77,16 +77,16 @@ class Writing(Base):
             )
         )
 
-    async def again(self, message: int, *, by: Actor) -> Written:
+    async def again(self, message: int, *, by: Actor, takeover: bool = False) -> Written:
         """Send the words of a text anew that failed, is unknown or not confirmed: a deliberate act, the caller may get them twice.
 
         Once per text. Raises NotFoundError, RefusedError.
         """
-        return _written(await self._store.acts.send_again(message, by))
+        return _written(await self._store.acts.send_again(message, by, takeover=takeover))
 
-    async def call_off(self, message: int, *, by: Actor) -> None:
-        """Cancel a text that waits for its hour. Raises NotFoundError, RefusedError when it is on its way or gone."""
-        await self._store.acts.call_off(message, by)
+    async def call_off(self, message: int, *, by: Actor) -> bool:
+        """Cancel a text that waits for its hour; False when it was. Raises NotFoundError, RefusedError when it is on its way or gone."""
+        return await self._store.acts.call_off(message, by)
 
     def segments_of(self, text: str) -> Cost:
         """What a text will cost, as it will leave."""
