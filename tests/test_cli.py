@@ -47,14 +47,11 @@ def out(config: Path, *args: str, **options: Any) -> str:
 # -- help and options
 
 
-def commands() -> list[tuple[str, click.Command]]:
+def commands(group: click.Group = main, before: str = "") -> list[tuple[str, click.Command]]:
     """Every command that does something, with the words that name it."""
     found: list[tuple[str, click.Command]] = []
-    for name, command in sorted(main.commands.items()):
-        if isinstance(command, click.Group):
-            found += [(f"{name} {inner}", each) for inner, each in sorted(command.commands.items())]
-        else:
-            found.append((name, command))
+    for name, command in sorted(group.commands.items()):
+        found += commands(command, f"{before}{name} ") if isinstance(command, click.Group) else [(before + name, command)]
     return found
 
 

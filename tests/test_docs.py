@@ -50,14 +50,18 @@ def test_every_command_and_option_is_documented(name: str) -> None:
     text = read("commands.md")
     own = section(text, f"textback {name}")
     common = text.partition("\n## ")[0]
-    command = main.commands[name]
-    inner = command.commands if isinstance(command, click.Group) else {}
-    for word, each in [(name, command), *inner.items()]:
-        assert each is command or f"`{name} {word}" in own, f"textback {name} {word}"
+    for words, each in within(name, main.commands[name]):
+        assert words == name or isinstance(each, click.Group) or f"`{words}" in own, f"textback {words}"
         for parameter in each.params:
             if isinstance(parameter, click.Option):
                 for spelling in parameter.opts:
-                    assert f"`{spelling}" in own or f"`{spelling}" in common, f"textback {word}: {spelling}"
+                    assert f"`{spelling}" in own or f"`{spelling}" in common, f"textback {words}: {spelling}"
+
+
+def within(words: str, command: click.Command) -> list[tuple[str, click.Command]]:
+    """A command and all in it, with the words that name each."""
+    inner = command.commands if isinstance(command, click.Group) else {}
+    return [(words, command), *(found for word, each in inner.items() for found in within(f"{words} {word}", each))]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -105,7 +109,13 @@ def test_every_dependency_has_its_reason(table: int, group: str | None) -> None:
 
 
 def test_every_dependency_is_used() -> None:
-    modules = {"opening-hours-py": "opening_hours", "pyserial": "serial", "python-gsmmodem-new": "gsmmodem", "sqlite-utils": "sqlite_utils"}
+    modules = {
+        "argon2-cffi": "argon2",
+        "opening-hours-py": "opening_hours",
+        "pyserial": "serial",
+        "python-gsmmodem-new": "gsmmodem",
+        "sqlite-utils": "sqlite_utils",
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     imported: set[str] = set()
     for room in ("agi", "ari_app", "modem"):

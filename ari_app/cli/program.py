@@ -11,6 +11,7 @@ from ari_app.cli import lists, running
 from ari_app.cli.frame import Program, command
 from ari_app.cli.modem import modem
 from ari_app.cli.send import send
+from ari_app.cli.staff import staff
 from ari_app.cli.why import why
 
 __all__ = ["main"]
@@ -31,3 +32,4 @@ def main(ctx: click.Context, config: Path | None) -> None:
 for work in (running.run, lists.calls, why, lists.threads, lists.thread, send, running.doctor):
     command(main)(work)
 main.add_command(modem)
+main.add_command(staff)

@@ -62,6 +62,10 @@ class Screen:
         """One paragraph."""
         self._console.print(Text(clean(" ".join(words)), style=style), soft_wrap=False)
 
+    def paste(self, line: str) -> None:
+        """A line to be copied: never broken, however narrow the terminal."""
+        self._console.print(Text(clean(line)), soft_wrap=True)
+
     def draw(self, thing: RenderableType) -> None:
         self._console.print(thing)
 
