@@ -164,13 +164,14 @@ class _Manager(Manager):  # type: ignore[misc]
 
 
 class Ami:
-    """An AMI connection that is made again when it breaks. ``on_connected`` is called after each login."""
+    """An AMI connection that is made again when it breaks. Raises SettingsError when its secret cannot be read."""
 
-    def __init__(self, settings: AmiSettings, clock: Clock, *, on_connected: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, settings: AmiSettings, clock: Clock) -> None:
         self._settings = settings
         self._secret = settings.read_secret()
         self._clock = clock
-        self._on_connected = on_connected
+        self.on_connected: Callable[[], None] = lambda: None
+        """Called after each login."""
         self._manager: _Manager | None = None
         self.status = AmiStatus()
 
@@ -186,7 +187,7 @@ class Ami:
                 attempt = 0
                 self._manager, self.status.connected, self.status.reason = manager, True, ""
                 log.info("ami_connected")
-                self._on_connected()
+                self.on_connected()
                 await self._pulse(manager)
                 reason = "Asterisk closed the connection"
             except PbxError as error:

@@ -75,9 +75,7 @@ class Dialler:
     def ended(self, call_back: str) -> bool:
         """It is over: the number is no longer being called. False: ``place`` said why already."""
         self._calling.pop(call_back, None)
-        told = call_back in self._told
-        self._told.discard(call_back)
-        return not told
+        return call_back not in self._told
 
     def known(self, live: frozenset[str]) -> None:
         """Only these are up: what ended while nothing was heard is over."""
