@@ -33,7 +33,7 @@ def names(folder: Path) -> list[str]:
 
 def loud(samples: array[int]) -> float:
     """Root mean square, of 32767."""
-    return (sum(sample * sample for sample in samples) / len(samples)) ** 0.5
+    return float(sum(sample * sample for sample in samples) / len(samples)) ** 0.5
 
 
 def program(folder: Path, body: str) -> tuple[str, ...]:
