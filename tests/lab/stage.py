@@ -43,7 +43,7 @@ class Stage:
     def store(self) -> Path:
         return Path(tomllib.loads(self.settings.read_text(encoding="utf-8"))["store"]["path"])
 
-    async def run(self, *arguments: str) -> tuple[int, str, str]:
+    async def run(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
         """The command line as an administrator uses it: exit status, stdout, stderr."""
         process = await asyncio.create_subprocess_exec(
             *TEXTBACK,
@@ -52,11 +52,11 @@ class Stage:
             *arguments,
             cwd=CHECKOUT,
             env=self._environ,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await process.communicate()
+        out, err = await process.communicate(stdin.encode())
         return process.returncode or 0, out.decode(), err.decode()
 
     async def ask(self, *arguments: str) -> Any:
