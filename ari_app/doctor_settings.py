@@ -23,3 +23,6 @@ def judge_standing(held: InForce, zone: tzinfo) -> Iterator[Finding]:
             yield Finding("warn", "paused", f"paused in the portal {since}: no automatic text goes", "resume there, under Settings")
         else:
             yield Finding("ok", "portal_setting", f"{key} is as set in the portal {since}, whatever textback.toml says")
+    for problem in held.policy.problems():
+        if problem.key in held.changes:
+            yield Finding(problem.state, "settings_problem", f"{problem.key}, set in the portal: {problem.what}", problem.fix)

@@ -85,7 +85,8 @@ class Clinic:
 @asynccontextmanager
 async def clinic(folder: Path, **more: Any) -> AsyncIterator[Clinic]:
     """Its desk, opened over a new store in ``folder``."""
-    clock, heard, telephones = HandClock(), [], Telephones()
+    clock, telephones = HandClock(), Telephones()
+    heard: list[Notice] = []
     chosen = settings(folder / "textback.db", **more)
     store = Store(chosen.store.path, clock, on_notices=heard.extend, compact=chosen.reply.compact)
     await store.open()

@@ -54,7 +54,18 @@ async def test_no_login_a_wrong_password_and_a_member_who_left_say_the_same(hous
     member = await anne(house)
     bob = await house.desk.add_member("bob", "Bob", Role.STAFF, by=SHELL)
     assert not bob.has_password
-    said = [await refused(house, *given) for given in (("nobody", GOOD), ("anne", GOOD + "!"), ("bob", GOOD), ("bob", ""), ("", ""))]
+    said = [
+        await refused(house, *given)
+        for given in (
+            ("nobody", GOOD),
+            ("anne", GOOD + "!"),
+            ("bob", GOOD),
+            ("bob", ""),
+            ("", ""),
+            ("\ud800", "\ud800"),
+            ("x" * 9999, "y" * 9999),
+        )
+    ]
     await house.desk.change_member(member.id, active=False, by=SHELL)
     said.append(await refused(house, "anne", GOOD))
     assert {(error.code, error.what, error.fix) for error in said} == {

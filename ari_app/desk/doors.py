@@ -11,6 +11,7 @@ import structlog
 
 from ari_app.board import Actor, Face, Key, Member
 from ari_app.clock import Clock
+from ari_app.desk.checks import is_utf8
 from ari_app.desk.passwords import Passwords
 from ari_app.desk.throttle import Gate, place
 from ari_app.errors import NotFoundError, RefusedError
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _TOUCH = timedelta(minutes=1)
 """How often it is written down that a session or a key is in use."""
-_LOGIN_SHOWN = 64
+_LONGEST_LOGIN = 64
 
 
 def new_token() -> str:
@@ -60,7 +61,7 @@ class Doors:
         Raises RefusedError: ``bad_login`` (no such login, a wrong password or a member who left: nobody is told which, and it takes as
         long), ``throttled`` (wait, and try again).
         """
-        login = login.strip()[:_LOGIN_SHOWN]
+        login = login.strip()[:_LONGEST_LOGIN] if is_utf8(login) else ""
         known = self._logins.knows(login, address)
         self._logins.enter(login, address)
         found = await self._store.members.by_login(login)
