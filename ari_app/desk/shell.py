@@ -49,8 +49,8 @@ async def perform(desk: Desk, verb: str, args: dict[str, Any]) -> Any:
     if verb not in VERBS or "by" in args:
         raise RefusedError(f"commands cannot ask for {verb!r} like this", f"it knows {', '.join(sorted(VERBS))}", code="bad_request")
     try:
-        asked = validate_call(config=_AS_WRITTEN)(getattr(desk, verb))(**args, by=SHELL)
+        done = await validate_call(config=_AS_WRITTEN)(getattr(desk, verb))(**args, by=SHELL)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False))
         raise RefusedError(f"the request is wrong: {wrong}", "use the textback command of the same version", code="bad_request") from error
-    return to_jsonable_python(await asked)
+    return to_jsonable_python(done)
