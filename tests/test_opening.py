@@ -18,45 +18,13 @@ from ari_app.pbx.ari import AriClient
 from ari_app.policy.hours import Opening
 from ari_app.policy.policy import Policy
 from ari_app.settings import Settings, parse
+from tests.moved_clock import MovedClock
 
 MONTREAL = ZoneInfo("America/Toronto")
 
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-class MovedClock:
-    """Wall and monotonic time that stand still until moved."""
-
-    def __init__(self, wall: datetime) -> None:
-        self.wall = wall
-        self.elapsed = 0.0
-        self.sleeps = 0
-        self._waiting: list[tuple[float, asyncio.Event]] = []
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.elapsed
-
-    async def sleep(self, seconds: float) -> None:
-        over = asyncio.Event()
-        self._waiting.append((self.elapsed + seconds, over))
-        self.sleeps += 1
-        await over.wait()
-
-    def move(self, seconds: float) -> None:
-        self.elapsed += seconds
-        self.wall += timedelta(seconds=seconds)
-        for due, over in self._waiting:
-            if due <= self.elapsed:
-                over.set()
-        self._waiting = [(due, over) for due, over in self._waiting if due > self.elapsed]
-
-    def due_in(self) -> float:
-        return max(due for due, _ in self._waiting) - self.elapsed
 
 
 class House:
