@@ -358,3 +358,32 @@ async def test_a_hundred_at_once_are_all_served(tmp_path: Path) -> None:
         answers = [answer for answer in await asyncio.gather(*asked, return_exceptions=True) if isinstance(answer, dict)]
         assert len((await store.thread(ALICE))["messages"]) == len({answer["message"] for answer in answers})
         assert len(answers) > 50
+
+
+async def test_members_are_managed_by_the_running_service(tmp_path: Path) -> None:
+    path = tmp_path / "t.db"
+    async with running(path) as store:
+        asked = {"verb": "add_member", "args": {"login": "anne", "name": "Anne", "role": "staff", "extension": "101"}}
+        added = await ask(socket_path(path), "staff", asked)
+        assert (added["login"], added["role"], added["active"]) == ("anne", "staff", True)
+        made = await ask(
+            socket_path(path), "staff", {"verb": "make_key", "args": {"member": 1, "use": "phone", "brand": "snom", "label": "x"}}
+        )
+        assert set(made) == {"key", "token"}
+        assert [key.id for key in await store.members.keys()] == [made["key"]["id"]]
+        assert [each["login"] for each in await ask(socket_path(path), "staff", {"verb": "members"})] == ["anne"]
+        with pytest.raises(TextbackError) as taken:
+            await ask(socket_path(path), "staff", asked)
+        assert taken.value.code == "login_taken"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"verb": "thread"}, {"verb": "members", "args": []}, {"verb": "members", "args": {"by": 1}}, {"verb": "members", "more": 1}],
+)
+async def test_what_is_no_verb_for_commands_is_refused(tmp_path: Path, asked: dict[str, Any]) -> None:
+    path = tmp_path / "t.db"
+    async with running(path):
+        with pytest.raises(TextbackError) as caught:
+            await ask(socket_path(path), "staff", asked)
+        assert caught.value.code == "bad_request"
