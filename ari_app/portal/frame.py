@@ -1,0 +1,208 @@
+"""What every page stands on: who asks and in which language, the words, the templates, and the marks of what a handler needs.
+
+A handler is for members unless it is marked: ``@public`` has a door of its own (sign-in, a phone's token, an API key), ``@administrator``
+is for administrators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ari_app.board import Actor, Member, Role
+from ari_app.clock import Clock
+from ari_app.desk import Desk
+from ari_app.desk.doors import Doors
+from ari_app.errors import RefusedError
+from ari_app.portal.assets import Assets
+from ari_app.portal.security import Proxies
+from ari_app.portal.speech import Speech
+from ari_app.portal.words import LANGUAGES
+from ari_app.settings import Settings
+from ari_app.standing import Standing
+
+__all__ = [
+    "ACTOR",
+    "ASSETS",
+    "CLOCK",
+    "DESK",
+    "DOORS",
+    "LANGUAGE_COOKIE",
+    "MEMBER",
+    "NAVIGATION",
+    "PROXIES",
+    "SETTINGS",
+    "STANDING",
+    "TEMPLATES",
+    "Handler",
+    "actor",
+    "address",
+    "administrator",
+    "https",
+    "is_administrator_only",
+    "is_public",
+    "language",
+    "member",
+    "page",
+    "public",
+    "render",
+    "say",
+    "speech",
+    "templates",
+    "wants_fragment",
+]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_H = TypeVar("_H", bound=Handler)
+
+DESK = web.AppKey("desk", Desk)
+DOORS = web.AppKey("doors", Doors)
+STANDING = web.AppKey("standing", Standing)
+SETTINGS = web.AppKey("settings", Settings)
+"""As the file has them: for what only the file rules (clinic, portal)."""
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
+ASSETS = web.AppKey("assets", Assets)
+PROXIES = web.AppKey("proxies", Proxies)
+TEMPLATES = web.AppKey("templates", Environment)
+
+ACTOR: web.RequestKey[Actor] = web.RequestKey("actor")
+MEMBER: web.RequestKey[Member] = web.RequestKey("member")
+LANGUAGE_COOKIE = "language"
+
+NAVIGATION: tuple[tuple[str, str, bool], ...] = (
+    ("/", "nav.inbox", False),
+    ("/statistics", "nav.statistics", False),
+    ("/admin", "nav.admin", True),
+)
+"""Path, key of its word, for administrators only."""
+
+
+def public(handler: _H) -> _H:
+    """Mark a handler that needs no session."""
+    handler.textback_public = True  # type: ignore[attr-defined]
+    return handler
+
+
+def administrator(handler: _H) -> _H:
+    """Mark a handler that is for administrators."""
+    handler.textback_administrator = True  # type: ignore[attr-defined]
+    return handler
+
+
+def is_public(handler: object) -> bool:
+    return bool(getattr(handler, "textback_public", False))
+
+
+def is_administrator_only(handler: object) -> bool:
+    return bool(getattr(handler, "textback_administrator", False))
+
+
+def actor(request: web.Request) -> Actor:
+    """Who is signed in. Raises RefusedError, code ``signed_out``, where nobody is."""
+    found = request.get(ACTOR)
+    if found is None:
+        raise RefusedError("nobody is signed in", "sign in", code="signed_out")
+    return found
+
+
+def member(request: web.Request) -> Member | None:
+    """The member signed in, None where nobody is."""
+    return request.get(MEMBER)
+
+
+def address(request: web.Request) -> str:
+    """IP address of who asks."""
+    return request.app[PROXIES].address(request)
+
+
+def https(request: web.Request) -> bool:
+    """Does the browser speak TLS."""
+    return request.app[PROXIES].https(request)
+
+
+def language(request: web.Request) -> str:
+    """Of the page: chosen on it, else the member's own, else the first one the browser asks for that there is, else the clinic's."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return chosen
+    who = member(request)
+    if who is not None and who.language in LANGUAGES:
+        return str(who.language)
+    return _accepted(request.headers.get("Accept-Language", "")) or request.app[SETTINGS].clinic.languages[0]
+
+
+def _accepted(header: str) -> str | None:
+    """The language of Accept-Language (RFC 9110 12.5.4) with the highest weight that pages are written in."""
+    best: tuple[float, str] | None = None
+    for item in header.split(","):
+        name, _, weight = item.partition(";")
+        code = name.strip().partition("-")[0].lower()
+        try:
+            value = float(weight.partition("=")[2]) if weight else 1.0
+        except ValueError:
+            continue
+        if code in LANGUAGES and value > 0 and (best is None or value > best[0]):
+            best = (value, code)
+    return best[1] if best else None
+
+
+def say(request: web.Request) -> Speech:
+    """How things are said to who asks."""
+    clinic = request.app[SETTINGS].clinic
+    return Speech(language(request), clinic.zone, clinic.country, request.app[CLOCK].now())
+
+
+def speech(app: web.Application, code: str, now: datetime) -> Speech:
+    """How things are said in a language, to nobody in particular."""
+    clinic = app[SETTINGS].clinic
+    return Speech(code, clinic.zone, clinic.country, now)
+
+
+def templates(assets: Assets) -> Environment:
+    """The templates: everything escaped, and a name nobody gave is an error."""
+    environment = Environment(
+        loader=PackageLoader("ari_app.portal"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["asset"] = assets.address
+    return environment
+
+
+def wants_fragment(request: web.Request) -> bool:
+    """Does a script of ours ask, which needs the part that changed and no page around it."""
+    return request.headers.get("X-Textback") == "fragment"
+
+
+def render(request: web.Request, template: str, **context: Any) -> str:
+    """A template's text, with what every page knows: t (the words), clinic, who, path, navigation, language."""
+    who = member(request)
+    return (
+        request.app[TEMPLATES]
+        .get_template(template)
+        .render(
+            t=say(request),
+            clinic=request.app[SETTINGS].clinic.name,
+            who=who,
+            path=request.path,
+            here=request.path_qs,
+            navigation=[(path, key) for path, key, only in NAVIGATION if not only or (who is not None and who.role is Role.ADMINISTRATOR)],
+            **context,
+        )
+    )
+
+
+def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:
+    """A page, or a part of one, as the answer."""
+    response = web.Response(text=render(request, template, **context), status=status, content_type="text/html")
+    response.headers["Content-Language"] = language(request)
+    response.headers["Vary"] = "Cookie, Accept-Language, X-Textback"
+    response.enable_compression()
+    return response

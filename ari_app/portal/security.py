@@ -1,0 +1,135 @@
+"""What stands between the network and a page: who asks, from where, whether the page that asks is ours, and the headers each answer has.
+
+Cross-site requests are told by what browsers say of themselves: Sec-Fetch-Site (W3C Fetch Metadata Request Headers), else Origin
+(RFC 6454). Cookies: RFC 6265bis (``__Host-``, SameSite). Content Security Policy: W3C CSP level 3.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+__all__ = ["COOKIE", "HEADERS", "Network", "Proxies", "cookie_name", "cross_site", "drop_cookie", "networks", "set_cookie", "within"]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+COOKIE = "textback"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # not no-referrer: browsers then say "Origin: null" of our own forms
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # pages show what patients wrote: nothing of it stays on a disk between browser and us
+    "Cache-Control": "no-store",
+}
+"""Of every answer that does not say otherwise."""
+
+
+def networks(written: Sequence[str]) -> tuple[Network, ...]:
+    """Networks of CIDRs or single addresses, as settings have them."""
+    return tuple(ipaddress.ip_network(each, strict=False) for each in written)
+
+
+def within(address: str, allowed: Sequence[Network]) -> bool:
+    """Is an IP address in one of these networks. An IPv4 address mapped into IPv6 counts as itself; what is none is in no network."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return any(parsed in network for network in allowed)
+
+
+class Proxies:
+    """Whose word about the browser's address and scheme is taken: that of [portal] proxies, and nobody else's."""
+
+    def __init__(self, trusted: Sequence[str]) -> None:
+        self._trusted = networks(trusted)
+
+    def address(self, request: web.Request) -> str:
+        """IP address of who asks: the last one in X-Forwarded-For that is no proxy of ours, where a proxy of ours asks for them."""
+        address = _plain(request.remote or "")
+        if not within(address, self._trusted):
+            return address
+        for hop in reversed(",".join(request.headers.getall("X-Forwarded-For", [])).split(",")):
+            told = _plain(hop.strip())
+            if not _is_address(told):
+                break
+            address = told
+            if not within(told, self._trusted):
+                break
+        return address
+
+    def https(self, request: web.Request) -> bool:
+        """Does the browser speak TLS, to us or to a proxy of ours."""
+        if within(_plain(request.remote or ""), self._trusted):
+            told = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+            if told:
+                return told == "https"
+        return request.secure
+
+
+def cross_site(request: web.Request, *, https: bool, base_url: str | None) -> bool:
+    """Would this request act in somebody's name for a page that is not ours. False for what only reads.
+
+    Browsers send Sec-Fetch-Site over TLS and to loopback, and Origin with every POST. What sends neither is no browser: it may act if
+    it brings no session of one.
+    """
+    if request.method in _SAFE:
+        return False
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site != "same-origin"
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return any(name in request.cookies for name in (COOKIE, f"__Host-{COOKIE}"))
+    ours = {f"{'https' if https else 'http'}://{request.host}".lower()}
+    if base_url:
+        parts = urlsplit(base_url)
+        ours.add(f"{parts.scheme}://{parts.netloc}".lower())
+    return origin.lower() not in ours
+
+
+def cookie_name(*, https: bool) -> str:
+    """Name of the session cookie. ``__Host-``: browsers take it over TLS only, and no other host of the domain can set it."""
+    return f"__Host-{COOKIE}" if https else COOKIE
+
+
+def set_cookie(response: web.StreamResponse, token: str, *, https: bool) -> None:
+    """Give the browser its session, until it is closed or the session ends."""
+    response.set_cookie(cookie_name(https=https), token, path="/", httponly=True, secure=https, samesite="Strict")
+
+
+def drop_cookie(response: web.StreamResponse, *, https: bool) -> None:
+    """Take it away."""
+    response.del_cookie(cookie_name(https=https), path="/", httponly=True, secure=https, samesite="Strict")
+
+
+def _plain(address: str) -> str:
+    """Without the port and brackets that some proxies write, and without the mapping of IPv4 into IPv6."""
+    if address.startswith("["):
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        address = address.partition(":")[0]
+    return address.removeprefix("::ffff:") if "." in address else address
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,228 @@
+"""The portal's server: one aiohttp application with its doors, its headers and its live stream; the rooms hang their routes into it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Collection
+from urllib.parse import quote
+
+import structlog
+from aiohttp import web
+
+from ari_app.board import Role
+from ari_app.clock import Clock
+from ari_app.desk import Desk
+from ari_app.desk.doors import Doors
+from ari_app.errors import NotFoundError, RefusedError, SettingsError, StoreError, TextbackError
+from ari_app.events import Notice
+from ari_app.portal import entry, live
+from ari_app.portal.assets import Assets
+from ari_app.portal.frame import (
+    ACTOR,
+    ASSETS,
+    CLOCK,
+    DESK,
+    DOORS,
+    MEMBER,
+    PROXIES,
+    SETTINGS,
+    STANDING,
+    TEMPLATES,
+    Handler,
+    actor,
+    address,
+    https,
+    is_administrator_only,
+    is_public,
+    page,
+    say,
+    templates,
+    wants_fragment,
+)
+from ari_app.portal.live import LIVE, Live
+from ari_app.portal.security import HEADERS, Proxies, cookie_name, cross_site
+from ari_app.standing import Standing
+
+__all__ = ["Portal", "application"]
+
+log = structlog.get_logger(__name__)
+
+_LARGEST = 64 * 1024
+"""Bytes of a request's body: the longest text that fits in SMS is 2,448 characters."""
+_ENDING = 3.0
+"""Seconds that requests under way are given at a stop."""
+
+
+def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> web.Application:
+    """The portal as an aiohttp application, with every route."""
+    app = web.Application(middlewares=[_errors, _origin, _session], client_max_size=_LARGEST)
+    assets = Assets()
+    app[STANDING], app[SETTINGS], app[DESK], app[DOORS], app[CLOCK] = standing, standing.file, desk, doors, clock
+    app[ASSETS], app[TEMPLATES] = assets, templates(assets)
+    app[PROXIES] = Proxies(standing.file.portal.proxies)
+    app[LIVE] = Live(app)
+    app.on_response_prepare.append(_headers)
+    app.router.add_get("/static/{version}/{name}", _static)
+    for room in (entry, live):
+        room.add_routes(app)
+    return app
+
+
+class Portal:
+    """Serves [portal] listen. ``noticed`` and ``overdue`` are called on the event loop, after the commit they tell of."""
+
+    def __init__(self, standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> None:
+        self._settings = standing.file.portal
+        self.app = application(standing, desk, doors, clock)
+        self.live = self.app[LIVE]
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on; 0 when not listening."""
+        return int(self._runner.addresses[0][1]) if self._runner is not None and self._runner.addresses else 0
+
+    def noticed(self, notices: Collection[Notice]) -> None:
+        """Something changed: open pages are told."""
+        self.live.noticed(notices)
+
+    def overdue(self, threads: Collection[int]) -> None:
+        """These threads wait for too long: members who asked for notifications get one."""
+        self.live.overdue(threads)
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises SettingsError when the address or the certificate cannot be used."""
+        try:
+            await self.start()
+            await self.live.run()
+        finally:
+            await self.close()
+
+    async def start(self) -> None:
+        """Begin to listen. Raises SettingsError."""
+        host, _, port = self._settings.listen.rpartition(":")
+        context = self._tls()
+        # access logs would hold numbers, and what was asked for
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_ENDING, keepalive_timeout=75)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host.strip("[]"), int(port), ssl_context=context).start()
+        except OSError as error:
+            raise SettingsError(
+                f"portal.listen: cannot listen on {self._settings.listen} ({error.strerror or error})",
+                "is another textback running? Else set another address or port",
+            ) from error
+
+    async def close(self) -> None:
+        """End the live streams, then stop listening. Idempotent."""
+        self.live.close()
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        certificate, key = self._settings.certificate, self._settings.key
+        if certificate is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(
+                f"portal.certificate: {certificate} and {key} cannot be used ({getattr(error, 'strerror', None) or error})",
+                "name a PEM certificate chain and its key, both readable by the service's user",
+            ) from error
+        return context
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error as a page in the reader's language, or as JSON under /api/."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        code = {404: "not_found", 413: "too_big"}.get(error.status, "bad_form")
+        return _error(request, error.status, RefusedError(error.reason, "", code=code))
+    except TextbackError as error:
+        return _error(request, _status(error), error)
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception:
+        # one request that fails must not end the service; what it was about stays out of the log
+        log.exception("request_failed", method=request.method, route=_route(request))
+        return _error(request, 500, RefusedError("something went wrong here", "look into the log", code="broken"))
+
+
+def _status(error: TextbackError) -> int:
+    """HTTP status of a refusal (RFC 9110 15.5, 15.6)."""
+    if isinstance(error, NotFoundError):
+        return 404
+    if isinstance(error, StoreError):
+        return 503
+    return {"signed_out": 401, "forbidden": 403, "cross_site": 403, "throttled": 429, "bad_login": 403, "bad_form": 400}.get(
+        error.code, 409
+    )
+
+
+def _error(request: web.Request, status: int, error: TextbackError) -> web.Response:
+    what, fix = say(request).refusal(error)
+    if request.path.startswith("/api/"):
+        return web.json_response({"error": {"code": error.code, "what": error.what, "fix": error.fix}}, status=status)
+    template = "_refused.html" if wants_fragment(request) else "refused.html"
+    return page(request, template, status=status, what=what, fix=fix, offers=(), words=None)
+
+
+def _route(request: web.Request) -> str:
+    """Which handler, without what the address holds."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "-"
+
+
+@web.middleware
+async def _origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses what another site's page would have done in a member's name."""
+    if cross_site(request, https=https(request), base_url=request.app[SETTINGS].portal.base_url):
+        raise RefusedError("the request came from another page", "open the portal itself and do it there", code="cross_site")
+    return await handler(request)
+
+
+@web.middleware
+async def _session(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Who asks, and whether they may."""
+    token = request.cookies.get(cookie_name(https=https(request)))
+    doors = request.app[DOORS]
+    if token and not request.path.startswith("/static/"):
+        # what a page fetches by itself does not make a session last
+        who = await doors.session(token, address(request), touch="X-Background" not in request.headers)
+        if who is not None:
+            request[ACTOR] = who
+            known = await doors.member(who.member) if who.member is not None else None
+            if known is not None:
+                request[MEMBER] = known
+    needs = request.match_info.handler
+    if is_public(needs) or request.match_info.http_exception is not None:
+        return await handler(request)
+    if ACTOR not in request:
+        if request.method == "GET" and not wants_fragment(request) and not request.path.startswith("/api/"):
+            ended = "&ended" if token else ""
+            return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs, safe='')}{ended}")
+        raise RefusedError("nobody is signed in", "sign in", code="signed_out")
+    if is_administrator_only(needs) and actor(request).role is not Role.ADMINISTRATOR:
+        raise RefusedError("only administrators may do this", "ask one of them", code="forbidden")
+    return await handler(request)
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    return await request.app[ASSETS].serve(request)
+
+
+_static.textback_public = True  # type: ignore[attr-defined]
+
+
+async def _headers(_request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)

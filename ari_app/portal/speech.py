@@ -1,0 +1,168 @@
+"""How things are said in one language: words, times, ages, numbers, states and reasons. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from ari_app.board import CallEntry, Entry, NoteEntry, OutgoingEntry, Row, TextEntry
+from ari_app.errors import StoreError, TextbackError
+from ari_app.model import MessageKind, Outcome
+from ari_app.numbers import pretty
+from ari_app.portal.words import LANGUAGES, WORDS
+
+__all__ = ["Speech"]
+
+_DAYS = {
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+    "fr": ("lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."),
+}
+_LONG_DAYS = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
+}
+_MONTHS = {
+    "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    "fr": ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """``language`` "en" or "fr"; times are said in ``zone``, numbers as people of ``country`` write them; ``now`` as ages need it."""
+
+    language: str
+    zone: ZoneInfo
+    country: str
+    now: datetime
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The word of a key. Raises KeyError for a key or a value that is not there."""
+        said = WORDS[key][LANGUAGES.index(self.language)]
+        return said.format(**values) if values else said
+
+    def count(self, key: str, n: int) -> str:
+        """``key`` for so many: French says zero in the singular, English does not."""
+        one = n == 1 or (n == 0 and self.language == "fr")
+        return self(f"{key}.{'one' if one else 'many'}", n=n)
+
+    # -- time
+
+    def clock(self, at: datetime) -> str:
+        """Hour and minute in the clinic's zone: 14:05, 14 h 05."""
+        local = at.astimezone(self.zone)
+        return f"{local:%H} h {local:%M}" if self.language == "fr" else f"{local:%H:%M}"
+
+    def day(self, of: datetime | date) -> str:
+        """A date as people name it, the year where it is another one: Today, Mon 2 Mar, lun. 2 mars 2025."""
+        local = of.astimezone(self.zone).date() if isinstance(of, datetime) else of
+        today = self.now.astimezone(self.zone).date()
+        near = {0: "today", -1: "yesterday", 1: "tomorrow"}.get((local - today).days)
+        if near is not None:
+            return self(near)
+        year = "" if local.year == today.year else f" {local.year}"
+        return f"{_DAYS[self.language][local.weekday()]} {local.day} {_MONTHS[self.language][local.month - 1]}{year}"
+
+    def weekday(self, of: datetime) -> str:
+        """Monday, lundi."""
+        return _LONG_DAYS[self.language][of.astimezone(self.zone).weekday()]
+
+    def when(self, at: datetime) -> str:
+        """A moment: 14:05 where it is today, else with its day."""
+        same = at.astimezone(self.zone).date() == self.now.astimezone(self.zone).date()
+        return self.clock(at) if same else self("when.other", day=self.day(at), time=self.clock(at))
+
+    def local(self, at: datetime) -> str:
+        """As a field for date and time wants it: 2026-03-02T14:05, in the clinic's zone."""
+        return f"{at.astimezone(self.zone):%Y-%m-%dT%H:%M}"
+
+    def age(self, since: datetime) -> str:
+        """How long ago, in its largest unit, rounded down."""
+        minutes = int((self.now - since).total_seconds() // 60)
+        if minutes < 1:
+            return self("now")
+        if minutes < 60:
+            return self("age.minutes", n=minutes)
+        return self("age.hours", n=minutes // 60) if minutes < 24 * 60 else self("age.days", n=minutes // (24 * 60))
+
+    def length(self, seconds: float) -> str:
+        """A duration: 45 s, 3 min 20 s, 1 h 05."""
+        whole = round(seconds)
+        minutes, rest = divmod(whole, 60)
+        if minutes >= 60:
+            return f"{minutes // 60} h {minutes % 60:02}"
+        return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+    # -- callers
+
+    def number(self, number: str | None) -> str:
+        """A telephone number as people write it; "" for none."""
+        return pretty(number, self.country) if number else ""
+
+    def caller(self, row: Row) -> str:
+        """Who a thread is with: the name, else the number, else that none was shown."""
+        return row.name or self.number(row.number) or self("anonymous")
+
+    # -- what happened
+
+    def state(self, entry: TextEntry) -> str:
+        """The true state of a text."""
+        if entry.state == "sent" and entry.confirmed is False:
+            return self("state.unconfirmed")
+        return self(f"state.{entry.state}")
+
+    def author(self, entry: TextEntry) -> str:
+        """Who wrote a text."""
+        if entry.incoming:
+            return self("text.in")
+        if entry.kind is MessageKind.STAFF:
+            return entry.author or self("text.shell")
+        return self("text.auto" if entry.kind is MessageKind.AUTO else "text.notice")
+
+    def call(self, entry: CallEntry) -> str:
+        """What became of an inbound call: Missed call, in the queue."""
+        if entry.outcome is Outcome.ANSWERED:
+            return self("call.outside" if entry.answered_by == "outside" else "call.answered")
+        return f"{self(f'call.{entry.outcome}')}, {self(f'reach.{entry.reached}')}"
+
+    def why(self, entry: CallEntry) -> str:
+        """Why it got a text, or none."""
+        return f"{self(f'decision.{entry.decision}')}: {self(f'why.{entry.reason}')}"
+
+    def outgoing(self, entry: OutgoingEntry) -> str:
+        """What became of a call to the caller."""
+        if entry.failed is not None:
+            return self("call.failed", why=entry.failed)
+        if entry.talked is not None:
+            return self("call.talked", length=self.length(entry.talked))
+        if entry.ended is not None:
+            return self("call.nobody")
+        return self("call.ringing" if entry.joined is None else "call.going")
+
+    def last(self, entry: Entry | None) -> str:
+        """What happened last in a thread, in one line."""
+        match entry:
+            case None:
+                return self("row.nothing")
+            case TextEntry():
+                return entry.text if entry.incoming or entry.kind is MessageKind.STAFF else f"{self('row.auto')} {entry.text}"
+            case NoteEntry():
+                return f"{self('row.note')} {entry.text}"
+            case CallEntry():
+                return self("call.voicemail") if entry.voicemail_left else self.call(entry)
+            case OutgoingEntry():
+                begun = self("call.back", name=entry.by) if entry.by else self("call.outgoing")
+                return f"{begun}, {self.outgoing(entry)}"
+
+    # -- refusals
+
+    def refusal(self, error: TextbackError) -> tuple[str, str]:
+        """What is wrong and the fix. A code that has no words here is said as the error says it, in English."""
+        code = error.code if f"refused.{error.code}" in WORDS else "store" if isinstance(error, StoreError) else ""
+        if not code:
+            return error.what, error.fix
+        try:
+            return self(f"refused.{code}").format(**error.facts), self(f"refused.{code}.fix").format(**error.facts)
+        except KeyError:  # the error lacks a fact
+            return error.what, error.fix
