@@ -16,7 +16,6 @@ import os
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -236,6 +235,3 @@ async def check(settings: AmiSettings) -> tuple[str, ...]:
         return tuple(answer)
     finally:
         manager.shut()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await manager.lost
