@@ -110,6 +110,11 @@ class Tracker:
         """Ids of the call backs that are up."""
         return self._placed.live
 
+    @property
+    def legs(self) -> frozenset[str]:
+        """Ids of the legs to the outside that are up."""
+        return frozenset(self._legs)
+
     def live_numbers(self, since: datetime | None = None) -> frozenset[str]:
         """E.164 numbers of everybody outside who is on a call now, inbound or outgoing. ``since`` leaves out calls started before."""
         live: list[LiveCall | LiveLeg] = [*self._calls.values(), *self._legs.values()]

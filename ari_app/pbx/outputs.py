@@ -106,10 +106,11 @@ class SwitchTurned:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The watcher is connected and resynchronised. ``live``: ids of the inbound calls that are up, ``call_backs``: of call backs."""
+    """The watcher is connected and resynchronised. Ids of what is up: inbound calls, call backs, legs to the outside."""
 
     live: frozenset[str]
     call_backs: frozenset[str] = frozenset()
+    legs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,8 @@ class Watch:
                     self._note(event)
                     await self._feed(await self._completed(event) if isinstance(event, Connected) else event)
                     if isinstance(event, Connected):
-                        await self._on_output(Attached(self._tracker.live_ids, self._tracker.call_backs))
+                        tracker = self._tracker
+                        await self._on_output(Attached(tracker.live_ids, tracker.call_backs, tracker.legs))
                     elif isinstance(event, Disconnected):
                         await self._on_output(Detached(event.reason))
         finally:
