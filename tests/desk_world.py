@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -45,9 +46,10 @@ class Telephones:
     def __init__(self) -> None:
         self.placed: list[tuple[str, str, str, str | None]] = []
         self.refusal: Exception | None = None
+        self._ids = itertools.count(1)
 
     def new_id(self) -> str:
-        return f"textback-callback-{len(self.placed)}"
+        return f"textback-callback-{next(self._ids)}"
 
     async def place(self, id: str, extension: str, number: str, name: str | None = None) -> None:  # noqa: A002
         if self.refusal is not None:

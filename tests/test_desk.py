@@ -12,6 +12,7 @@ from ari_app.board import Box, CallEntry, Face, NoteEntry, OutgoingEntry, TextEn
 from ari_app.desk import SHELL
 from ari_app.errors import NotFoundError, PbxUnavailableError, RefusedError, TextbackError
 from ari_app.events import ThreadChanged
+from ari_app.model import OutgoingCall
 from tests.desk_world import Clinic, actor, clinic
 from tests.threads.world import ALICE, BOB, START, inbound, nothing, raw
 
@@ -326,7 +327,14 @@ async def test_a_call_back_rings_the_members_phone_shows_in_the_thread_and_settl
     assert await house.desk.call_back(thread, by=anne) == asked, "a double click is one call"
     house.clock.move(seconds=30)
     assert (await house.desk.call_back(thread, by=anne)).id != asked.id
-    await house.desk.reached(call.id, by=anne)
+    with pytest.raises(RefusedError) as nobody:
+        await house.desk.reached(asked.id, by=anne)
+    assert nobody.value.code == "not_joined"
+    dialled = OutgoingCall(id="1772463600.99", number=ALICE, started=house.clock.at, joined=house.clock.at, ended=None)
+    await house.store.note_outgoing(dialled)
+    await house.store.acts.call_back_linked(asked.id, dialled.id)
+    assert (await house.desk.rows((thread,)))[0].state is ThreadState.TO_ANSWER, "a patient's voicemail answers too"
+    await house.desk.reached(asked.id, by=anne)
     assert (await house.desk.rows((thread,)))[0].state is not ThreadState.TO_ANSWER
 
 

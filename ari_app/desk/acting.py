@@ -51,7 +51,9 @@ class Acting(Base):
         """
         if until is not None:
             check_time(until, self._clock.now(), _FURTHEST_SNOOZE, what="snooze")
-        await self._store.acts.snooze(thread, until, by)
+            await self._store.acts.snooze(thread, until, by)
+        elif (await self._row(thread)).snoozed is not None:
+            await self._store.acts.reopen(thread, by)
 
     async def note(self, thread: int, text: str, *, by: Actor, act: str) -> int:
         """Words for staff only; the note's id. The same ``act`` twice is one note. Raises RefusedError."""
