@@ -351,12 +351,14 @@ class Statistics:
     """Missed calls by weekday, Monday first."""
     reasons: dict[str, int]
     """Missed calls by the reason of their decision: texted, or why not."""
+    callers: int
+    """Who called in vain and showed a number, each once."""
     texted: int
-    """Callers texted after a missed call."""
+    """Of ``callers``: texted after a missed call."""
     wrote_back: int
-    """Of ``texted``: the caller answered by text."""
+    """Of ``texted``: the caller answered by text, within a week."""
     recovered: int
-    """Missed, then a conversation: by text both ways, or by telephone."""
+    """Of ``callers``: a conversation within a week, by text both ways or by telephone."""
     first_reply: float | None
     """Median seconds from a caller's missed call or text to the first words of a person; None where there were none."""
     by_day: dict[date, int] = field(default_factory=dict)

@@ -17,9 +17,10 @@ __all__ = ["AHEAD", "SET_BACK", "Agenda", "Due", "agenda"]
 
 _AT_ONCE = 16
 AHEAD = timedelta(minutes=1)
-SET_BACK = """(m.kind IN ('staff', 'notice')
+SET_BACK = """(m.kind IN ('staff', 'notice') AND (m.scheduled IS NULL OR m.scheduled <= :now)
     AND ((m.at > :ahead AND m.due >= m.at) OR (m.claimed > :ahead AND m.due >= m.claimed)))"""
-"""Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time."""
+"""Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time.
+A text that a person put off to an hour goes at that hour."""
 _DUE = f"""SELECT * FROM (
     SELECT m.id, m.thread, m.kind, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
         coalesce(CASE WHEN m.bound THEN m.modem END,
@@ -31,7 +32,8 @@ _DUE = f"""SELECT * FROM (
     AND (m.kind != 'auto' OR (NOT :held AND t.number NOT IN (SELECT value FROM json_each(:live))))
     AND NOT EXISTS (SELECT 1 FROM message s JOIN thread o ON o.id = s.thread WHERE s.state = 'sending' AND o.number = t.number)
     AND NOT EXISTS (SELECT 1 FROM message e WHERE m.kind = 'staff' AND e.thread = m.thread AND e.kind = 'staff'
-        AND e.state = 'queued' AND NOT e.bound AND e.id < m.id AND NOT EXISTS (SELECT 1 FROM part g WHERE g.message = e.id
+        AND e.state = 'queued' AND NOT e.bound AND e.id < m.id
+        AND (e.scheduled IS NULL OR e.scheduled <= :now) AND NOT EXISTS (SELECT 1 FROM part g WHERE g.message = e.id
             AND g.state IN ('sent', 'delivered', 'unknown') AND g.modem NOT IN (SELECT value FROM json_each(:ready))
             AND g.modem NOT IN (SELECT value FROM json_each(:awaited)))))
     WHERE CASE WHEN only IN (SELECT value FROM json_each(:known)) THEN only IN (SELECT value FROM json_each(:ready))
@@ -78,9 +80,9 @@ def agenda(
     """Due texts that a modem of ``ready`` may carry, the most urgent first.
 
     Automatic texts wait while ``held`` or while their number is ``live``. A number with a text on its way waits for it; staff's texts
-    to one caller keep their order, but wait for none that is bound, nor for one whose rest waits for a modem that is gone. A
-    conversation waits for its modem while that is one of ``awaited`` and has not refused the text; else any takes it. A text of which
-    parts went, or that is bound, goes by that modem alone, as long as it is one of ``known_modems``.
+    to one caller keep their order, but wait for none that is bound or whose hour has not come, nor for one whose rest waits for a
+    modem that is gone. A conversation waits for its modem while that is one of ``awaited`` and has not refused the text; else any
+    takes it. A text of which parts went, or that is bound, goes by that modem alone, as long as it is one of ``known_modems``.
     """
     at = stamp(now)
     params = {

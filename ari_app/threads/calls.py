@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ari_app.events import CallChanged, MessageChanged
+from ari_app.events import CallChanged, MessageChanged, ThreadChanged
 from ari_app.model import (
     REPLIES,
     AnsweredBy,
@@ -90,7 +90,7 @@ def record_call(
     fresh = people.TO_ANSWER if waits else people.ANSWERED if call.outcome is Outcome.ANSWERED else people.DONE
     thread = people.open_thread(tx, line, number, fresh, now)
     if waits:
-        people.mark(tx, thread, people.TO_ANSWER)
+        people.waits(tx, thread, call.ended)
     kind = DecisionKind.PENDING if texts else DecisionKind.SILENCE
     due = (decision.due or now) if texts else None
     tx.insert(
@@ -112,6 +112,7 @@ def record_call(
         if not waits:
             _settle(tx, thread, joined)
     tx.notify(CallChanged(call.id))
+    tx.notify(ThreadChanged(thread))
     return Recorded(call.id, thread, message, kind, decision.reason, due, new=True)
 
 
@@ -129,7 +130,7 @@ def _settle(tx: Transaction, thread: int, joined: datetime) -> None:
     later = tx.one("SELECT 1 FROM call WHERE thread = ? AND to_answer AND ended > ?", (thread, stamp(joined)))
     waiting = tx.one("SELECT 1 FROM thread WHERE id = ? AND state = 'to_answer' AND NOT text_waits", (thread,))
     if waiting is not None and later is None:
-        people.mark(tx, thread, people.ANSWERED)
+        people.settle(tx, thread, people.ANSWERED)
 
 
 def _decision_columns(decision: Decision, kind: DecisionKind, now: datetime) -> dict[str, Any]:
@@ -176,6 +177,7 @@ def write_decision(tx: Transaction, call: str, decision: Decision, kind: Decisio
     names = ", ".join(f"{name} = :{name}" for name in columns)
     tx.run(f"UPDATE call SET {names} WHERE id = :id", {**columns, "id": call})  # noqa: S608  (names are our own)
     tx.notify(CallChanged(call))
+    tx.notify(ThreadChanged(tx.value("SELECT thread FROM call WHERE id = ?", (call,))))
 
 
 def note_started(tx: Transaction, call: Call) -> None:
@@ -201,13 +203,20 @@ def open_calls(reader: Reader) -> list[Call]:
 
 
 def note_outgoing(tx: Transaction, call: OutgoingCall) -> None:
-    """An outgoing call was joined, or ended. What was known of it before stays."""
+    """An outgoing call was joined, or ended. What was known of it before stays. It stands in the time line of its number."""
     tx.run(
         """INSERT INTO outgoing (id, number, started, joined, ended) VALUES (?, ?, ?, ?, ?)
             ON CONFLICT (id) DO UPDATE SET number = coalesce(excluded.number, number), joined = coalesce(joined, excluded.joined),
             ended = coalesce(excluded.ended, ended)""",
         (call.id, call.number, stamp(call.started), stamp_or_none(call.joined), stamp_or_none(call.ended)),
     )
+    if call.number is None:
+        return
+    latest = people.latest_thread(tx, call.number)
+    if latest is not None:
+        tx.run("UPDATE thread SET changed = max(changed, ?) WHERE id = ?", (stamp(call.started), latest["id"]))
+    for thread in people.threads_of(tx, call.number):
+        tx.notify(ThreadChanged(thread))
 
 
 def note_reached(tx: Transaction, call: str, number: str, at: datetime) -> None:

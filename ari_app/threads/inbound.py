@@ -149,7 +149,7 @@ def _file(tx: Transaction, text: Sequence[Kept], shown: int | None, home: Home, 
     if react is not None and found.words and found.sender and found.whole:
         answer = react_to(tx, message, react, home, at, picture=found.picture)
     if answer:
-        people.mark(tx, thread, people.TO_ANSWER, text_waits=True)
+        people.waits(tx, thread, at, text=True)
     tx.notify(MessageChanged(message, thread))
     tx.notify(ThreadChanged(thread))
     return message
@@ -264,7 +264,7 @@ def _keep_unread(tx: Transaction, raw: RawPdu, unread: Undecodable, home: Home) 
     )
     tx.run("UPDATE inbound SET message = ? WHERE id = ?", (message, row))
     if answer:
-        people.mark(tx, thread, people.TO_ANSWER, text_waits=True)
+        people.waits(tx, thread, raw.received, text=True)
     tx.notify(MessageChanged(message, thread))
 
 

@@ -9,7 +9,7 @@ from ari_app.events import ContactChanged, ThreadChanged
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.rows import stamp
 
-__all__ = ["ANSWERED", "DONE", "TO_ANSWER", "contact", "latest_thread", "mark", "open_thread", "set_contact"]
+__all__ = ["ANSWERED", "DONE", "TO_ANSWER", "contact", "latest_thread", "open_thread", "set_contact", "settle", "threads_of", "waits"]
 
 TO_ANSWER = "to_answer"
 ANSWERED = "answered"
@@ -24,11 +24,18 @@ def contact(tx: Transaction, number: str, now: datetime) -> sqlite3.Row:
     return row
 
 
+def threads_of(reader: Reader, number: str) -> list[int]:
+    """Every thread of a number, whatever its line."""
+    return [row["id"] for row in reader.all("SELECT id FROM thread WHERE number = ? ORDER BY id", (number,))]
+
+
 def set_contact(tx: Transaction, number: str, column: str, value: str | None) -> bool:
     """Set one column of a contact; True when that changed it."""
     changed = tx.run(f"UPDATE contact SET {column} = ? WHERE number = ? AND {column} IS NOT ?", (value, number, value)) > 0  # noqa: S608
     if changed:
         tx.notify(ContactChanged(number))
+        for thread in threads_of(tx, number):
+            tx.notify(ThreadChanged(thread))
     return changed
 
 
@@ -46,19 +53,34 @@ def open_thread(tx: Transaction, line: str, number: str | None, state: str, now:
         if found is not None:
             tx.run("UPDATE thread SET changed = max(changed, ?) WHERE id = ?", (at, found["id"]))
             return int(found["id"])
-    thread = tx.insert("thread", {"line": line, "number": number, "state": state, "created": at, "changed": at})
+    waits = at if state == TO_ANSWER else None
+    thread = tx.insert("thread", {"line": line, "number": number, "state": state, "waits_since": waits, "created": at, "changed": at})
     tx.notify(ThreadChanged(thread))
     return thread
 
 
-def mark(tx: Transaction, thread: int, state: str, *, text_waits: bool = False) -> bool:
-    """Put a thread into a state; True when that changed it. ``text_waits``: a caller's text is what waits for an answer."""
-    if state == TO_ANSWER:
-        changed = tx.run("UPDATE thread SET state = ? WHERE id = ? AND state != ?", (state, thread, state)) > 0
-        if text_waits:
-            tx.run("UPDATE thread SET text_waits = 1 WHERE id = ?", (thread,))
-    else:
-        changed = tx.run("UPDATE thread SET state = ?, text_waits = 0 WHERE id = ? AND state != ?", (state, thread, state)) > 0
+def waits(tx: Transaction, thread: int, since: datetime | str, *, text: bool = False) -> bool:
+    """Something new in the thread waits for an answer; True when nothing did. The thread is unopened and awake again.
+
+    ``since``: when that came, or was to be said; of several the oldest counts. ``text``: it is a caller's text.
+    """
+    at = stamp(since) if isinstance(since, datetime) else since
+    changed = tx.run("UPDATE thread SET state = ? WHERE id = ? AND state != ?", (TO_ANSWER, thread, TO_ANSWER)) > 0
+    tx.run(
+        """UPDATE thread SET text_waits = text_waits OR :text, waits_since = min(coalesce(waits_since, :at), :at), opened = NULL,
+            snoozed = NULL WHERE id = :id""",
+        {"id": thread, "at": at, "text": int(text)},
+    )
+    tx.notify(ThreadChanged(thread))
+    return changed
+
+
+def settle(tx: Transaction, thread: int, state: str) -> bool:
+    """Nothing in the thread waits any more: ``ANSWERED`` or ``DONE``. True when that changed its state."""
+    changed = tx.run("UPDATE thread SET state = ? WHERE id = ? AND state != ?", (state, thread, state)) > 0
+    tx.run("UPDATE thread SET text_waits = 0, waits_since = NULL, opened = NULL, snoozed = NULL WHERE id = ?", (thread,))
+    if state == DONE:
+        tx.run("UPDATE thread SET urgent = 0, holder = NULL, held_at = NULL WHERE id = ?", (thread,))
     if changed:
         tx.notify(ThreadChanged(thread))
     return changed

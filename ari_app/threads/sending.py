@@ -82,7 +82,7 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
     at = stamp(now)
     if row["state"] != "queued" or row["expires"] < at or _busy(tx, row["number"]):
         return None
-    ahead = {"id": message, "ahead": stamp(now + AHEAD)}
+    ahead = {"id": message, "now": at, "ahead": stamp(now + AHEAD)}
     if row["due"] > at and tx.one(f"SELECT 1 FROM message m WHERE m.id = :id AND {SET_BACK}", ahead) is None:  # noqa: S608  (our own)
         return None
     kind, number = MessageKind(row["kind"]), str(row["number"])
@@ -274,7 +274,7 @@ def roll_up(tx: Transaction, message: int) -> bool:
         tx.run("UPDATE message SET state = ? WHERE id = ?", (new, message))
         tx.notify(MessageChanged(message, row["thread"]))
         if new == "failed" and row["kind"] == "staff":
-            people.mark(tx, row["thread"], people.TO_ANSWER, text_waits=True)
+            people.waits(tx, row["thread"], row["scheduled"] or row["at"], text=True)
     return new == "sending"
 
 
@@ -283,7 +283,7 @@ def give_up(tx: Transaction, message: int, code: str, what: str) -> None:
     tx.run("UPDATE message SET state = 'failed', code = ?, what = ? WHERE id = ?", (code, what, message))
     tx.notify(MessageChanged(message, row["thread"]))
     if row["kind"] == "staff":
-        people.mark(tx, row["thread"], people.TO_ANSWER, text_waits=True)
+        people.waits(tx, row["thread"], row["scheduled"] or row["at"], text=True)
 
 
 def _unwent(tx: Transaction, message: int) -> None:

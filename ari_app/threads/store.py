@@ -13,9 +13,12 @@ from ari_app.clock import Clock
 from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
-from ari_app.threads import agenda, calls, ending, inbound, people, radio, reports, sending, staff, views
+from ari_app.threads import agenda, calls, ending, inbound, radio, reports, sending, views
+from ari_app.threads.acts import Acts
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.home import Home
+from ari_app.threads.look import Board
+from ari_app.threads.members import Members
 from ari_app.threads.rows import stamp
 from modem.types import NotSent, RawPdu, Refused, SendResult, Sent, Submit, Unknown
 
@@ -54,6 +57,12 @@ class Store:
         self._read_only = read_only
         self._home = Home(MAIN_LINE, country, notice_life, compact)
         self._database = Database(path, on_notices=on_notices, read_only=read_only)
+        self.board = Board(self._database, clock)
+        """What staff see."""
+        self.acts = Acts(self._database, clock, self._home)
+        """What staff do."""
+        self.members = Members(self._database, clock)
+        """Who they are."""
 
     async def open(self) -> None:
         """Lock, check and migrate the file, then settle what a stop left unfinished.
@@ -221,29 +230,6 @@ class Store:
     async def pin_forget(self, sim: str) -> None:
         """The SIM is open: its PINs may be tried again."""
         await self._database.write(lambda tx: tx.run("DELETE FROM pin_refused WHERE sim = ?", (sim,)))
-
-    # -- staff
-
-    async def queue_staff(
-        self, number: str, text: str, act: str, *, line: str | None = None, author: str | None = None, modem: str | None = None
-    ) -> staff.Queued:
-        """Queue a person's text, once per ``act``; raises RefusedError with the fix (see ``staff.queue_staff``)."""
-        now = self._clock.now()
-        written = staff.Written(number, text, f"client:{act}", line, author, modem)
-        return await self._database.write(lambda tx: staff.queue_staff(tx, written, self._home, now))
-
-    async def send_again(self, message: int, *, author: str | None = None) -> staff.Queued:
-        """Queue a copy of a text that did not go, or may not have (see ``staff.send_again``). Raises NotFoundError, RefusedError."""
-        now = self._clock.now()
-        return await self._database.write(lambda tx: staff.send_again(tx, message, author, self._home, now))
-
-    async def mark_done(self, thread: int) -> bool:
-        """Tick a thread off; False when it was. Raises NotFoundError."""
-        return await self._database.write(lambda tx: staff.set_state(tx, thread, people.DONE))
-
-    async def reopen(self, thread: int) -> bool:
-        """Put a thread back to be answered; False when it was. Raises NotFoundError."""
-        return await self._database.write(lambda tx: staff.set_state(tx, thread, people.TO_ANSWER))
 
     # -- looking
 
