@@ -262,7 +262,7 @@ async def test_a_command_waits_for_another_that_holds_the_store(config: Path, mo
     tries = 0
     here = access._here
 
-    async def counted(*args: Any) -> dict[str, Any]:
+    async def counted(*args: Any) -> Any:
         nonlocal tries
         tries += 1
         return await here(*args)
