@@ -63,7 +63,8 @@ async def ari(settings: PbxSettings, password: str) -> Finding:
         return Finding(
             "warn",
             "pbx_read_only",
-            f'Asterisk {version} sees the ARI user "{settings.username}" as read-only: opening hours cannot be pushed',
+            f'Asterisk {version} sees the ARI user "{settings.username}" as read-only: no lamp is lit, nobody is called back, and '
+            "opening hours cannot be pushed",
             "set read_only = no for this user in ari.conf, then asterisk -rx 'module reload res_ari.so'",
         )
     return Finding("ok", "pbx_answers", f"Asterisk {version} answers at {base}")
