@@ -83,6 +83,13 @@ class House(Base):
         assert found is not None  # noqa: S101 - given
         await self._store.acts.remove_canned(found, by)
 
+    async def move_canned(self, canned: int, *, up: bool, by: Actor) -> None:
+        """Put a ready reply one place up or down; at the end of the list it stays. Raises NotFoundError."""
+        self._administrator(by)
+        found = _own_id(await self._own_replies(by), canned)
+        assert found is not None  # noqa: S101 - given
+        await self._store.acts.move_canned(found, by, up=up)
+
     async def _own_replies(self, by: Actor) -> dict[int, int]:
         """Make the built-in replies the clinic's own, once; their new ids by the built-in ones."""
         if OWN_REPLIES in await self._store.board.settings() or await self._store.board.canned():

@@ -150,6 +150,10 @@ class Acts:
         """Take a ready reply away."""
         await self._act(lambda tx, now: ready.remove_canned(tx, which, by, now))
 
+    async def move_canned(self, which: int, by: Actor, *, up: bool) -> bool:
+        """Put a ready reply one place up or down; False where there is none."""
+        return await self._act(lambda tx, now: ready.move_canned(tx, which, by, now, up=up))
+
     async def set_setting(self, key: str, value: str | None, by: Actor) -> None:
         """Keep a setting over textback.toml's (``value``: JSON), or go back to the file's."""
         await self._act(lambda tx, now: ready.set_setting(tx, key, value, by, now))

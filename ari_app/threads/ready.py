@@ -13,14 +13,14 @@ from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.rows import required, stamp
 
-__all__ = ["CANNED", "canned", "remove_canned", "save_canned", "set_setting", "settings"]
+__all__ = ["CANNED", "canned", "move_canned", "remove_canned", "save_canned", "set_setting", "settings"]
 
 CANNED = "canned"
 """Key of the notice that a ready reply changed."""
 
 
 def canned(reader: Reader, language: Language | None = None) -> tuple[Canned, ...]:
-    """Ready replies in the order they were made: those of a language and of none, or all."""
+    """Ready replies in their order: those of a language and of none, or all."""
     rows = reader.all("SELECT * FROM canned WHERE ?1 IS NULL OR language IS NULL OR language = ?1 ORDER BY position, id", (language,))
     return tuple(_canned(row) for row in rows)
 
@@ -49,6 +49,23 @@ def remove_canned(tx: Transaction, which: int, by: Actor, now: datetime) -> None
         raise _missing(which)
     audit(tx, by, "remove_canned", now, what=label)
     tx.notify(SettingsChanged(CANNED))
+
+
+def move_canned(tx: Transaction, which: int, by: Actor, now: datetime, *, up: bool) -> bool:
+    """Change places with the one before (``up``) or after; False for the first, or the last. Raises NotFoundError."""
+    order = [row["id"] for row in tx.all("SELECT id FROM canned ORDER BY position, id")]
+    if which not in order:
+        raise _missing(which)
+    place = order.index(which)
+    other = place + (-1 if up else 1)
+    if not 0 <= other < len(order):
+        return False
+    order[place], order[other] = order[other], order[place]
+    for position, each in enumerate(order, 1):
+        tx.run("UPDATE canned SET position = ? WHERE id = ?", (position, each))
+    audit(tx, by, "move_canned", now, what=tx.value("SELECT label FROM canned WHERE id = ?", (which,)))
+    tx.notify(SettingsChanged(CANNED))
+    return True
 
 
 def _missing(which: int) -> NotFoundError:
