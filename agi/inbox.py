@@ -36,7 +36,8 @@ _PAUSE = 6.0
 _PATIENCE = 3
 """Times it is said to somebody who presses nothing."""
 _PIN_TRIES = 3
-_PIN_LENGTH = 20
+_PIN_LENGTH = 8
+"""As the desk allows: one that long needs no # at its end."""
 _TEXTS = 3
 """Of a caller's unanswered texts, the newest are read."""
 _A_PAGE = 9
@@ -85,7 +86,7 @@ class Inbox:
         try:
             if member.has_pin and not await self._knows_pin(talk, member, by):
                 return
-            calling = await _Round(talk, self._desk, self._clock, by).run()
+            calling = await _Round(talk, self._desk, self._clock, by, self._languages[0]).run()
         except TextbackError as error:
             log.error("voice_failed", what=error.code)
             await talk.tell("trouble")
@@ -180,8 +181,9 @@ class _Talk:
 class _Round:
     """One walk through what is to answer. Every caller comes once, unless something new came from them."""
 
-    def __init__(self, talk: _Talk, desk: Desk, clock: Clock, by: Actor) -> None:
+    def __init__(self, talk: _Talk, desk: Desk, clock: Clock, by: Actor, language: Language) -> None:
         self._talk = talk
+        self._language = language
         self._desk = desk
         self._clock = clock
         self._by = by
@@ -261,7 +263,7 @@ class _Round:
         for text in reversed(texts[:_TEXTS]):
             spoken, whole = cut(text.text)
             words.append(talk.own(wrote(text, now, talk.language)))
-            words.append(Said(spoken, language_of(text.text, view.language or talk.language)))
+            words.append(Said(spoken, language_of(text.text, view.language or self._language)))
             if not whole:
                 words.append(talk.fixed("more"))
         return words
@@ -272,7 +274,8 @@ class _Round:
         if view.row.number is None:
             await talk.tell("no_reply")
             return False
-        replies = await self._desk.canned(self._by, view.language)
+        spoken = self._spoken_by(view)
+        replies = await self._desk.canned(self._by, spoken)
         if not replies:
             await talk.tell("no_canned")
             return False
@@ -280,7 +283,7 @@ class _Round:
         while True:
             page = replies[first : first + _A_PAGE]
             words = [talk.fixed("canned")]
-            words += [Said(option(number, each.label), each.language or talk.language, str(number)) for number, each in enumerate(page, 1)]
+            words += [Said(option(number, each.label), each.language or spoken, str(number)) for number, each in enumerate(page, 1)]
             if len(replies) > _A_PAGE:
                 words.append(talk.fixed("canned_more"))
             key = await talk.ask([*words, talk.fixed("star_back")])
@@ -289,10 +292,16 @@ class _Round:
             elif key.isdecimal() and 1 <= int(key) <= len(page):
                 chosen = page[int(key) - 1]
                 text = await self._desk.fill(self._by, view.row.thread, chosen.id)
-                language = chosen.language or view.language or talk.language
-                return await self._confirm(view, Said(text, language))
+                return await self._confirm(view, Said(text, chosen.language or spoken))
             elif key in {"", "*", "#"}:
                 return False
+
+    def _spoken_by(self, view: ThreadView) -> Language:
+        """The caller's language: known, else that of their last text, else the clinic's."""
+        if view.language is not None:
+            return view.language
+        last = next((entry.text for entry in view.entries if isinstance(entry, TextEntry) and entry.incoming), "")
+        return language_of(last, self._language)
 
     async def _confirm(self, view: ThreadView, text: Said) -> bool:
         talk, act, takeover, seen = self._talk, f"voice-{secrets.token_hex(16)}", False, view.seen

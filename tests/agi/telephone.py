@@ -46,6 +46,7 @@ class Telephone:
         self._keys: Iterator[str] = iter(keys)
         self._pins = iter(pins)
         self._patient = patient
+        self._gone = False
 
     async def call(self, port: int, channel: str = "PJSIP/201-0000001a", **headers: str) -> None:
         """Until the other side closes."""
@@ -83,10 +84,11 @@ class Telephone:
 
     def _pressed(self, key: str, more: str = "") -> str:
         if key == HANG_UP:
+            self._gone = True
             return f"200 result=-1{more}\nHANGUP\n"
         return f"200 result={ord(key) if key else 0}{more}\n"
 
     def _play(self, name: str) -> None:
-        if re.fullmatch(r"/.*/[0-9a-f]{32}", name):
+        if not self._gone and re.fullmatch(r"/.*/[0-9a-f]{32}", name):
             assert Path(f"{name}.sln").read_bytes()
             self.played += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import stat
 import sys
@@ -33,7 +34,7 @@ def names(folder: Path) -> list[str]:
 
 def loud(samples: array[int]) -> float:
     """Root mean square, of 32767."""
-    return float(sum(sample * sample for sample in samples) / len(samples)) ** 0.5
+    return math.sqrt(sum(sample * sample for sample in samples) / len(samples))
 
 
 def program(folder: Path, body: str) -> tuple[str, ...]:
