@@ -29,12 +29,26 @@ from ari_app.notify import Notifier
 from ari_app.opening import OpeningPush
 from ari_app.outbox import Outbox
 from ari_app.pbx.ari import AriClient
-from ari_app.pbx.outputs import Attached, CallEnded, CallStarted, Detached, OutgoingEnded, OutgoingJoined, Output, Reached, SwitchTurned
+from ari_app.pbx.dial import Dialler
+from ari_app.pbx.outputs import (
+    Attached,
+    CallBackEnded,
+    CallEnded,
+    CallStarted,
+    Detached,
+    OutgoingDialled,
+    OutgoingEnded,
+    OutgoingJoined,
+    Output,
+    Reached,
+    SwitchTurned,
+)
 from ari_app.pbx.watch import Watch, switches_of
 from ari_app.policy import Policy
 from ari_app.policy.hours import Opening
 from ari_app.pool import Limits
 from ari_app.settings import Settings
+from ari_app.signals import Signals
 from ari_app.sim_calls import call_of
 from ari_app.standing import Standing
 from ari_app.threads import Store
@@ -85,10 +99,20 @@ class Service:
         self.push = OpeningPush(self.standing, self.ari, self.clock, lambda: self.watch.switches)
         self.standing.on_change(self._settings_changed)
         self.doors = Doors(self.store, self.standing, self.clock)
-        self.desk = Desk(self.store, self.standing, self.clock, switches=lambda: self.watch.switches)
+        self.dialler = Dialler(self.ari, settings)
+        self.desk = Desk(self.store, self.standing, self.clock, dialler=self.dialler, switches=lambda: self.watch.switches)
         inbox = Inbox(self.desk, self.doors, Speech(settings.agi), self.clock, settings.clinic.languages)
         self.agi = AgiServer(settings.agi.listen, self._opening_of, inbox=inbox, clock=self.clock)
         self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock)
+        self.signals = Signals(
+            settings,
+            self.store,
+            self.ari,
+            self.clock,
+            opening=self.standing.opening,
+            switches=lambda: self.watch.switches,
+            on_overdue=self._overdue,
+        )
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
         self._asterisk: str | None = None
@@ -135,7 +159,7 @@ class Service:
     async def _run(self, notifier: Notifier) -> None:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
-            [self.watch.run, self.push.run, self.agi.run],
+            [self.watch.run, self.push.run, self.agi.run, *self.signals.jobs],
             [self._file, self.control.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
@@ -176,6 +200,7 @@ class Service:
                 self.push.disconnected()
             case SwitchTurned():
                 self.push.changed()
+        self.signals.heard(output)
         self._unfiled.update(_numbers(output))
         self._outputs.put_nowait(output)
 
@@ -209,10 +234,17 @@ class Service:
                     await self.store.note_reached(output.call_id, output.number, output.at)
             case CallEnded(call):
                 await self.file(call)
-            case OutgoingJoined(call) | OutgoingEnded(call):
+            case OutgoingDialled(call) | OutgoingJoined(call) | OutgoingEnded(call):
                 await self.store.note_outgoing(call)
-            case Attached(live):
-                await self._settle_open(live)
+                if call.call_back is not None and not isinstance(output, OutgoingEnded):
+                    await self.store.acts.call_back_linked(call.call_back, call.id)
+            case CallBackEnded():
+                if self.dialler.ended(output.id) and output.why is not None:
+                    await self.store.acts.call_back_failed(output.id, output.why)
+            case Attached():
+                await self._settle_open(output.live)
+                self.dialler.known(output.call_backs)
+                await self.store.acts.settle_calls(output.call_backs, output.legs)
 
     async def file(self, call: Call, modem: str | None = None) -> None:
         """A finished call: filed and decided about. Raises StoreError; the same call again changes nothing.
@@ -241,7 +273,7 @@ class Service:
                 await self._outputs.join()
 
     def _live(self) -> frozenset[str]:
-        return self.watch.live_numbers | self._unfiled.keys()
+        return self.watch.live_numbers | self._unfiled.keys() | self.dialler.calling()
 
     # -- what the modems hand in
 
@@ -269,11 +301,16 @@ class Service:
     def _noticed(self, notices: tuple[Notice, ...]) -> None:
         if any(isinstance(notice, MessageChanged) for notice in notices):
             self.outbox.wake()
+        self.signals.noticed(notices)
+
+    def _overdue(self, threads: tuple[int, ...]) -> None:
+        log.info("overdue_twice", threads=len(threads))
 
     def _settings_changed(self) -> None:
         """Dialplan and outbox go by what is in force now."""
         self.push.changed()
         self.outbox.wake()
+        self.signals.overdue.changed()
 
     def status(self) -> ServiceStatus:
         """What only the running service knows."""
@@ -314,6 +351,8 @@ class Service:
                 settled = await self.store.settle_partials()
                 if settled:
                     log.warning("texts_incomplete", texts=settled)
+                now, portal = self.clock.now(), self.settings.portal
+                await self.store.members.end_sessions_before(now - portal.session, now - portal.idle)
                 unconfirmed = await self.store.settle_unconfirmed()
                 if unconfirmed:
                     log.info("texts_unconfirmed", texts=unconfirmed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TypeVar
 
@@ -135,6 +135,10 @@ class Acts:
     async def call_back_linked(self, asked: str, outgoing: str) -> None:
         """The PBX made this leg to the caller for it."""
         await self._database.write(lambda tx: ringing.call_back_linked(tx, asked, outgoing))
+
+    async def settle_calls(self, call_backs: Collection[str], legs: Collection[str]) -> None:
+        """The PBX is seen again, and only these are up (see ``ringing.settle_calls``)."""
+        await self._act(lambda tx, now: ringing.settle_calls(tx, call_backs, legs, now))
 
     async def reached(self, outgoing: str, by: Actor) -> bool:
         """A person spoke with the caller on this call (see ``ringing.reached``)."""

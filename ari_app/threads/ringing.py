@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from ari_app.board import Actor
@@ -13,7 +14,9 @@ from ari_app.threads.database import Transaction
 from ari_app.threads.holding import hold, holder, thread_row
 from ari_app.threads.rows import stamp
 
-__all__ = ["call_back_begun", "call_back_failed", "call_back_linked", "reached"]
+__all__ = ["call_back_begun", "call_back_failed", "call_back_linked", "reached", "settle_calls"]
+
+_NOT_SEEN = "how it ended was not seen"
 
 
 def call_back_begun(tx: Transaction, asked: str, thread: int, by: Actor, now: datetime, *, extension: str) -> None:
@@ -49,10 +52,30 @@ def call_back_failed(tx: Transaction, asked: str, why: str, now: datetime) -> No
 
 
 def call_back_linked(tx: Transaction, asked: str, outgoing: str) -> None:
-    """The PBX made this leg to the caller for it. The first one counts: a second try over another trunk is one call all the same."""
-    thread = tx.value("UPDATE OR IGNORE call_back SET outgoing = ? WHERE id = ? AND outgoing IS NULL RETURNING thread", (outgoing, asked))
+    """The PBX made this leg to the caller for it. A later try, over another trunk, counts in place of one that nobody took."""
+    thread = tx.value(
+        """UPDATE OR IGNORE call_back SET outgoing = :leg WHERE id = :id AND outgoing IS NOT :leg
+            AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.id = call_back.outgoing AND o.joined IS NOT NULL) RETURNING thread""",
+        {"leg": outgoing, "id": asked},
+    )
     if thread is not None:
         tx.notify(ThreadChanged(thread))
+
+
+def settle_calls(tx: Transaction, call_backs: Collection[str], legs: Collection[str], now: datetime) -> None:
+    """What is up at the PBX is known again: every other call that was up when last heard of is over, how is not known.
+
+    ``call_backs``, ``legs``: ids of what is up.
+    """
+    for row in tx.all("SELECT id FROM call_back WHERE ended IS NULL AND failed IS NULL AND outgoing IS NULL"):
+        if row["id"] not in call_backs:
+            call_back_failed(tx, row["id"], _NOT_SEEN, now)
+    for row in tx.all("SELECT id, number FROM outgoing WHERE ended IS NULL"):
+        if row["id"] not in legs:
+            # at least so long: a length that is made up would be worse
+            tx.run("UPDATE outgoing SET ended = coalesce(joined, started) WHERE id = ?", (row["id"],))
+            for thread in people.threads_of(tx, row["number"]) if row["number"] is not None else ():
+                tx.notify(ThreadChanged(thread))
 
 
 def reached(tx: Transaction, outgoing: str, by: Actor, now: datetime) -> bool:
