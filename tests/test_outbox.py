@@ -17,7 +17,7 @@ from ari_app.outbox import Outbox
 from ari_app.pool import Limits
 from ari_app.threads import Store
 from modem.types import Commit, NotSent, Refused, SendResult, Sent, Submit, Unknown
-from tests.threads.world import ALICE, BOB, Carrier, Clerk, HandClock, a_call, until
+from tests.threads.world import ALICE, BOB, STAFF, Carrier, Clerk, HandClock, a_call, until
 
 CAROL = "+15145550103"
 NOW = timedelta(0)
@@ -59,7 +59,7 @@ class House:
         return recorded.message
 
     async def staff(self, number: str, text: str = "hello") -> int:
-        queued = await self.store.queue_staff(number, text, f"{number}-{text}")
+        queued = await self.store.acts.queue_staff(number, text, f"{number}-{text}", by=STAFF)
         self.outbox.wake()
         return queued.message
 

@@ -23,7 +23,7 @@ from modem.driver import SerialModem
 from modem.simulator import Simulator
 from tests.modem.conftest import QUICK, running
 from tests.outbox_child import Door, number
-from tests.threads.world import Clerk, a_call
+from tests.threads.world import STAFF, Clerk, a_call
 
 NOW = timedelta(0)
 
@@ -44,7 +44,7 @@ class Rig:
         return message
 
     async def staff(self, to: str, text: str) -> int:
-        message = (await self.store.queue_staff(to, text, f"{to} {text[:9]}")).message
+        message = (await self.store.acts.queue_staff(to, text, f"{to} {text[:9]}", by=STAFF)).message
         self.outbox.wake()
         return message
 

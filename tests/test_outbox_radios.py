@@ -19,7 +19,7 @@ from modem.simulator import Simulator
 from tests.modem.conftest import QUICK, running
 from tests.outbox_child import Door
 from tests.test_outbox_modem import sending
-from tests.threads.world import ALICE, BOB, Clerk
+from tests.threads.world import ALICE, BOB, STAFF, Clerk
 
 NUMBERS = {"gsm1": "+15145550171", "gsm2": "+15145550172"}
 IMEIS = {"gsm1": "356938035643809", "gsm2": "490154203237518"}
@@ -57,7 +57,7 @@ class Radios:
                 await asyncio.sleep(0.01)
 
     async def queue(self, number: str, text: str) -> int:
-        queued = await self.store.queue_staff(number, text, f"{number} {text}")
+        queued = await self.store.acts.queue_staff(number, text, f"{number} {text}", by=STAFF)
         self.outbox.wake()
         return queued.message
 

@@ -17,7 +17,7 @@ from ari_app.model import Reason
 from ari_app.outbox import Outbox
 from ari_app.threads import Store
 from modem.types import NotSent, Refused, SendResult, Submit
-from tests.threads.world import ALICE, BOB, START, Carrier, Clerk, HandClock, a_call, answered, inbound, nothing, raw, silence
+from tests.threads.world import ALICE, BOB, STAFF, START, Carrier, Clerk, HandClock, a_call, answered, inbound, nothing, raw, silence
 
 CAROL, DAVE = "+15145550103", "+15145550104"
 LONG = "Your prescription is ready at the pharmacy next door. " * 6
@@ -73,11 +73,11 @@ async def a_morning(store: Store, clock: HandClock, carrier: Carrier, clerk: Cle
         await store.record_call(call, clerk.first(call, clock.at), line="main")
         clock.move(seconds=1)
     await store.record_call(answered(BOB, started=clock.at, ended=clock.at + timedelta(seconds=9)), silence(Reason.ANSWERED), line="main")
-    await store.queue_staff(CAROL, LONG, "form-1")
+    await store.acts.queue_staff(CAROL, LONG, "form-1", by=STAFF)
     outbox.wake()
     await work_off(store, clock, outbox)
     await store.keep(raw(inbound(CAROL, "thanks", clock.at), clock.at), nothing)
-    await store.queue_staff(CAROL, "You are welcome", "form-2")
+    await store.acts.queue_staff(CAROL, "You are welcome", "form-2", by=STAFF)
     await work_off(store, clock, outbox)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -15,7 +15,7 @@ from ari_app.pool import GRACE, LEAST, Limits, Pool
 from modem.types import Commit, NotSent, Refused, SendResult, Sent, Submit
 from tests.test_outbox import CAROL, gone
 from tests.test_pool import BARRED, Build, building
-from tests.threads.world import ALICE, BOB, Carrier, Clerk, HandClock, inbound, nothing, raw, until
+from tests.threads.world import ALICE, BOB, STAFF, Carrier, Clerk, HandClock, inbound, nothing, raw, until
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ async def test_a_conversation_of_a_modem_that_is_no_more_settles_on_another(buil
     async with house.running():
         await house.becomes(await house.staff(ALICE, "first"), "sent")
         house.bearers[0].ready = False
-        bound = (await house.store.queue_staff(BOB, "test", "bound", modem="gsm1")).message
+        bound = (await house.store.acts.queue_staff(BOB, "test", "bound", modem="gsm1", by=STAFF)).message
     house = build(Carrier("gsm2"), Carrier("gsm3"))
     async with house.running():
         for index in range(4):
@@ -155,7 +155,7 @@ async def test_a_test_text_for_a_dead_modem_holds_up_no_other_of_its_number(buil
     house = build(one, two)
     async with house.running():
         await house.becomes(await house.staff(ALICE, "before"), "sent")
-        bound = (await house.store.queue_staff(ALICE, "test", "bound", modem="gsm2")).message
+        bound = (await house.store.acts.queue_staff(ALICE, "test", "bound", modem="gsm2", by=STAFF)).message
         await house.becomes(await house.staff(ALICE), "sent")
         assert list(await house.store.oldest_waiting()) == ["gsm2"]
         assert await house.state(bound) == "queued"

@@ -17,6 +17,7 @@ from tests.bench.fault_cells import Cell
 from tests.bench.radio import Tally, radio, tally
 from tests.bench.wired import LeapClock, Wired, wired
 from tests.lab.root import LabError
+from tests.threads.world import STAFF
 
 __all__ = ["Found", "Pair", "pair"]
 
@@ -103,7 +104,7 @@ class Pair:
         return f"+1{514 + self._serial // 100}{230 + self._serial % 100:03d}{self._texts:04d}"
 
     async def _queue(self, number: str, what: str) -> None:
-        await self.running.store.queue_staff(number, f"Bonjour, {what}", number)
+        await self.running.store.acts.queue_staff(number, f"Bonjour, {what}", number, by=STAFF)
 
     def _ask(self, sql: str, *values: str) -> list[Any]:
         """Beside the process's own connections, as anybody may."""

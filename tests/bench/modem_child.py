@@ -29,6 +29,7 @@ from modem.timing import Timing
 from modem.types import RawPdu
 from tests.bench.wired import wired
 from tests.outbox_child import Door
+from tests.threads.world import STAFF
 
 
 def tell(event: str, **fields: Any) -> None:
@@ -55,7 +56,7 @@ async def work(path: Path, ports: list[str], timing: Timing) -> None:
             for number, text, act in json.loads(line)["queue"]:
                 at = time.monotonic()
                 try:
-                    queued = await running.store.queue_staff(number, text, act)
+                    queued = await running.store.acts.queue_staff(number, text, act, by=STAFF)
                 except RefusedError as error:
                     tell("refused", act=act, what=error.what)
                 else:

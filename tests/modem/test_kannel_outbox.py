@@ -21,7 +21,7 @@ from tests.lab.kannel import Carrier, Kannel, free_port
 from tests.modem.kannel_rig import HASTY, PATIENT, bearer_of, mo_url, running, until
 from tests.outbox_child import Door
 from tests.test_outbox_modem import sending
-from tests.threads.world import Clerk
+from tests.threads.world import STAFF, Clerk
 
 NUMBER = "+15145550123"
 
@@ -52,7 +52,7 @@ class Clinic:
     door: Door
 
     async def staff(self, text: str) -> int:
-        message = (await self.store.queue_staff(NUMBER, text, text)).message
+        message = (await self.store.acts.queue_staff(NUMBER, text, text, by=STAFF)).message
         self.outbox.wake()
         return message
 

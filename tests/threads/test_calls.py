@@ -13,7 +13,7 @@ from ari_app.threads import Store
 from modem.pdu import submit
 from modem.sim_pdu import encode_report
 from modem.types import Refused, SendResult, Sent, Unknown
-from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, answered, inbound, nothing, raw, silence
+from tests.threads.world import ALICE, BOB, STAFF, START, Clerk, HandClock, a_call, answered, inbound, nothing, raw, silence
 
 
 async def record(store: Store, clerk: Clerk, call: Call, *, line: str = "main") -> int | None:
@@ -133,8 +133,8 @@ async def test_who_is_still_to_be_answered(store: Store, call: Callable[[], Call
 
 async def test_a_missed_call_opens_a_thread_again(store: Store, clock: HandClock) -> None:
     recorded = await store.record_call(a_call(), silence(Reason.COOLDOWN), line="main")
-    for settle in (store.mark_done, store.mark_done):
-        await settle(recorded.thread)
+    for _ in range(2):
+        await store.acts.mark_done(recorded.thread, STAFF)
         assert (await store.thread(ALICE))["state"] == "done"
         clock.move(minutes=5)
         await store.record_call(a_call(ended=clock.at), silence(Reason.COOLDOWN), line="main")
@@ -164,9 +164,9 @@ async def test_speaking_settles_neither_a_waiting_text_nor_what_was_missed_since
 async def test_done_and_reopened_by_hand(store: Store, heard: list[Notice]) -> None:
     thread = (await store.record_call(a_call(None), silence(Reason.ANONYMOUS), line="main")).thread
     heard.clear()
-    assert await store.mark_done(thread)
-    assert not await store.mark_done(thread)
-    assert await store.reopen(thread)
+    assert await store.acts.mark_done(thread, by=STAFF)
+    assert not await store.acts.mark_done(thread, by=STAFF)
+    assert await store.acts.reopen(thread, by=STAFF)
     assert heard == [ThreadChanged(thread), ThreadChanged(thread)]
     assert (await store.thread_by_id(thread))["state"] == "to_answer"
 
@@ -273,14 +273,14 @@ async def test_staff_words_that_never_left_are_no_conversation(store: Store, clo
         await store.keep(raw(inbound(ALICE, "robot", clock.at), clock.at), see)
         return facts.last_person is not None, facts.known_contact, told[-1].last_staff is not None
 
-    message = (await store.queue_staff(ALICE, "How can we help? " * 15, "one")).message
+    message = (await store.acts.queue_staff(ALICE, "How can we help? " * 15, "one", by=STAFF)).message
     assert await spoken() == (True, True, True), "they still will"
     claimed = await store.claim(message, Clerk(), submit, live=False)
     assert claimed
     await result(store, claimed.parts[0].id, Refused("69", "not allowed", permanent=True))
     assert (await store.message(message))["state"] == "failed"
     assert await spoken() == (False, False, False)
-    half = (await store.queue_staff(ALICE, "How can we help? " * 15, "two")).message
+    half = (await store.acts.queue_staff(ALICE, "How can we help? " * 15, "two", by=STAFF)).message
     claimed = await store.claim(half, Clerk(), submit, live=False)
     assert claimed
     await result(store, claimed.parts[0].id, Sent(7))
@@ -290,7 +290,7 @@ async def test_staff_words_that_never_left_are_no_conversation(store: Store, clo
 
 
 async def test_a_known_persons_text_is_no_burst(store: Store) -> None:
-    await store.queue_staff(BOB, "hello", "one")
+    await store.acts.queue_staff(BOB, "hello", "one", by=STAFF)
     await record(store, Clerk(), a_call(BOB))
     assert (await known(store)).burst == 0
     assert (await known(store, BOB)).known_contact
@@ -334,7 +334,7 @@ async def test_who_wrote_when(store: Store, clock: HandClock) -> None:
     assert (facts.last_person, facts.known_contact) == (START, True)
     assert (await known(store, line="main")).last_person is None
     clock.move(hours=1)
-    await store.queue_staff(ALICE, "hello", "one", line="main")
+    await store.acts.queue_staff(ALICE, "hello", "one", line="main", by=STAFF)
     assert (await known(store, line="main")).last_person == clock.at
 
 
@@ -369,7 +369,7 @@ async def test_stamps_of_a_clock_that_was_ahead_do_not_hide_the_true_last_ones(s
         message = await record(store, clerk, a_call(ended=clock.at))
         assert message
         await send(store, clerk, message)
-        written = (await store.queue_staff(ALICE, "hello", f"{clock.at}")).message
+        written = (await store.acts.queue_staff(ALICE, "hello", f"{clock.at}", by=STAFF)).message
         await send(store, clerk, written)
         await store.note_reached(f"r{clock.at}", ALICE, clock.at)
         await store.note_outgoing(OutgoingCall(id=f"o{clock.at}", started=clock.at, joined=clock.at, ended=None, number=ALICE))

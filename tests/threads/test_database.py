@@ -351,6 +351,7 @@ async def test_opened_twice_from_blank(path: Path) -> None:
         assert await database.read(lambda r: [row["name"] for row in r.all("SELECT name FROM _sqlite_migrations")]) == [
             "m001_threads",
             "m002_pool",
+            "m003_portal",
         ]
         await database.close()
     assert schema[0] == schema[1]

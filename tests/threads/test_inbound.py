@@ -17,7 +17,7 @@ from ari_app.threads.inbound import PARTIAL_AFTER
 from modem.pdu import submit
 from modem.sim_pdu import encode_deliver, encode_report
 from modem.types import Refused, Sent, Unknown
-from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
+from tests.threads.world import ALICE, BOB, STAFF, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
 
 LONG = "Bonjour, j'aimerais déplacer mon rendez-vous de mardi à jeudi après 15 h si possible 🙂 " * 3
 
@@ -30,7 +30,7 @@ async def test_a_text_stands_in_the_latest_thread_and_waits(store: Store, clock:
     for line in ("main", "dental"):
         clock.move(minutes=1)
         recorded = await store.record_call(a_call(ended=clock.at), silence(Reason.COOLDOWN), line=line)
-        await store.mark_done(recorded.thread)
+        await store.acts.mark_done(recorded.thread, by=STAFF)
     heard.clear()
     await store.keep(raw(inbound(ALICE, "oui, à 15 h"), clock.at), nothing)
     thread = await store.thread(ALICE)
@@ -131,7 +131,7 @@ async def test_what_stays_incomplete_is_shown_in_part_and_completed_later(store:
     assert (message["state"], message["note"]) == ("partial", f"part 1 of {len(pdus)} missing")
     assert "jeudi" in message["text"]
     assert thread["state"] == "to_answer"
-    await store.mark_done(thread["id"])
+    await store.acts.mark_done(thread["id"], by=STAFF)
     await store.keep(raw(pdus[0], clock.at), see)
     assert await texts(store) == [("received", LONG)]
     assert (await store.thread(ALICE))["state"] == "to_answer"
@@ -189,7 +189,7 @@ async def test_reactions_are_carried_out_with_the_text(store: Store, clock: Hand
     stop = Reaction(opt=True, notice="Plus de textos.", notice_name="stop", reopens=False, language="fr")
     received = Reaction(notice="We open at 8.", notice_name="received", delay=timedelta(minutes=1))
     await store.keep(raw(inbound(ALICE, "hello"), clock.at), lambda _: received)
-    await store.mark_done((await store.thread(ALICE))["id"])
+    await store.acts.mark_done((await store.thread(ALICE))["id"], by=STAFF)
     clock.move(seconds=5)
     heard.clear()
     await store.keep(raw(inbound(ALICE, "ARRÊT", clock.at), clock.at), lambda _: stop)
@@ -218,7 +218,7 @@ async def test_what_the_policy_is_told(store: Store, clock: HandClock) -> None:
 
     await store.keep(raw(inbound(ALICE, "hello"), clock.at), see)
     clock.move(minutes=1)
-    await store.queue_staff(ALICE, "hi", "one")
+    await store.acts.queue_staff(ALICE, "hi", "one", by=STAFF)
     clock.move(minutes=1)
     await store.keep(raw(inbound(ALICE, "thanks", clock.at), clock.at), see)
     assert told[0] == Inbound(number=ALICE, text="hello", received=START, line="main", language=None, opted_out=False)
@@ -371,7 +371,7 @@ async def test_a_policy_that_fails_costs_no_text(store: Store) -> None:
 
 async def sent(store: Store, clock: HandClock, text: str = "hello", *results: object, number: str = ALICE) -> int:
     """A person's text, its parts ended with ``results`` (None: the attempt stays open)."""
-    message = (await store.queue_staff(number, text, f"{clock.at}-{number}-{text[:5]}")).message
+    message = (await store.acts.queue_staff(number, text, f"{clock.at}-{number}-{text[:5]}", by=STAFF)).message
     claimed = await store.claim(message, Clerk(), submit, live=False)
     assert claimed
     for part, result in zip(claimed.parts, results, strict=False):
@@ -489,7 +489,7 @@ async def test_a_report_on_something_earlier_settles_no_later_part(store: Store,
 
 
 async def test_a_report_before_the_modems_answer_waits_for_it(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    message = (await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)).message
     claimed = await store.claim(message, Clerk(), submit, live=False)
     assert claimed
     attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")

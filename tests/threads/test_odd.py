@@ -21,7 +21,7 @@ from ari_app.threads.inbound import PARTIAL_AFTER
 from modem import made
 from modem.pdu import Deliver, decode
 from modem.sim_pdu import encode_deliver
-from tests.threads.world import ALICE, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
+from tests.threads.world import ALICE, STAFF, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
 
 CENTRE = "+15145550900"
 """The carrier's multimedia message centre."""
@@ -74,7 +74,7 @@ TOLD = "Clinique: nous ne recevons pas d'images. Décrivez cela par texto ou app
 
 async def test_a_picture_stands_in_its_sender_s_thread_and_the_sender_is_told(store: Store, clock: HandClock) -> None:
     recorded = await store.record_call(a_call(ended=clock.at), silence(Reason.COOLDOWN), line="dental")
-    await store.mark_done(recorded.thread)
+    await store.acts.mark_done(recorded.thread, by=STAFF)
     clock.move(minutes=1)
     for pdu in pushed(announced(subject="Ma dent 🦷"), clock.at):
         await store.keep(raw(pdu, clock.at), policy_at(clock))
@@ -90,7 +90,7 @@ async def test_the_network_announces_a_picture_until_it_is_fetched(store: Store,
         for pdu in pushed(announced(padding=repeat), clock.at, reference=repeat):
             await store.keep(raw(pdu, clock.at), policy_at(clock))
         if repeat == 0:
-            await store.mark_done((await store.thread(ALICE))["id"])
+            await store.acts.mark_done((await store.thread(ALICE))["id"], by=STAFF)
         clock.move(hours=9)
     assert await texts(store) == [("received", "", "picture not received")]
     assert (await store.thread(ALICE))["state"] == "done"
@@ -213,11 +213,11 @@ async def test_a_picture_is_a_word_of_a_person(store: Store, clock: HandClock) -
     ],
 )
 async def test_a_reaction_is_shown_as_it_came_and_reopens_nothing(store: Store, clock: HandClock, text: str, note: str) -> None:
-    await store.queue_staff(ALICE, "ok", "one")
+    await store.acts.queue_staff(ALICE, "ok", "one", by=STAFF)
     thread = (await store.thread(ALICE))["id"]
-    for state, mark in (("answered", None), ("done", store.mark_done)):
-        if mark is not None:
-            await mark(thread)
+    for state in ("answered", "done"):
+        if state == "done":
+            await store.acts.mark_done(thread, STAFF)
         clock.move(minutes=1)
         await store.keep(raw(inbound(ALICE, text, clock.at), clock.at), policy_at(clock))
         found = await store.thread(ALICE)

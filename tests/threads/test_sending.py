@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from ari_app.errors import RefusedError
-from ari_app.events import CallChanged, MessageChanged, Notice
+from ari_app.events import CallChanged, MessageChanged, Notice, ThreadChanged
 from ari_app.model import Call, Decision, Known, MessageKind, MessageState, Reaction, Reason
 from ari_app.threads import Store
 from ari_app.threads.sending import Claimed, backoff
 from modem.pdu import submit
 from modem.sim_pdu import decode_submit, encode_report
 from modem.types import NotSent, Refused, SendResult, Sent, Submit, Unknown
-from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
+from tests.threads.world import ALICE, ANNE, BOB, STAFF, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
 
 LONG = "We are closed for the long weekend. " * 9
 NOW = timedelta(0)
@@ -96,7 +96,7 @@ async def test_decided_again_when_due(store: Store, clock: HandClock, heard: lis
     assert await claim(store, message, clerk) is None
     assert await state(store, message) == "cancelled"
     assert [(c["decision"], c["reason"]) for c in await store.calls()] == [("silence", "reached_later")]
-    assert set(heard) == {CallChanged(call.id), MessageChanged(message, 1)}
+    assert set(heard) == {CallChanged(call.id), MessageChanged(message, 1), ThreadChanged(1)}
 
 
 async def test_put_off_while_the_number_is_live(store: Store, clock: HandClock) -> None:
@@ -120,7 +120,7 @@ async def test_the_wording_of_the_last_decision_goes_and_then_stays(store: Store
 
 
 async def test_all_parts_of_every_try_bear_one_reference(store: Store, clock: HandClock) -> None:
-    one, two = [await store.queue_staff(number, LONG, number) for number in (ALICE, BOB)]
+    one, two = [await store.acts.queue_staff(number, LONG, number, by=STAFF) for number in (ALICE, BOB)]
     first = await claimed(store, one.message)
     references = {decode_submit(part.submit.pdu, part.submit.length).data.part for part in first.parts}
     assert sorted(part.number for part in references if part) == [1, 2, 3]
@@ -140,7 +140,7 @@ async def test_all_parts_of_every_try_bear_one_reference(store: Store, clock: Ha
 
 
 async def test_an_unknown_part_stops_the_rest(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, LONG, "one")).message
+    message = (await store.acts.queue_staff(ALICE, LONG, "one", by=STAFF)).message
     parts = (await claimed(store, message)).parts
     assert not await attempt(store, parts[0].id, Unknown("no answer"))
     assert await state(store, message) == "unknown"
@@ -152,7 +152,7 @@ async def test_an_unknown_part_stops_the_rest(store: Store, clock: HandClock) ->
 
 
 async def test_refused_for_good(store: Store) -> None:
-    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    message = (await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)).message
     part = (await claimed(store, message)).parts[0]
     await attempt(store, part.id, Refused("1", "unassigned number", permanent=True, number_at_fault=True))
     assert await state(store, message) == "failed"
@@ -164,7 +164,7 @@ async def test_refused_for_good(store: Store) -> None:
 
 @pytest.mark.parametrize("result", [Refused("41", "temporary failure", permanent=False), NotSent("the modem went away")])
 async def test_tried_again_later_and_later(store: Store, clock: HandClock, result: SendResult) -> None:
-    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    message = (await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)).message
     waits = []
     for _ in range(3):
         part = (await claimed(store, message)).parts[0]
@@ -181,7 +181,7 @@ async def test_tried_again_later_and_later(store: Store, clock: HandClock, resul
 
 
 async def test_called_off_is_no_try(store: Store) -> None:
-    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    message = (await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)).message
     await claimed(store, message)
     await store.release(message, NotSent("stopping", called_off=True))
     part = (await claimed(store, message)).parts[0]
@@ -189,9 +189,9 @@ async def test_called_off_is_no_try(store: Store) -> None:
 
 
 async def test_two_texts_to_one_number_go_one_after_the_other_in_order(store: Store, clock: HandClock) -> None:
-    first = (await store.queue_staff(ALICE, "first", "one")).message
-    second = (await store.queue_staff(ALICE, "second", "two", line="dental")).message
-    third = (await store.queue_staff(ALICE, "third", "three")).message
+    first = (await store.acts.queue_staff(ALICE, "first", "one", by=STAFF)).message
+    second = (await store.acts.queue_staff(ALICE, "second", "two", line="dental", by=STAFF)).message
+    third = (await store.acts.queue_staff(ALICE, "third", "three", by=STAFF)).message
     part = (await claimed(store, first)).parts[0]
     assert await claim(store, second) is None
     assert (await store.agenda(ready=["gsm2"], known_modems=["gsm1", "gsm2"], live=(), held=False)).due == ()
@@ -209,7 +209,7 @@ async def test_people_first_then_notices_then_callers_and_only_by_modems_that_ar
     auto = await due_auto(store, Clerk(delay=NOW), numbers[0])
     bound = await due_auto(store, Clerk(delay=NOW, modem="gsm2"), numbers[1])
     gone = await due_auto(store, Clerk(delay=NOW, modem="sold"), numbers[2])
-    staff = (await store.queue_staff(numbers[3], "hello", "one")).message
+    staff = (await store.acts.queue_staff(numbers[3], "hello", "one", by=STAFF)).message
 
     async def order(ready: list[str], *, awaited: tuple[str, ...] = (), live: tuple[str, ...] = (), held: bool = False) -> list[int]:
         agenda = await store.agenda(ready=ready, awaited=awaited, known_modems=["gsm1", "gsm2"], live=live, held=held)
@@ -229,7 +229,7 @@ async def test_texts_queued_while_the_clock_was_ahead_go_at_once(store: Store, c
         return [each.id for each in agenda.due]
 
     clock.move(hours=5)
-    staff = (await store.queue_staff(ALICE, "hello", "one")).message
+    staff = (await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)).message
     told = Reaction(notice="We open at 8.", notice_name="received")
     await store.keep(raw(inbound(BOB, "hello"), clock.at), lambda _: told)
     notice = (await store.thread(BOB))["messages"][0]["id"]
@@ -247,7 +247,7 @@ async def test_texts_queued_while_the_clock_was_ahead_go_at_once(store: Store, c
 
 
 async def test_a_try_put_off_while_the_clock_was_ahead_is_made_again(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    message = (await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)).message
     clock.move(hours=5)
     part = (await claimed(store, message)).parts[0]
     await attempt(store, part.id, NotSent("the modem went away"))
@@ -258,7 +258,7 @@ async def test_a_try_put_off_while_the_clock_was_ahead_is_made_again(store: Stor
 
 async def test_a_stop_while_the_clock_was_ahead_holds_nothing_up(store: Store, clock: HandClock) -> None:
     clock.move(hours=5)
-    message = (await store.queue_staff(ALICE, "hello", "one")).message
+    message = (await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)).message
     clock.move(seconds=2)
     await claimed(store, message)
     clock.at = START
@@ -277,7 +277,7 @@ async def test_an_automatic_text_is_never_early(store: Store, clock: HandClock) 
 
 async def test_too_late(store: Store, clock: HandClock, heard: list[Notice]) -> None:
     auto = await due_auto(store)
-    staff = (await store.queue_staff(BOB, "hello", "one")).message
+    staff = (await store.acts.queue_staff(BOB, "hello", "one", by=STAFF)).message
     clock.move(hours=2)
     assert await store.expire() == 0
     clock.move(seconds=1)
@@ -302,8 +302,8 @@ async def test_stale_when_decided_again_is_expired(store: Store) -> None:
 
 
 async def test_opted_out_before_it_left(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, LONG, "one")).message
-    other = (await store.queue_staff(ALICE, "more", "two")).message
+    message = (await store.acts.queue_staff(ALICE, LONG, "one", by=STAFF)).message
+    other = (await store.acts.queue_staff(ALICE, "more", "two", by=STAFF)).message
     parts = (await claimed(store, message)).parts
     assert await attempt(store, parts[0].id, Sent(1))
     stop = Reaction(opt=True, notice="You will get no more texts.", notice_name="stop", reopens=False)
@@ -315,7 +315,7 @@ async def test_opted_out_before_it_left(store: Store, clock: HandClock) -> None:
         assert (await state(store, each), (await store.message(each))["what"]) == ("failed", "the caller asked for no more texts")
     clock.move(minutes=1)
     with pytest.raises(RefusedError, match="no more texts"):
-        await store.queue_staff(ALICE, "again", "three")
+        await store.acts.queue_staff(ALICE, "again", "three", by=STAFF)
 
 
 async def test_a_text_no_pdu_can_carry_is_put_aside_with_its_reason(store: Store) -> None:
@@ -337,7 +337,7 @@ async def test_a_stop_before_the_attempt_queues_again(store: Store, clock: HandC
 
 
 async def test_a_stop_after_the_attempt_is_unknown(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, LONG, "one")).message
+    message = (await store.acts.queue_staff(ALICE, LONG, "one", by=STAFF)).message
     parts = (await claimed(store, message)).parts
     assert await attempt(store, parts[0].id, Sent(9))
     assert await store.begin_attempt(parts[1].id, modem="gsm1") is not None
@@ -351,7 +351,7 @@ async def test_a_stop_after_the_attempt_is_unknown(store: Store, clock: HandCloc
 
 
 async def test_a_stop_while_an_earlier_part_was_reported_failed(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, LONG, "one")).message
+    message = (await store.acts.queue_staff(ALICE, LONG, "one", by=STAFF)).message
     parts = (await claimed(store, message)).parts
     assert await attempt(store, parts[0].id, Sent(9))
     assert await store.begin_attempt(parts[1].id, modem="gsm1") is not None
@@ -366,7 +366,7 @@ async def test_a_stop_while_an_earlier_part_was_reported_failed(store: Store, cl
 
 
 async def test_a_stop_between_two_parts_sends_the_second_only(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, LONG, "one")).message
+    message = (await store.acts.queue_staff(ALICE, LONG, "one", by=STAFF)).message
     parts = (await claimed(store, message)).parts
     assert await attempt(store, parts[0].id, Sent(9))
     store = await reopened(store, clock)
@@ -415,16 +415,18 @@ async def test_results_are_written_once(store: Store) -> None:
 
 
 async def test_one_act_is_one_text(store: Store) -> None:
-    first = await store.queue_staff("(514) 555-0101", "hello", "form-1", author="anne")
-    again = await store.queue_staff(ALICE, "hello", "form-1")
+    first = await store.acts.queue_staff("(514) 555-0101", "hello", "form-1", by=ANNE)
+    again = await store.acts.queue_staff(ALICE, "hello", "form-1", by=STAFF)
     assert (again.message, again.thread, again.new) == (first.message, first.thread, False)
     assert (first.new, first.state) == (True, MessageState.QUEUED)
     thread = await store.thread(ALICE)
     assert [(m["kind"], m["author"]) for m in thread["messages"]] == [("staff", "anne")]
     assert thread["state"] == "answered"
     with pytest.raises(RefusedError, match="another text"):
-        await store.queue_staff(ALICE, "something else", "form-1")
-    await store.queue_staff(ALICE, "hello", f"call:{(await store.record_call(a_call(), Clerk().first(a_call(), START), line='main')).call}")
+        await store.acts.queue_staff(ALICE, "something else", "form-1", by=STAFF)
+    await store.acts.queue_staff(
+        ALICE, "hello", f"call:{(await store.record_call(a_call(), Clerk().first(a_call(), START), line='main')).call}", by=STAFF
+    )
 
 
 @pytest.mark.parametrize(
@@ -433,7 +435,7 @@ async def test_one_act_is_one_text(store: Store) -> None:
 )
 async def test_what_staff_may_not_send(store: Store, heard: list[Notice], number: str, text: str, what: str) -> None:
     with pytest.raises(RefusedError, match=what):
-        await store.queue_staff(number, text, "one")
+        await store.acts.queue_staff(number, text, "one", by=STAFF)
     assert heard == []
     assert await store.threads() == []
 
@@ -442,8 +444,8 @@ async def test_staff_answer_in_the_latest_thread_or_the_line_named(store: Store,
     for line in ("main", "dental"):
         clock.move(minutes=1)
         await store.record_call(a_call(ended=clock.at), silence(Reason.COOLDOWN), line=line)
-    latest = await store.queue_staff(ALICE, "hello", "one")
-    named = await store.queue_staff(ALICE, "hello", "two", line="main")
+    latest = await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)
+    named = await store.acts.queue_staff(ALICE, "hello", "two", line="main", by=STAFF)
     assert (await store.thread_by_id(latest.thread))["line"] == "dental"
     assert (await store.thread_by_id(named.thread))["line"] == "main"
 

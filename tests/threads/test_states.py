@@ -23,7 +23,7 @@ from ari_app.threads.sending import Claimed
 from modem.pdu import submit
 from modem.sim_pdu import encode_report
 from modem.types import NotSent, Refused, SendResult, Sent, Unknown
-from tests.threads.world import ALICE, BOB, Clerk, HandClock, a_call, answered, inbound, raw
+from tests.threads.world import ALICE, BOB, STAFF, Clerk, HandClock, a_call, answered, inbound, raw
 
 _T = TypeVar("_T")
 NUMBERS = st.sampled_from([ALICE, BOB])
@@ -94,7 +94,7 @@ class Texting(RuleBasedStateMachine):
     def staff_write(self, number: str, parts: int) -> None:
         self.acts += 1
         try:
-            self.run(self.store.queue_staff(number, "x" * (parts * 150), str(self.acts)))
+            self.run(self.store.acts.queue_staff(number, "x" * (parts * 150), str(self.acts), by=STAFF))
         except RefusedError:
             contact = self.run(self.store.contact(number))
             assert contact

@@ -16,14 +16,14 @@ from ari_app.threads.reports import CONFIRMED_WITHIN
 from modem.sim_pdu import encode_report
 from modem.types import Refused, SendResult, Sent, Unknown
 from tests.threads.test_sending import attempt, claimed
-from tests.threads.world import ALICE, BOB, HandClock, inbound, nothing, raw
+from tests.threads.world import ALICE, ANNE, BOB, STAFF, HandClock, inbound, nothing, raw
 
 LATE = CONFIRMED_WITHIN + timedelta(seconds=1)
 
 
 async def goes(store: Store, number: str, act: str, result: SendResult) -> int:
     """A text of staff, and what came of its one part."""
-    message = (await store.queue_staff(number, "hello", act)).message
+    message = (await store.acts.queue_staff(number, "hello", act, by=STAFF)).message
     await attempt(store, (await claimed(store, message)).parts[0].id, result)
     return message
 
@@ -119,7 +119,7 @@ async def test_a_long_text_that_came_in_part_is_not_confirmed_and_proves_that_th
     store: Store, clock: HandClock
 ) -> None:
     for act, reference in (("a", 1), ("b", 3)):
-        message = (await store.queue_staff(ALICE, "x" * 200, act)).message
+        message = (await store.acts.queue_staff(ALICE, "x" * 200, act, by=STAFF)).message
         for index, part in enumerate((await claimed(store, message)).parts):
             await attempt(store, part.id, Sent(reference + index))
         clock.move(seconds=LATE.total_seconds())
@@ -133,7 +133,7 @@ async def test_a_long_text_that_came_in_part_is_not_confirmed_and_proves_that_th
 
 
 async def test_a_part_reported_late_leaves_the_rest_unconfirmed(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, "x" * 200, "a")).message
+    message = (await store.acts.queue_staff(ALICE, "x" * 200, "a", by=STAFF)).message
     for index, part in enumerate((await claimed(store, message)).parts):
         await attempt(store, part.id, Sent(1 + index))
     clock.move(seconds=LATE.total_seconds())
@@ -147,26 +147,26 @@ async def test_a_part_reported_late_leaves_the_rest_unconfirmed(store: Store, cl
 @pytest.mark.parametrize("result", [Unknown("no result"), Refused("CMS 10", "call barred", permanent=True)])
 async def test_a_person_sends_again_what_did_not_go_once(store: Store, result: SendResult) -> None:
     message = await goes(store, ALICE, "a", result)
-    again = await store.send_again(message, author="anne")
+    again = await store.acts.send_again(message, by=ANNE)
     assert (again.new, again.message != message) == (True, True)
-    assert (await store.send_again(message)).message == again.message
-    assert not (await store.send_again(message)).new
+    assert (await store.acts.send_again(message, by=STAFF)).message == again.message
+    assert not (await store.acts.send_again(message, by=STAFF)).new
     row = await store.message(again.message)
     assert (row["text"], row["kind"], row["author"], row["state"]) == ("hello", "staff", "anne", "queued")
 
 
 async def test_sent_again_stays_so_when_the_first_is_settled_meanwhile(store: Store, clock: HandClock) -> None:
     message = await goes(store, ALICE, "a", Unknown("no result"))
-    again = await store.send_again(message)
+    again = await store.acts.send_again(message, by=STAFF)
     await report(store, clock, 1, ALICE)
     assert (await store.message(message))["state"] == "delivered"
-    assert (await store.send_again(message)).message == again.message, "asked once more since the answer was lost"
+    assert (await store.acts.send_again(message, by=STAFF)).message == again.message, "asked once more since the answer was lost"
 
 
 async def test_the_rest_of_a_long_text_that_was_sent_again_does_not_follow(store: Store, clock: HandClock) -> None:
-    message = (await store.queue_staff(ALICE, "x" * 200, "a")).message
+    message = (await store.acts.queue_staff(ALICE, "x" * 200, "a", by=STAFF)).message
     await attempt(store, (await claimed(store, message)).parts[0].id, Unknown("no result"))
-    await store.send_again(message)
+    await store.acts.send_again(message, by=STAFF)
     await report(store, clock, 1, ALICE)
     assert (await store.message(message))["state"] == "unknown", "the caller has all of it from the second"
 
@@ -174,17 +174,17 @@ async def test_the_rest_of_a_long_text_that_was_sent_again_does_not_follow(store
 async def test_what_went_is_not_sent_again(store: Store, clock: HandClock) -> None:
     message = await goes(store, ALICE, "a", Sent(1))
     with pytest.raises(RefusedError, match="is sent"):
-        await store.send_again(message)
+        await store.acts.send_again(message, by=STAFF)
     clock.move(seconds=LATE.total_seconds())
     await report(store, clock, 200, BOB)
     await store.settle_unconfirmed()
-    assert (await store.send_again(message)).new, "nobody confirmed it"
+    assert (await store.acts.send_again(message, by=STAFF)).new, "nobody confirmed it"
     await store.keep(raw(inbound(ALICE, "bonjour", clock.at), clock.at), nothing)
     theirs = (await store.thread(ALICE))["messages"][0]["id"]
     with pytest.raises(RefusedError, match="is received"):
-        await store.send_again(theirs)
+        await store.acts.send_again(theirs, by=STAFF)
     with pytest.raises(NotFoundError):
-        await store.send_again(999)
+        await store.acts.send_again(999, by=STAFF)
 
 
 async def test_a_store_of_before_gains_what_this_version_needs(tmp_path: Path, clock: HandClock) -> None:

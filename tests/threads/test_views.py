@@ -19,7 +19,7 @@ from ari_app.threads.database import Transaction
 from modem.pdu import submit
 from modem.sim_pdu import encode_deliver, encode_report
 from modem.types import Sent
-from tests.threads.world import ALICE, BOB, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
+from tests.threads.world import ALICE, BOB, STAFF, START, Clerk, HandClock, a_call, inbound, nothing, raw, silence
 
 CALL: dict[str, Any] = {
     "id": str, "started": str, "ended": str, "caller": str | None, "did": str, "line": str, "outcome": str, "answered_by": str | None,
@@ -105,7 +105,7 @@ async def test_threads_are_filtered_and_last_changed_first(store: Store, clock: 
         clock.move(minutes=1)
         await store.record_call(a_call(number, ended=clock.at), silence(Reason.COOLDOWN), line="main")
     clock.move(minutes=1)
-    await store.queue_staff(ALICE, "hello", "one")
+    await store.acts.queue_staff(ALICE, "hello", "one", by=STAFF)
     listed = await store.threads()
     assert [(t["number"], t["state"], t["messages"], t["calls"], t["last_text"]) for t in listed] == [
         (ALICE, "answered", 1, 1, "hello"),
@@ -120,7 +120,7 @@ async def test_threads_are_filtered_and_last_changed_first(store: Store, clock: 
 async def test_a_limit_takes_the_newest_of_a_thread(store: Store, clock: HandClock) -> None:
     for number in range(3):
         clock.move(minutes=1)
-        await store.queue_staff(ALICE, f"text {number}", f"act {number}")
+        await store.acts.queue_staff(ALICE, f"text {number}", f"act {number}", by=STAFF)
     thread = await store.thread(ALICE, limit=2)
     assert [m["text"] for m in thread["messages"]] == ["text 2", "text 1"]
     assert await store.thread_by_id(thread["id"], limit=2) == thread
@@ -145,7 +145,7 @@ async def test_what_is_not_there_is_said_with_the_fix(store: Store, ask: str) ->
         "why": lambda: store.why("17.4"),
         "thread_by_id": lambda: store.thread_by_id(99),
         "message": lambda: store.message(99),
-        "mark_done": lambda: store.mark_done(99),
+        "mark_done": lambda: store.acts.mark_done(99, STAFF),
         "line": lambda: store.thread(ALICE, "dental"),
     }
     with pytest.raises(NotFoundError) as told:
@@ -177,7 +177,7 @@ async def test_search_follows_a_changed_name(store: Store, clock: HandClock) -> 
 async def test_counts_for_doctor(store: Store, clock: HandClock) -> None:
     assert (await store.counts())["oldest_due"] is None
     await a_conversation(store, clock)
-    await store.queue_staff(BOB, "hello", "one")
+    await store.acts.queue_staff(BOB, "hello", "one", by=STAFF)
     counts = await store.counts()
     assert (counts["queued"], counts["sending"], counts["unknown"], counts["failed"], counts["to_answer"]) == (1, 0, 0, 0, 1)
     assert counts["oldest_due"] == "2026-03-02T15:02:00.000000Z"

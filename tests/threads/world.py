@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ari_app.board import Actor, Face, Role
 from ari_app.model import (
     AnsweredBy,
     Call,
@@ -30,6 +31,10 @@ from modem.types import Commit, Health, NotSent, RawPdu, SendResult, Sent, Submi
 START = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 ALICE = "+15145550101"
 BOB = "+15145550102"
+STAFF = Actor(member=None, name="", role=Role.ADMINISTRATOR, face=Face.SHELL)
+"""The shell of this machine."""
+ANNE = Actor(member=None, name="anne", role=Role.ADMINISTRATOR, face=Face.SHELL)
+"""A person at that shell."""
 
 _ids = itertools.count(1)
 
