@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import phonenumbers
 
-__all__ = ["country_of", "e164", "pretty", "shortened"]
+__all__ = ["country_of", "dialled", "e164", "national", "pretty", "shortened"]
 
 
 def e164(presented: str | None, country: str) -> str | None:
@@ -46,6 +46,21 @@ def pretty(number: str | None, country: str) -> str:
     home = phonenumbers.country_code_for_region(country) == parsed.country_code
     style = phonenumbers.PhoneNumberFormat.NATIONAL if home else phonenumbers.PhoneNumberFormat.INTERNATIONAL
     return phonenumbers.format_number(parsed, style)
+
+
+def national(number: str, country: str) -> str:
+    """An E.164 number as it is dialled in ``country``: in Canada +15145550123 is 5145550123, and +33145678901 is 01133145678901."""
+    parsed = phonenumbers.parse(number)
+    if phonenumbers.country_code_for_region(country) == parsed.country_code:
+        written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    else:
+        written = phonenumbers.format_out_of_country_calling_number(parsed, country)
+    return "".join(char for char in written if char.isdigit() or char == "+")
+
+
+def dialled(number: str, country: str, pattern: str) -> str:
+    """An E.164 number as the clinic's telephones dial it; ``pattern`` is ``pbx.dial`` ("9{national}")."""
+    return pattern.replace("{national}", national(number, country)).replace("{e164}", number).replace("{digits}", number.removeprefix("+"))
 
 
 def shortened(number: str | None) -> str:

@@ -9,27 +9,16 @@ from __future__ import annotations
 
 import re
 
-import phonenumbers
-
 from ari_app.errors import PbxRequestError, RefusedError
+from ari_app.numbers import dialled, national
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.placed import new_id
 from ari_app.settings import Settings
 
-__all__ = ["Dialler", "national"]
+__all__ = ["Dialler"]
 
 _RINGS = 30
 """Seconds the member's phone rings."""
-
-
-def national(number: str, country: str) -> str:
-    """An E.164 number as it is dialled in ``country``: in Canada +15145550123 is 5145550123, and +33145678901 is 01133145678901."""
-    parsed = phonenumbers.parse(number)
-    if phonenumbers.country_code_for_region(country) == parsed.country_code:
-        written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
-    else:
-        written = phonenumbers.format_out_of_country_calling_number(parsed, country)
-    return "".join(char for char in written if char.isdigit() or char == "+")
 
 
 class Dialler:
@@ -60,14 +49,14 @@ class Dialler:
             raise RefusedError("the extension is none", "write it as the telephone has it, such as 101", code="no_extension")
         device = self._pbx.device.replace("{extension}", extension)
         plain = national(number, self._country)
-        dialled = self._pbx.dial.replace("{national}", plain).replace("{e164}", number).replace("{digits}", number.removeprefix("+"))
+        outside = dialled(number, self._country, self._pbx.dial)
         variables = {"CALLERID(num)": extension, "CONNECTEDLINE(num,i)": plain}
         if name:
             variables["CONNECTEDLINE(name,i)"] = name
         self._calling[call_back] = number
         try:
-            await self._ring(call_back, device, dialled, variables)
-            await self._check_route(call_back, dialled)
+            await self._ring(call_back, device, outside, variables)
+            await self._check_route(call_back, outside)
         except BaseException:
             self._calling.pop(call_back, None)
             raise
