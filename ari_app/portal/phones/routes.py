@@ -1,0 +1,148 @@
+"""GET /p/<token>/<brand>/…: desk phones. Every answer is a screen in the phone's own dialect, errors as well: a phone shows no other.
+
+Outside portal.phones.allow nothing is told, not even whether the token is one. Phones only ever GET, so that what acts is named by a
+nonce in its address; HEAD is not answered.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from aiohttp import web
+
+from ari_app.errors import RefusedError, StoreError, TextbackError
+from ari_app.numbers import dialled
+from ari_app.portal.frame import CLOCK, DESK, DOORS, SETTINGS, address, language, public
+from ari_app.portal.phone_words import DIAL_IN, WORDS, Words
+from ari_app.portal.phones.brands import BRANDS, Brand, brand_of
+from ari_app.portal.phones.gate import Deeds, Gate, Phone
+from ari_app.portal.phones.markup import Canvas
+from ari_app.portal.phones.pages import Pages, told
+from ari_app.portal.phones.render import charset_of, headers_of, rendered
+from ari_app.portal.screen_flow import Flow
+from ari_app.portal.screens import Ack, Key, Link, Screen, Verb
+
+__all__ = ["add_routes"]
+
+log = structlog.get_logger("phones")
+
+_GATE = web.AppKey("phones_gate", Gate)
+_DEEDS = web.AppKey("phones_deeds", Deeds)
+
+
+def add_routes(app: web.Application) -> None:
+    """The desk phones' addresses."""
+    app[_GATE] = Gate(app[SETTINGS].portal, app[DOORS], app[CLOCK])
+    app[_DEEDS] = Deeds()
+    app.router.add_get(r"/p/waiting/{count:[1-9]\d{0,3}}/{language:fr|en}", _waiting, allow_head=False)
+    app.router.add_get("/p/{token}", _unknown, allow_head=False)
+    app.router.add_get("/p/{token}/{brand}", _phone, allow_head=False)
+    app.router.add_get("/p/{token}/{brand}/{path:.*}", _phone, allow_head=False)
+
+
+@public
+async def _unknown(request: web.Request) -> web.Response:
+    return _plain_text(request)
+
+
+def _plain_text(request: web.Request) -> web.Response:
+    """For phones whose dialect nobody knows: the voice menu works on any."""
+    status = 200 if request.app[_GATE].admits(address(request)) else 403
+    response = web.Response(status=status, text=DIAL_IN, content_type="text/plain", charset="utf-8")
+    response.force_close()
+    return response
+
+
+@public
+async def _waiting(request: web.Request) -> web.Response:
+    """What a push makes a Cisco phone open: how many wait, of which nobody is named. Needs no token, as it reads nothing."""
+    if not request.app[_GATE].admits(address(request)):
+        return _plain_text(request)
+    say = Words(request.match_info["language"])
+    keys = (Key(say("exit"), Verb.EXIT),)
+    screen = Ack(say("to_answer"), say("inbox", count=request.match_info["count"]), keys, Verb.EXIT, None)
+    return _answer(request, BRANDS["cisco-mpp"], Canvas(BRANDS["cisco-mpp"], ""), screen)
+
+
+@public
+async def _phone(request: web.Request) -> web.Response:
+    brand = brand_of(request.match_info["brand"], request.headers.get("User-Agent", ""))
+    if brand is None:
+        return _plain_text(request)
+    token = request.match_info["token"]
+    canvas = Canvas(
+        brand,
+        f"{request.app[SETTINGS].portal.address}/p/{token}/{request.match_info['brand']}",
+        select_first=brand.name != "cisco" or request.headers.get("x-CiscoIPPhoneModelName", "").startswith("CP-79"),
+    )
+    gate, where = request.app[_GATE], address(request)
+    flow = _flow(request, brand, language(request))
+    if not gate.admits(where):
+        return _answer(request, brand, canvas, flow.error(flow.words("not_from_here"), None), 403)
+    try:
+        phone = await gate.phone(token, where)
+    except RefusedError:
+        return _answer(request, brand, canvas, flow.error(flow.words("flood"), None), 429)
+    except StoreError as error:
+        log.error("phone_failed", what=error.what)
+        return _answer(request, brand, canvas, flow.error(flow.words("trouble"), None))
+    if phone is None:
+        log.warning("phone_unknown", address=where, brand=brand.name)
+        return _answer(request, brand, canvas, flow.error(flow.words("unknown_key"), None))
+    return _answer(request, brand, canvas, await _screen(request, brand, phone))
+
+
+async def _screen(request: web.Request, brand: Brand, phone: Phone) -> Screen:
+    flow = _flow(request, brand, phone.member.language if phone.member.language in WORDS else language(request))
+    fallback = request.app[SETTINGS].clinic.languages[0]
+    pages = Pages(request.app[DESK], request.app[_GATE], request.app[_DEEDS], phone, flow, fallback)
+    try:
+        return await pages.answer(request.match_info.get("path", "").strip("/"), _typed(request))
+    except StoreError as error:
+        log.error("phone_failed", what=error.what)
+        return flow.error(flow.words("trouble"))
+    except TextbackError as error:
+        return flow.error(told(error, flow.words))
+    except Exception:
+        # a phone shows nothing of any other answer; what it was about stays out of the log
+        log.exception("phone_broken", brand=brand.name)
+        return flow.error(flow.words("trouble"), Link(""))
+
+
+def _flow(request: web.Request, brand: Brand, code: str | None) -> Flow:
+    settings = request.app[SETTINGS]
+    country = settings.clinic.country
+    return Flow(
+        words=Words(code or settings.clinic.languages[0]),
+        shape=brand.shape,
+        zone=settings.clinic.zone,
+        country=country,
+        now=request.app[CLOCK].now(),
+        nonce=request.app[_DEEDS].nonce,
+        dial=partial(dialled, country=country, pattern=settings.pbx.dial),
+    )
+
+
+def _answer(request: web.Request, brand: Brand, canvas: Canvas, screen: Screen, status: int = 200) -> web.Response:
+    charset = charset_of(brand, request.headers)
+    response = web.Response(status=status, body=rendered(screen, canvas, charset), headers=headers_of(screen, canvas, charset))
+    if status == 429:
+        response.headers["Retry-After"] = "60"
+    # old phones take no further request on a connection
+    response.force_close()
+    return response
+
+
+def _typed(request: web.Request) -> str:
+    """What was typed: ``m`` of the query. Phones encode as UTF-8 or ISO-8859-1, and do not say which."""
+    for pair in request.rel_url.raw_query_string.split("&"):
+        name, _, value = pair.partition("=")
+        if name == "m":
+            raw = unquote_to_bytes(value.replace("+", " ").encode("utf-8", "surrogateescape"))
+            try:
+                return raw.decode("utf-8")
+            except UnicodeDecodeError:
+                return raw.decode("iso-8859-1")
+    return ""

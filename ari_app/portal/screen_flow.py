@@ -1,0 +1,332 @@
+"""The screens of a desk phone, built from what the board says. Pure: no XML, no store.
+
+Answering takes two presses: a row of the inbox opens the thread, where the ready replies are rows two to six. Addresses hold what makes
+a request safe to repeat: ``seen`` (the newest text that was shown) and a nonce, which is the act of a reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from ari_app.board import CallEntry, Canned, Counts, Entry, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadView
+from ari_app.model import MessageKind, MessageState
+from ari_app.numbers import pretty
+from ari_app.portal.characters import cut, plain, wrapped
+from ari_app.portal.phone_words import Words
+from ari_app.portal.screens import Ack, Choice, Input, Key, Link, Menu, Shape, Text, Verb
+
+__all__ = ["READY", "Flow", "stamp_of"]
+
+READY = 5
+"""Ready replies in a thread's own menu: with the row of its last words they have the digits 2 to 6."""
+_READY_PAGE = 8
+_AGAIN = 60
+"""Seconds after which an inbox looks again."""
+_INBOX = Link("")
+
+
+def stamp_of(row: Row) -> str:
+    """A thread as it was shown, for an address: it differs as soon as anything came of it."""
+    return format(int(row.changed.timestamp() * 1_000_000), "x")
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Builds screens for one member on one phone, now."""
+
+    words: Words
+    shape: Shape
+    zone: ZoneInfo
+    country: str
+    now: datetime
+    nonce: Callable[[], str]
+    """A new one at each call."""
+    dial: Callable[[str], str]
+    """What a phone dials for an E.164 number."""
+
+    # ---- the list
+
+    def inbox(self, rows: Sequence[Row], counts: Counts, *, offset: int = 0, everything: bool = False) -> Menu:
+        """Up to ``shape.rows`` of ``rows``, and a way on where there are more. ``everything``: not only what is to answer."""
+        say, shown, box = self.words, rows[: self.shape.rows], "a" if everything else "i"
+        choices = [self._row(row) for row in shown]
+        if not choices:
+            choices.append(Choice(say("nothing_at_all" if everything else "nothing"), _INBOX))
+        more = Link(f"{box}/{offset + len(shown)}") if len(rows) > len(shown) else None
+        if more:
+            choices.append(Choice(say("more"), more))
+        choices.append(Choice(say("to_answer"), _INBOX) if everything else Choice(say("all"), Link("a/0")))
+        keys = [Key(say("open"), Verb.SELECT)]
+        if any(choice.dial for choice in choices):
+            keys.append(Key(say("call"), Verb.DIAL))
+        if more:
+            keys.append(Key(say("next"), more))
+        keys.append(Key(say("exit"), Verb.EXIT))
+        before = max(offset - self.shape.rows, 0)
+        return Menu(
+            say("all") if everything else say("inbox", count=counts.to_answer),
+            tuple(choices),
+            note=say("inbox_note", unopened=counts.unopened, trouble=counts.trouble),
+            keys=tuple(keys),
+            back=Link(f"{box}/{before}") if offset else _INBOX if everything else None,
+            again=_AGAIN if not offset and not everything else None,
+        )
+
+    def _row(self, row: Row) -> Choice:
+        mark = "! " if row.urgent else "* " if row.waits_since is not None and not row.opened else "x " if row.trouble else ""
+        held = [f"({self.words('by', name=plain(row.holder.name))})"] if row.holder else []
+        words = [] if row.last is None else [self._said(row.last)]
+        return Choice(
+            f"{mark}{self.name(row)} {self.when(row.last.at if row.last else row.changed)}",
+            Link(f"t/{row.thread}"),
+            more=" ".join([*held, *words]),
+            dial=self.dial(row.number) if row.number else None,
+        )
+
+    def name(self, row: Row) -> str:
+        """Who it is, in one short line."""
+        if row.name:
+            return cut(plain(row.name), 24) or self.words("hidden")
+        return pretty(row.number, self.country) if row.number else self.words("hidden")
+
+    # ---- a thread
+
+    def thread(self, view: ThreadView, canned: Sequence[Canned]) -> Menu:
+        """Its last words, the ready replies, and what else may be done."""
+        say, row, at = self.words, view.row, f"t/{view.row.thread}"
+        last = self._last_of_caller(view.entries)
+        reading = Link(f"{at}/r/0")
+        choices = [Choice(say("empty_thread"), reading) if last is None else Choice(self._head(last), reading, more=self._said(last))]
+        if self._textable(view):
+            choices += [self._ready(view, each) for each in canned[:READY]]
+            if len(canned) > READY:
+                choices.append(Choice(say("canned_more"), Link(f"{at}/n/{READY}")))
+            if self.shape.writes:
+                choices.append(Choice(say("write"), Link(f"{at}/w")))
+        keys = [Key(say("open"), Verb.SELECT)]
+        if row.number:
+            call = Link(f"{at}/b/{self.nonce()}")
+            choices.append(Choice(say("call_back"), call, dial=self.dial(row.number)))
+            keys.append(Key(say("call"), call))
+        done = Link(f"{at}/d/{stamp_of(row)}")
+        choices.append(Choice(say("mark_done"), done))
+        keys += [Key(say("done"), done), Key(say("back"), _INBOX)]
+        return Menu(self.name(row), tuple(choices), note=self._note(view), keys=tuple(keys), back=_INBOX)
+
+    def _note(self, view: ThreadView) -> str:
+        if view.opted_out is not None:
+            return self.words("opted_out_note")
+        if view.not_textable is not None:
+            return self.words("not_textable_note")
+        return self.words("held_note", name=plain(view.row.holder.name)) if view.row.holder else ""
+
+    def ready(self, view: ThreadView, canned: Sequence[Canned], first: int) -> Menu:
+        """Ready replies from ``first`` on."""
+        say, at = self.words, f"t/{view.row.thread}"
+        choices = []
+        if self._textable(view):
+            choices = [self._ready(view, each) for each in canned[first : first + _READY_PAGE]]
+            if len(canned) > first + _READY_PAGE:
+                choices.append(Choice(say("canned_more"), Link(f"{at}/n/{first + _READY_PAGE}")))
+            if self.shape.writes:
+                choices.append(Choice(say("write"), Link(f"{at}/w")))
+        choices.append(Choice(say("back"), Link(at)))
+        keys = (Key(say("open"), Verb.SELECT), Key(say("back"), Link(at)))
+        return Menu(say("canned"), tuple(choices), note=self.name(view.row), keys=keys, back=Link(at))
+
+    def _ready(self, view: ThreadView, canned: Canned) -> Choice:
+        return Choice(plain(canned.label), Link(f"t/{view.row.thread}/c/{canned.id}/{view.seen}/{self.nonce()}"))
+
+    @staticmethod
+    def _textable(view: ThreadView) -> bool:
+        return view.row.number is not None and view.opted_out is None and view.not_textable is None
+
+    @staticmethod
+    def _last_of_caller(entries: Sequence[Entry]) -> Entry | None:
+        """What the caller said or did last: that is what a reply answers. Else whatever came last."""
+        mine = (each for each in entries if isinstance(each, CallEntry) or (isinstance(each, TextEntry) and each.incoming))
+        return next(mine, entries[0] if entries else None)
+
+    def reading(self, view: ThreadView, page: int) -> Text:
+        """The time line, newest first, as much as a page holds. A page that is not there is the last one."""
+        say, at = self.words, f"t/{view.row.thread}"
+        pages = self._pages(view)
+        page = min(page, len(pages) - 1)
+        onward = Link(f"{at}/r/{page + 1}") if page + 1 < len(pages) else None
+        keys = [Key(say("reply"), Link(f"{at}/n/0"))] if self._textable(view) else []
+        if onward:
+            keys.append(Key(say("next"), onward))
+        if view.row.number:
+            keys.append(Key(say("call"), Link(f"{at}/b/{self.nonce()}")))
+        keys.append(Key(say("back"), Link(at)))
+        name = self.name(view.row)
+        title = say("page", title=name, page=page + 1, pages=len(pages)) if len(pages) > 1 else name
+        return Text(title, pages[page], tuple(keys), onward or Link(at), Link(at))
+
+    def _pages(self, view: ThreadView) -> list[str]:
+        blocks = [f"{self._head(each)} {self._said(each)}{self._state(each)}" for each in view.entries]
+        if view.older:
+            blocks.append(self.words("older"))
+        pages = [""]
+        for block in blocks or [self.words("empty_thread")]:
+            for piece in _pieces(block, self.shape.text):
+                joined = f"{pages[-1]}\n{piece}" if pages[-1] else piece
+                if len(joined) > self.shape.text:
+                    pages.append(piece)
+                else:
+                    pages[-1] = joined
+        return pages
+
+    def _head(self, entry: Entry) -> str:
+        mark = "#" if isinstance(entry, NoteEntry) else ">" if _from_caller(entry) else "<"
+        return f"{self.when(entry.at)} {mark}"
+
+    def _said(self, entry: Entry) -> str:
+        say = self.words
+        match entry:
+            case CallEntry():
+                words = say("voicemail") if entry.voicemail_left else say(entry.outcome.value)
+            case OutgoingEntry():
+                words = say("outgoing_by", name=plain(entry.by)) if entry.by else say("outgoing")
+                if entry.talked is not None:
+                    minutes, seconds = divmod(round(entry.talked), 60)
+                    words += ", " + say("talked", minutes=minutes, seconds=seconds)
+                elif entry.ended is not None or entry.failed is not None:
+                    words += ", " + say("not_taken")
+            case TextEntry():
+                who = "" if entry.incoming else f"{plain(entry.author) if entry.author else self._nobody(entry)}: "
+                words = who + plain(entry.text)
+            case NoteEntry():
+                words = f"{say('note', name=plain(entry.author))}: {plain(entry.text)}"
+        return words
+
+    def _nobody(self, entry: TextEntry) -> str:
+        return self.words("clinic" if entry.kind is MessageKind.STAFF else "auto")
+
+    def _state(self, entry: Entry) -> str:
+        if not isinstance(entry, TextEntry) or entry.state is MessageState.RECEIVED:
+            return ""
+        if entry.state is MessageState.QUEUED and entry.scheduled is not None:
+            return f" ({self.words('scheduled', time=self.when(entry.scheduled))})"
+        return f" ({self.words(entry.state.value)})"
+
+    def when(self, at: datetime) -> str:
+        """The hour today, the weekday within a week (ahead as well), else month and day."""
+        local, today = at.astimezone(self.zone), self.now.astimezone(self.zone).date()
+        if local.date() == today:
+            return f"{local:%H:%M}"
+        if abs(local.date() - today) < timedelta(days=7):
+            return f"{self.words('days').split()[local.weekday()]} {local:%H:%M}"
+        return f"{local:%m-%d %H:%M}"
+
+    # ---- writing
+
+    def write(self, view: ThreadView, draft: str = "") -> Input:
+        """A text of one's own; ``draft`` is what was typed before."""
+        say, at = self.words, f"t/{view.row.thread}"
+        return Input(
+            self.name(view.row),
+            say("write_prompt"),
+            Link(f"{at}/f/{view.seen}/{self.nonce()}"),
+            self._typing(),
+            Link(at),
+            value=plain(draft),
+        )
+
+    def _typing(self) -> tuple[Key, ...]:
+        say = self.words
+        return Key(say("send"), Verb.SUBMIT), Key(say("erase"), Verb.ERASE), Key(say("mode"), Verb.MODE), Key(say("cancel"), Verb.EXIT)
+
+    def confirm(self, thread: int, text: str, parts: int, seen: int, nonce: str) -> Text:
+        """What is about to leave, and what it costs."""
+        say, at = self.words, f"t/{thread}"
+        send = Link(f"{at}/s/{seen}/{nonce}")
+        keys = (Key(say("send"), send), Key(say("change"), Link(f"{at}/w/{nonce}")), Key(say("cancel"), Link(at)))
+        return Text(say("confirm", parts=parts), cut_text(plain(text), self.shape.text), keys, send, Link(at))
+
+    def sent(self, view: ThreadView, text: str, state: MessageState) -> Ack:
+        """The text that leaves, or left."""
+        say = self.words
+        title = "queued_title" if state in (MessageState.QUEUED, MessageState.SENDING) else "sent_title"
+        return self._ack(say(title, name=self.name(view.row)), cut_text(plain(text), self.shape.text), view.row.thread)
+
+    def calling(self, view: ThreadView) -> Ack:
+        """The member's own phone is about to ring."""
+        name = self.name(view.row)
+        return self._ack(self.words("calling_title", name=name), self.words("calling", name=name), view.row.thread)
+
+    def done(self, view: ThreadView) -> Ack:
+        """The thread is settled."""
+        return self._ack(self.words("done_title"), self.words("done_text", name=self.name(view.row)), view.row.thread)
+
+    def changed(self, view: ThreadView) -> Ack:
+        """Nothing was done: it is not what was shown any more."""
+        say, at = self.words, Link(f"t/{view.row.thread}")
+        keys = (Key(say("again"), at), Key(say("list"), _INBOX))
+        return Ack(say("changed_title"), say("changed_text", name=self.name(view.row)), keys, at, _INBOX)
+
+    def _ack(self, title: str, text: str, thread: int) -> Ack:
+        say = self.words
+        return Ack(title, text, (Key(say("list"), _INBOX), Key(say("again"), Link(f"t/{thread}"))), _INBOX, _INBOX)
+
+    # ---- refusals
+
+    def held(self, thread: int, who: str, until: datetime | None, over: Link) -> Menu:
+        """Somebody else answers: theirs to finish, unless it is taken from them on purpose."""
+        told = self.words("held", name=plain(who), time=self.when(until) if until else "…")
+        return self._refusal(told, Link(f"t/{thread}"), Choice(self.words("take_over"), over))
+
+    def answered(self, thread: int, who: str, anyway: Link) -> Menu:
+        """Somebody else answered since this was shown."""
+        told = self.words("answered_meanwhile", name=plain(who))
+        return self._refusal(told, Link(f"t/{thread}/r/0"), Choice(self.words("send_anyway"), anyway))
+
+    def _refusal(self, told: str, read: Link, anyway: Choice) -> Menu:
+        say = self.words
+        choices = (Choice(told, read), anyway, Choice(say("list"), _INBOX))
+        keys = (Key(say("open"), Verb.SELECT), Key(say("list"), _INBOX))
+        return Menu(say("refused_title"), choices, keys=keys, back=_INBOX)
+
+    def error(self, told: str, back: Link | None = _INBOX) -> Ack:
+        """Why not. ``back`` None: nothing of ours is offered."""
+        say = self.words
+        if back is None:
+            return Ack(say("error_title"), told, (Key(say("exit"), Verb.EXIT),), Verb.EXIT, None)
+        return Ack(say("error_title"), told, (Key(say("back"), back), Key(say("exit"), Verb.EXIT)), back, back)
+
+    # ---- the PIN
+
+    def pin(self, name: str, *, wrong: bool = False) -> Input | Menu:
+        """Asks for the member's PIN, once per ``nonce``."""
+        nonce, prompt = self.nonce(), self.words("pin_wrong" if wrong else "pin_prompt")
+        if not self.shape.writes:
+            return self.keypad(name, nonce, "", prompt)
+        title = self.words("pin_title", name=cut(plain(name), 16))
+        keys = tuple(key for key in self._typing() if key.does is not Verb.MODE)
+        return Input(title, prompt, Link(f"k/{nonce}"), keys, None, secret=True)
+
+    def keypad(self, name: str, nonce: str, typed: str, prompt: str | None = None) -> Menu:
+        """The digits as rows: row 1 is 1, row 10 is 0."""
+        say = self.words
+        choices = [Choice(digit, Link(f"k/{nonce}/{typed}{digit}")) for digit in "1234567890"]
+        choices += [Choice(say("ok"), Link(f"k/{nonce}/{typed}-")), Choice(say("erase"), Link(f"k/{nonce}"))]
+        note = prompt or say("pin_keyed", count=len(typed))
+        keys = (Key(say("ok"), Link(f"k/{nonce}/{typed}-")), Key(say("erase"), Link(f"k/{nonce}")), Key(say("exit"), Verb.EXIT))
+        return Menu(f"{cut(plain(name), 10)}: {note}", tuple(choices), note=note, keys=keys)
+
+
+def _from_caller(entry: Entry) -> bool:
+    return isinstance(entry, CallEntry) or (isinstance(entry, TextEntry) and entry.incoming)
+
+
+def _pieces(block: str, most: int) -> list[str]:
+    """A block that fits a page stays whole; a longer one is broken between words."""
+    return [block] if len(block) <= most else wrapped(block, most)
+
+
+def cut_text(text: str, most: int) -> str:
+    """At most ``most`` characters, lines kept."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
