@@ -10,13 +10,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from ari_app import probes
+from ari_app import doctor_ami, doctor_voice, probes
+from ari_app.board import Role
 from ari_app.control import NotRunningError, ServiceStatus, service_status
+from ari_app.doctor_portal import certificate, judge_portal
 from ari_app.doctor_radio import judge_modems
+from ari_app.doctor_settings import judge_standing
 from ari_app.errors import SettingsError, TextbackError
 from ari_app.policy.checks import check_settings
 from ari_app.probes import Finding
 from ari_app.settings import Settings
+from ari_app.standing import MODE, Stored, in_force
 from ari_app.threads import Store
 
 __all__ = ["Examination", "Item", "examine", "judge_clock", "judge_outbox", "judge_service"]
@@ -63,8 +67,9 @@ def _item(part: str, finding: Finding) -> Item:
 async def examine(settings: Settings, store: Store, *, origin: Path | None = None) -> Examination:
     """Look at everything. ``store``: opened for reading here; ``origin``: the settings file, to see who may read its passwords."""
     zone = settings.clinic.zone
-    items = _settings(settings, origin)
     store_items, facts = await _store(settings.store.path, store)
+    items = [*_settings(settings, origin), *_in_force(settings, facts["stored"] if facts else {})]
+    items = items or [Item("settings", "ok", "settings", f"{origin or 'textback.toml'} is in order")]
     items += store_items
     try:
         status: ServiceStatus | None = await service_status(settings.store.path)
@@ -92,6 +97,7 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
     items.append(judge_clock(now, facts["newest"] if facts else None, status, zone=zone))
     if facts is not None:
         items.append(judge_outbox(now, facts, zone=zone))
+    items += await _for_staff(settings, facts, now)
     ready = (
         status is not None
         and status.pbx.connected
@@ -111,6 +117,8 @@ def _settings(settings: Settings, origin: Path | None) -> list[Item]:
     try:
         problems = check_settings(settings)
         settings.pbx.read_password()
+        if settings.pbx.ami is not None:
+            settings.pbx.ami.read_secret()
         for modem in settings.modem:
             modem.read_secrets()
     except SettingsError as error:
@@ -118,19 +126,25 @@ def _settings(settings: Settings, origin: Path | None) -> list[Item]:
     items = [Item("settings", each.state, "settings_problem", f"{each.key}: {each.what}", each.fix) for each in problems]
     if origin is not None:
         items += _origin(settings, origin)
-    items += _not_used(settings)
-    if settings.reply.mode != "send":
-        mode = settings.reply.mode
-        items.append(Item("settings", "warn", "no_texts", f'reply.mode is "{mode}": no automatic text goes', 'write mode = "send"'))
-    return items or [Item("settings", "ok", "settings", f"{origin or 'textback.toml'} is in order")]
+    return [*items, *_not_used(settings)]
+
+
+def _in_force(settings: Settings, stored: Stored) -> Iterator[Item]:
+    """What the portal rules; and the mode that textback.toml sets, where it does not."""
+    try:
+        held = in_force(settings, stored)
+    except SettingsError:
+        return  # said already
+    yield from (_item("settings", finding) for finding in judge_standing(held, settings.clinic.zone))
+    mode = held.settings.reply.mode
+    if mode != "send" and MODE not in held.changes:
+        yield Item("settings", "warn", "no_texts", f'reply.mode is "{mode}": no automatic text goes', 'write mode = "send"')
 
 
 def _not_used(settings: Settings) -> Iterator[Item]:
     """What the file sets and this version does not act on: nobody should believe that it does."""
     told = {
         "store.retention": (settings.store.retention.model_fields_set, "nothing is erased, texts and calls are kept for ever"),
-        "portal": ("portal" in settings.model_fields_set, "there are no web pages"),
-        "pbx.ami": (settings.pbx.ami, "nothing is read or written over AMI"),
         "pbx.cdr": (settings.pbx.cdr, "calls missed while the service is down are not found"),
     }
     for key, (is_set, so) in told.items():
@@ -141,7 +155,9 @@ def _not_used(settings: Settings) -> Iterator[Item]:
 
 
 def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
-    inline = settings.pbx.password is not None or any({"pin", "password", "secret"} & modem.model_fields_set for modem in settings.modem)
+    ami = settings.pbx.ami
+    inline = settings.pbx.password is not None or (ami is not None and ami.secret is not None)
+    inline |= any({"pin", "password", "secret"} & modem.model_fields_set for modem in settings.modem)
     if inline and origin.stat().st_mode & 0o004:
         yield Item("settings", "warn", "settings_mode", f"{origin} holds a password and everybody may read it", f"chmod 640 {origin}")
     if not os.access(origin, os.R_OK, effective_ids=True):
@@ -162,6 +178,8 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
     try:
         facts = await store.counts()
         newest = await store.calls(limit=1)
+        members, keys = await store.members.all(), await store.members.keys()
+        stored = await store.board.settings()
     except TextbackError as error:
         return [Item("store", "bad", error.code, error.what, error.fix)], None
     finally:
@@ -169,7 +187,31 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
     findings = [await probes.intact(path), *probes.files(path)]
     items = [_item("store", finding) for finding in findings]
     items.append(_item("disk", probes.disk(path)))
-    return items, {**facts, "calls": newest, "newest": newest[0]["ended"] if newest else None}
+    more = {
+        "calls": newest,
+        "newest": newest[0]["ended"] if newest else None,
+        "administrators": sum(member.active and member.role is Role.ADMINISTRATOR for member in members),
+        "extensions": sum(member.active and member.extension is not None for member in members),
+        "phones": sum(key.use == "phone" and key.revoked is None for key in keys),
+        "stored": stored,
+    }
+    return items, {**facts, **more}
+
+
+async def _for_staff(settings: Settings, facts: dict[str, Any] | None, now: datetime) -> list[Item]:
+    """The pages, the phones and the voice that staff answer with."""
+    portal = settings.portal
+    found = [] if facts is None else list(judge_portal(settings, facts["administrators"], facts["phones"]))
+    if portal.certificate is not None and portal.key is not None:
+        found.append(certificate(portal.certificate, portal.key, now, settings.clinic.zone))
+    items = [_item("portal", finding) for finding in found]
+    if all(item.state == "ok" for item in items):
+        items.append(Item("portal", "ok", "portal", f"pages are at {portal.address}"))
+    told = await doctor_ami.look(settings)
+    items += [] if told is None else [_item("ami", told)]
+    if facts is not None and facts["extensions"]:  # whose phones may dial *767
+        items += [_item("voice", finding) for finding in await doctor_voice.look(settings.agi, settings.clinic.languages)]
+    return items
 
 
 async def _pbx(settings: Settings, status: ServiceStatus | None) -> list[Item]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ari_app.doctor_portal import certificate, judge_portal
-from ari_app.settings import Settings, parse
+from ari_app.settings import Settings, load, parse
+from tests.contract.clinic import run, write_settings
+from tests.contract.conftest import _logs_as_before
 from tests.test_doctor_tls import a_certificate, openssl
+
+__all__ = ["_logs_as_before"]
 
 NOW = datetime.now(UTC)
 
@@ -110,3 +116,41 @@ async def test_a_certificate_and_a_key_that_do_not_belong_together_or_cannot_be_
         assert (found.state, found.code) == ("bad", "certificate")
         assert words in found.what, found
         assert found.fix
+
+
+def told(config: Path, part: str) -> list[tuple[str, str]]:
+    """What the command says of one part."""
+    return [(item["state"], item["code"]) for item in json.loads(run(config, "doctor", "--json").stdout)["items"] if item["part"] == part]
+
+
+def staff(config: Path, *args: str) -> None:
+    assert run(config, "staff", *args).exit_code == 0
+
+
+def test_the_command_tells_who_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "spoken"
+    folder.mkdir(0o750)
+    config = write_settings(tmp_path, f'[agi]\nsounds = "{folder}"\n')
+    staff(config, "add", "marc", "--no-password")
+    assert told(config, "portal") == [("warn", "no_administrator")]
+    assert told(config, "voice") == []
+    staff(config, "add", "anne", "--role", "administrator", "--no-password")
+    assert told(config, "portal") == [("ok", "portal")]
+    staff(config, "phone", "add", "marc", "--brand", "snom")
+    assert told(config, "portal") == [("warn", "phones_nobody")]
+    staff(config, "phone", "revoke", "1")
+    assert told(config, "portal") == [("ok", "portal")]
+    staff(config, "change", "marc", "--extension", "202")
+    assert told(config, "voice")
+
+
+def test_the_command_tells_what_the_portal_rules(tmp_path: Path) -> None:
+    config = write_settings(tmp_path, '[reply]\nmode = "send"\n')
+    staff(config, "add", "anne", "--no-password")
+    with sqlite3.connect(load(config).store.path) as store:
+        row = ("2026-03-02T15:00:00Z", "Anne Roy")
+        store.executemany(
+            "INSERT INTO setting VALUES (?, ?, ?, ?)", [("reply.mode", '"watch"', *row), ("hours.exception", "no JSON", *row)]
+        )
+    assert sorted(told(config, "settings")) == [("warn", "paused"), ("warn", "setting_left_out")]
+    assert "Anne Roy" in run(config, "doctor").stdout
