@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from ari_app.errors import NotFoundError, RefusedError, SettingsError
+from ari_app.portal.phones.brands import BRANDS as DRAWN
 from ari_app.provisioning import BRANDS, CODE, PUSHED, reaches, services_url, sheet
 from ari_app.settings import Settings, parse
 
@@ -128,3 +129,7 @@ def test_an_unknown_brand_is_named_with_those_that_are_known() -> None:
 @pytest.mark.parametrize("brand", BRANDS)
 def test_a_brand_is_a_step_of_an_address(brand: str) -> None:
     assert re.fullmatch(r"[a-z-]{1,12}", brand)
+
+
+def test_every_brand_that_gets_an_address_has_screens() -> None:
+    assert set(BRANDS) == set(DRAWN) - {"grandstream-old"}  # which tells itself by its User-Agent
