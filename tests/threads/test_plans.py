@@ -1,0 +1,136 @@
+"""No question of the board reads a big table whole: each goes by an index, and a page costs a page."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ari_app.board import Box
+from ari_app.threads import figures, finding, inbox, listing, ready, timeline
+from ari_app.threads.audit import audited
+from ari_app.threads.database import Reader
+from tests.bench.threads_made import END, LINES, make
+
+BIG = ("message", "thread", "call", "contact", "outgoing", "audit", "part", "reached", "note", "call_back", "said")
+BOUND = ("SCAN thread USING INDEX thread_by_change", "SCAN thread USING COVERING INDEX thread_by_change")
+"""Read in the order of the index, and no further than the page's end."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clinic's store in small."""
+    import asyncio
+
+    path = tmp_path_factory.mktemp("made") / "textback.db"
+    asyncio.run(make(path, threads=300, messages=3000))
+    return path
+
+
+class Watched(Reader):
+    """A reader that keeps how SQLite goes about each question."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.plans: dict[str, list[str]] = {}
+        self.rows = 0
+
+    def _keep(self, sql: str, params: object) -> None:
+        plan = self.connection.execute(f"EXPLAIN QUERY PLAN {sql}", params).fetchall()  # type: ignore[arg-type]
+        self.plans[sql] = [row["detail"] for row in plan]
+
+    def one(self, sql, params=()):  # type: ignore[no-untyped-def]
+        self._keep(sql, params)
+        return super().one(sql, params)
+
+    def all(self, sql, params=()):  # type: ignore[no-untyped-def]
+        self._keep(sql, params)
+        found = super().all(sql, params)
+        self.rows += len(found)
+        return found
+
+
+@pytest.fixture
+def reader(made: Path) -> Iterator[Watched]:
+    with closing(sqlite3.connect(made)) as connection:
+        connection.row_factory = sqlite3.Row
+        yield Watched(connection)
+
+
+def scans(reader: Watched) -> list[tuple[str, str]]:
+    """Steps that read a big table, or an index of it, from its one end to the other."""
+    found = []
+    for sql, plan in reader.plans.items():
+        for step in plan:
+            words = step.split()
+            if words[0] != "SCAN" or step in BOUND:
+                continue
+            # an alias stands for its table: our aliases are the letters that begin with it
+            table = next((big for big in BIG if words[1] == big or f" {big} {words[1]}" in " ".join(sql.split())), None)
+            if table is not None and "thread_waits" not in step and "message_open_trouble" not in step:
+                found.append((step, sql))
+    return found
+
+
+def ask(reader: Watched, what: str) -> None:
+    now, zone = END, ZoneInfo("America/Toronto")
+    match what:
+        case "rows":
+            for box in Box:
+                for line in (None, *LINES):
+                    inbox.rows(reader, box, now, line=line)
+        case "counts":
+            inbox.counts(reader, now)
+            inbox.counts(reader, now, "dental")
+            inbox.counts_by_line(reader, now)
+            inbox.waiting(reader, now)
+        case "thread":
+            for thread in (1, 2, 3):
+                timeline.thread_view(reader, thread, now)
+                timeline.thread_view(reader, thread, now, before=now - timedelta(days=30))
+        case "search":
+            for words in ("r", "ma", "rendez", "ordonnance de me", "514", "514-55", "marie 514", "tremblay", "zzz"):
+                finding.find(reader, words, now)
+        case "statistics":
+            figures.statistics(reader, date(2026, 2, 1), date(2026, 2, 28), zone)
+            figures.statistics(reader, date(2026, 2, 1), date(2026, 2, 28), zone, "main")
+        case "listed":
+            page = listing.listed(reader, now - timedelta(days=300), now, line="main", limit=5)
+            listing.listed(reader, now - timedelta(days=300), now, before=(page[-1].started, page[-1].id), limit=5)
+        case "audit":
+            audited(reader, thread=3)
+            audited(reader, since=now - timedelta(days=1), until=now)
+        case "house":
+            ready.canned(reader, "fr")
+            ready.settings(reader)
+
+
+@pytest.mark.parametrize("what", ["rows", "counts", "thread", "search", "statistics", "listed", "audit", "house"])
+def test_no_big_table_is_read_whole(reader: Watched, what: str) -> None:
+    ask(reader, what)
+    assert reader.plans
+    assert scans(reader) == []
+
+
+def test_a_scan_would_be_seen(reader: Watched) -> None:
+    reader.all("SELECT m.id FROM message m WHERE m.what = 'x'")
+    reader.all("SELECT * FROM thread ORDER BY urgent")
+    assert len(scans(reader)) == 2
+
+
+def test_a_page_of_the_inbox_is_not_sorted(reader: Watched) -> None:
+    for (box, _), sql in inbox.PICKS.items():
+        if box in (Box.TO_ANSWER, Box.ALL, Box.DONE):
+            reader.all(sql, {"now": "2026", "line": "main", "limit": 5, "offset": 0})
+            assert not [step for step in reader.plans[sql] if "TEMP B-TREE" in step], sql
+
+
+@pytest.mark.parametrize("words", ["r", "re", "b", "oui", "514"])
+def test_a_search_reads_no_more_rows_than_it_may_show(reader: Watched, words: str) -> None:
+    finding.find(reader, words, END, limit=5)
+    assert reader.rows <= 200 + 100 + 100 + 5 * 7
