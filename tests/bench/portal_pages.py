@@ -1,7 +1,7 @@
 """Open live pages, as many as asked: a process of its own, so that what it costs is not the service's.
 
-Told a JSON object (url, cookie, since, pages, marks, patience) as its argument. Prints ``"ready"`` once every page is open; then, when every page
-saw every mark or time is up, how many marks each saw, and the monotonic time at which each mark was seen by the last page.
+Told a JSON object (url, cookie, since, pages, marks, patience) as its argument. Prints ``"ready"`` once every page is
+open; then, when every page saw every mark or time is up, how many marks each saw, and when the last of them saw each mark (monotonic).
 """
 
 from __future__ import annotations
