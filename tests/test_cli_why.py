@@ -203,6 +203,8 @@ def test_facts_that_are_missing_break_no_sentence(reason: Reason, kind: Decision
 def test_a_setting_from_the_file_is_told_from_a_default() -> None:
     facts = told(a_call(rang=1.0), Known(number=ALICE), settings())
     assert setting_behind(facts, settings()) == {"key": "reply.min_ring", "value": "5s", "source": "textback.toml"}
+    ruled = setting_behind(facts, settings(), {"reply.min_ring"})
+    assert ruled == {"key": "reply.min_ring", "value": "5s", "source": "portal"}
     gone = parse({"clinic": {"name": "C", "number": "+15145550199"}, "pbx": {"username": "u", "password": "p"}})
     excluded = told(a_call("+15145550111"), Known(number=ALICE), settings())
     assert setting_behind(excluded, gone) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date, timedelta
@@ -253,6 +254,11 @@ async def test_a_ready_reply_that_cannot_be_used_is_refused(house: Clinic, label
         await house.desk.save_canned(None, "fr", label, text, by=SHELL)
     assert caught.value.code == error
     assert await house.desk.canned(SHELL, "fr") == tuple(reply for reply in READY if reply.language == "fr")
+
+
+async def test_two_administrators_who_begin_at_once_get_one_set_of_ready_replies(house: Clinic) -> None:
+    await asyncio.gather(*(house.desk.save_canned(None, "fr", f"de {name}", "x", by=SHELL) for name in "abc"))
+    assert len(await house.desk.canned(SHELL, "fr")) == sum(reply.language == "fr" for reply in READY) + 3
 
 
 async def test_ready_replies_that_are_not_there(house: Clinic) -> None:

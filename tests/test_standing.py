@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ari_app.doctor_settings import judge_standing
 from ari_app.errors import SettingsError
 from ari_app.settings import Settings, parse
 from ari_app.standing import InForce, changed, in_force, source_of
@@ -125,3 +126,23 @@ def test_a_file_that_was_edited_later_may_forbid_what_was_stored() -> None:
     assert with_portal(settings(hours={"open": "24/7", "holidays": False}), **stored).changes, "and mostly it does not"
     with pytest.raises(SettingsError, match=r"hours\.open"):
         with_portal(settings(hours={"open": "whenever"}), **stored)
+
+
+def test_doctor_names_what_the_portal_rules_by_whom_and_what_of_it_does_not_hold() -> None:
+    held = with_portal(
+        settings(),
+        hours_exception=[FRIDAY],
+        reply_mode="watch",
+        reply_text_fr_missed="{clinic}: on vous rappelle \N{TELEPHONE RECEIVER}",
+        reply_text_en_missed="{nobody}",
+    )
+    found = list(judge_standing(held, settings().clinic.zone))
+    assert [(each.state, each.code, each.what.partition(",")[0].partition(" ")[0]) for each in found] == [
+        ("warn", "setting_left_out", "reply.text.en.missed"),
+        ("ok", "portal_setting", "hours.exception"),
+        ("warn", "paused", "paused"),
+        ("ok", "portal_setting", "reply.text.fr.missed"),
+        ("warn", "settings_problem", "reply.text.fr.missed"),
+    ]
+    assert "by Anne at 2026-03-02 10:00 EST" in found[2].what
+    assert list(judge_standing(in_force(settings(), {}), settings().clinic.zone)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,6 +71,7 @@ class Base:
         self._switches = switches or dict
         self._passwords = Passwords()
         self._confirms = Gate(clock)
+        self._seeding = asyncio.Lock()
         self._rung: tuple[float, int, CallBack] | None = None
         """The last call back: when (monotonic), by which member."""
         self._country = standing.settings.clinic.country

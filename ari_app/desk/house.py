@@ -92,13 +92,14 @@ class House(Base):
 
     async def _own_replies(self, by: Actor) -> dict[int, int]:
         """Make the built-in replies the clinic's own, once; their new ids by the built-in ones."""
-        if OWN_REPLIES in await self._store.board.settings() or await self._store.board.canned():
-            return {}
-        languages = self._standing.settings.clinic.languages
-        ready = [each for each in READY if each.language in languages]
-        own = {each.id: await self._store.acts.save_canned(None, each.language, each.label, each.text, by) for each in ready}
-        await self._store.acts.set_setting(OWN_REPLIES, json.dumps("own"), by)
-        return own
+        async with self._seeding:
+            if OWN_REPLIES in await self._store.board.settings() or await self._store.board.canned():
+                return {}
+            languages = self._standing.settings.clinic.languages
+            ready = [each for each in READY if each.language in languages]
+            own = {each.id: await self._store.acts.save_canned(None, each.language, each.label, each.text, by) for each in ready}
+            await self._store.acts.set_setting(OWN_REPLIES, json.dumps("own"), by)
+            return own
 
 
 def _own_id(own: Mapping[int, int], canned: int | None) -> int | None:
