@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from ari_app.errors import RefusedError
-from ari_app.portal.frame import ACTOR, DOORS, LANGUAGE_COOKIE, address, https, page, public, say
+from ari_app.portal.frame import ACTOR, DOORS, LANGUAGE_COOKIE, address, https, page, public, say, within
 from ari_app.portal.security import cookie_name, drop_cookie, set_cookie
 from ari_app.portal.words import LANGUAGES
 
-__all__ = ["add_routes", "form", "within_portal"]
+__all__ = ["add_routes", "form"]
 
 _YEAR = 365 * 24 * 3600
 
@@ -32,16 +32,9 @@ async def form(request: web.Request) -> dict[str, str]:
     return fields
 
 
-def within_portal(path: str | None) -> str:
-    """A path of ours to go on to; the inbox for what leads elsewhere ("//evil.example", "/\\evil.example")."""
-    if not path or not path.startswith("/") or path[1:2] in {"/", "\\"} or any(char < " " for char in path):
-        return "/"
-    return path
-
-
 @public
 async def _ask(request: web.Request) -> web.StreamResponse:
-    onward = within_portal(request.query.get("next"))
+    onward = within(request.query.get("next"))
     if ACTOR in request:
         return web.HTTPSeeOther(onward)
     told = next((f"in.{name}" for name in ("ended", "out") if name in request.query), None)
@@ -58,7 +51,7 @@ def _page(
 @public
 async def _sign_in(request: web.Request) -> web.StreamResponse:
     fields = await form(request)
-    doors, onward, login = request.app[DOORS], within_portal(fields.get("next")), fields.get("login", "").strip()
+    doors, onward, login = request.app[DOORS], within(fields.get("next")), fields.get("login", "").strip()
     try:
         token = await doors.sign_in(login, fields.get("password", ""), address(request))
     except RefusedError as error:
@@ -69,7 +62,7 @@ async def _sign_in(request: web.Request) -> web.StreamResponse:
         return response
     before = request.cookies.get(cookie_name(https=https(request)))
     if before:
-        await doors.sign_out(before)
+        await doors.sign_out(before, address(request))
     response = web.HTTPSeeOther(onward)
     set_cookie(response, token, https=https(request))
     response.del_cookie(LANGUAGE_COOKIE, path="/")  # that of whoever sat here before: the member's own counts again
@@ -80,7 +73,7 @@ async def _sign_in(request: web.Request) -> web.StreamResponse:
 async def _sign_out(request: web.Request) -> web.StreamResponse:
     token = request.cookies.get(cookie_name(https=https(request)))
     if token:
-        await request.app[DOORS].sign_out(token)
+        await request.app[DOORS].sign_out(token, address(request))
     response = web.HTTPSeeOther("/sign-in?out")
     drop_cookie(response, https=https(request))
     return response
@@ -92,6 +85,6 @@ async def _language(request: web.Request) -> web.StreamResponse:
     chosen = fields.get("language")
     if chosen not in LANGUAGES:
         raise RefusedError(f"{chosen!r} is no language of the pages", f"choose one of: {', '.join(LANGUAGES)}", code="bad_form")
-    response = web.HTTPSeeOther(within_portal(fields.get("next")))
+    response = web.HTTPSeeOther(within(fields.get("next")))
     response.set_cookie(LANGUAGE_COOKIE, chosen, path="/", max_age=_YEAR, httponly=True, secure=https(request), samesite="Strict")
     return response

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from yarl import URL
 
 from ari_app.board import Actor, Member, Role
 from ari_app.clock import Clock
@@ -19,6 +20,7 @@ from ari_app.desk import Desk
 from ari_app.desk.doors import Doors
 from ari_app.errors import RefusedError
 from ari_app.portal.assets import Assets
+from ari_app.portal.rows import plain
 from ari_app.portal.security import Proxies
 from ari_app.portal.speech import Speech
 from ari_app.portal.words import LANGUAGES
@@ -38,6 +40,7 @@ __all__ = [
     "SETTINGS",
     "STANDING",
     "TEMPLATES",
+    "VERSION",
     "Handler",
     "actor",
     "address",
@@ -54,6 +57,7 @@ __all__ = [
     "speech",
     "templates",
     "wants_fragment",
+    "within",
 ]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -68,11 +72,31 @@ CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 ASSETS = web.AppKey("assets", Assets)
 PROXIES = web.AppKey("proxies", Proxies)
 TEMPLATES = web.AppKey("templates", Environment)
+VERSION: web.AppKey[Callable[[], str]] = web.AppKey("version")
+"""What a page that is drawn now knows: its live stream goes on from there."""
 
 ACTOR: web.RequestKey[Actor] = web.RequestKey("actor")
 MEMBER: web.RequestKey[Member] = web.RequestKey("member")
 LANGUAGE_COOKIE = "language"
 
+_SCRIPT_WORDS = (
+    "live.on",
+    "live.off",
+    "live.ended",
+    "live.lost",
+    "in.button",
+    "close",
+    "cancel",
+    "now",
+    "age.minutes",
+    "age.hours",
+    "age.days",
+    "row.holder.you",
+    "notify.text",
+    "notify.call",
+    "notify.denied",
+)
+"""Words that scripts say by themselves."""
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/", "nav.inbox", False),
     ("/statistics", "nav.statistics", False),
@@ -173,6 +197,7 @@ def templates(assets: Assets) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["asset"] = assets.address
+    environment.filters["visible"] = plain
     return environment
 
 
@@ -182,21 +207,29 @@ def wants_fragment(request: web.Request) -> bool:
 
 
 def render(request: web.Request, template: str, **context: Any) -> str:
-    """A template's text, with what every page knows: t (the words), clinic, who, path, navigation, language."""
+    """A template's text, with what every page knows: t (the words), clinic, who, path, here, navigation, version."""
     who = member(request)
-    return (
-        request.app[TEMPLATES]
-        .get_template(template)
-        .render(
-            t=say(request),
-            clinic=request.app[SETTINGS].clinic.name,
-            who=who,
-            path=request.path,
-            here=request.path_qs,
-            navigation=[(path, key) for path, key, only in NAVIGATION if not only or (who is not None and who.role is Role.ADMINISTRATOR)],
-            **context,
-        )
-    )
+    known = {
+        "t": say(request),
+        "clinic": request.app[SETTINGS].clinic.name,
+        "who": who,
+        "path": request.path,
+        "here": within(request.path_qs) if request.method == "GET" else "/",
+        "navigation": [(path, key) for path, key, only in NAVIGATION if not only or (who is not None and who.role is Role.ADMINISTRATOR)],
+        "version": request.app[VERSION](),
+        "script_words": _SCRIPT_WORDS,
+    }
+    return request.app[TEMPLATES].get_template(template).render(known | context)
+
+
+def within(path: str | None) -> str:
+    """A path of ours to go on to, without what was said at it; the inbox for what leads elsewhere ("//evil.example", "/\\evil.example")."""
+    if not path or not path.startswith("/") or path[1:2] in {"/", "\\"} or any(char < " " for char in path):
+        return "/"
+    try:
+        return str(URL(path).without_query_params("said"))
+    except ValueError:
+        return "/"
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:

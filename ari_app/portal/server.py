@@ -16,7 +16,7 @@ from ari_app.desk import Desk
 from ari_app.desk.doors import Doors
 from ari_app.errors import NotFoundError, RefusedError, SettingsError, StoreError, TextbackError
 from ari_app.events import Notice
-from ari_app.portal import entry, live
+from ari_app.portal import acts, admin, api, entry, inbox, live, phones, statistics, thread, writing
 from ari_app.portal.assets import Assets
 from ari_app.portal.frame import (
     ACTOR,
@@ -29,6 +29,7 @@ from ari_app.portal.frame import (
     SETTINGS,
     STANDING,
     TEMPLATES,
+    VERSION,
     Handler,
     actor,
     address,
@@ -61,19 +62,24 @@ def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> w
     app[STANDING], app[SETTINGS], app[DESK], app[DOORS], app[CLOCK] = standing, standing.file, desk, doors, clock
     app[ASSETS], app[TEMPLATES] = assets, templates(assets)
     app[PROXIES] = Proxies(standing.file.portal.proxies)
-    app[LIVE] = Live(app)
+    app[LIVE] = live_ = Live(app)
+    app[VERSION] = lambda: live_.version
     app.on_response_prepare.append(_headers)
     app.router.add_get("/static/{version}/{name}", _static)
-    for room in (entry, live):
+    for room in (entry, inbox, thread, acts, writing, statistics, admin, api, phones, live):
         room.add_routes(app)
     return app
 
 
 class Portal:
-    """Serves [portal] listen. ``noticed`` and ``overdue`` are called on the event loop, after the commit they tell of."""
+    """Serves [portal] listen. ``noticed`` and ``overdue`` are called on the event loop, after the commit they tell of.
 
-    def __init__(self, standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> None:
+    ``listen``: another address ("127.0.0.1:0" takes any free port).
+    """
+
+    def __init__(self, standing: Standing, desk: Desk, doors: Doors, clock: Clock, *, listen: str | None = None) -> None:
         self._settings = standing.file.portal
+        self._listen = listen or self._settings.listen
         self.app = application(standing, desk, doors, clock)
         self.live = self.app[LIVE]
         self._runner: web.AppRunner | None = None
@@ -101,7 +107,7 @@ class Portal:
 
     async def start(self) -> None:
         """Begin to listen. Raises SettingsError."""
-        host, _, port = self._settings.listen.rpartition(":")
+        host, _, port = self._listen.rpartition(":")
         context = self._tls()
         # access logs would hold numbers, and what was asked for
         self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_ENDING, keepalive_timeout=75)
@@ -110,7 +116,7 @@ class Portal:
             await web.TCPSite(self._runner, host.strip("[]"), int(port), ssl_context=context).start()
         except OSError as error:
             raise SettingsError(
-                f"portal.listen: cannot listen on {self._settings.listen} ({error.strerror or error})",
+                f"portal.listen: cannot listen on {self._listen} ({error.strerror or error})",
                 "is another textback running? Else set another address or port",
             ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -46,6 +47,10 @@ class Speech:
         """``key`` for so many: French says zero in the singular, English does not."""
         one = n == 1 or (n == 0 and self.language == "fr")
         return self(f"{key}.{'one' if one else 'many'}", n=n)
+
+    def pick(self, keys: Iterable[str]) -> dict[str, str]:
+        """Some words by their keys."""
+        return {key: self(key) for key in keys}
 
     # -- time
 
@@ -111,6 +116,11 @@ class Speech:
         if entry.state == "sent" and entry.confirmed is False:
             return self("state.unconfirmed")
         return self(f"state.{entry.state}")
+
+    def cause(self, entry: TextEntry) -> str:
+        """Why a text did not go, in words where its code has some here, else as the modem or the network said it."""
+        key = f"cause.{entry.code}"
+        return self(key) if key in WORDS else entry.what or ""
 
     def author(self, entry: TextEntry) -> str:
         """Who wrote a text."""

@@ -1,0 +1,180 @@
+"""Threads, opened: one, or several beside each other."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from aiohttp import web
+from yarl import URL
+
+from ari_app.board import Actor, Canned, Entry, Holder, TextEntry, ThreadView
+from ari_app.errors import NotFoundError, RefusedError
+from ari_app.portal.frame import CLOCK, DESK, SETTINGS, STANDING, VERSION, actor, page, say, wants_fragment
+from ari_app.portal.inbox import listed, said_in
+from ari_app.portal.moments import Moment, presets
+from ari_app.portal.rows import RowView, plain, view
+from ari_app.portal.speech import Speech
+
+__all__ = ["Pane", "add_routes", "opened", "show", "thread_of"]
+
+MOST_PANES = 4
+"""Beside each other: more are too narrow to read."""
+_ENTRIES = 30
+"""Of a time line at once: a page of four threads stays small."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pane:
+    """One open thread."""
+
+    thread: int
+    row: RowView
+    view: ThreadView
+    days: list[tuple[str, list[Entry]]]
+    """Oldest first, as it is read; each day under its name."""
+    older: str | None
+    """``before`` of the entries that come before these."""
+    is_older: bool
+    """These are not the newest."""
+    holder: Holder | None
+    mine: bool
+    presets: tuple[Moment, ...]
+    canned: list[tuple[str, list[Canned]]]
+    """By language, that of the caller first."""
+    nonce: str
+    """Begins the id of the next act: the same form sent twice is one act."""
+    draft: str
+    shut: str
+    """Where the page is without it."""
+    beside: list[int]
+    """The other open ones."""
+
+    @property
+    def address(self) -> str:
+        """Where its acts come back to."""
+        return _address([self.thread, *self.beside])
+
+    def older_address(self, before: str) -> str:
+        """Where what came before stands."""
+        return str(URL(self.address).update_query(before=before))
+
+
+def add_routes(app: web.Application) -> None:
+    """GET /thread/ID."""
+    app.router.add_get(r"/thread/{thread:\d{1,15}}", _thread)
+
+
+def thread_of(request: web.Request) -> int:
+    """The thread that the address names."""
+    return int(request.match_info["thread"])
+
+
+def new_nonce() -> str:
+    """Begins the ids of a form's acts."""
+    return secrets.token_hex(8)
+
+
+async def _thread(request: web.Request) -> web.StreamResponse:
+    return await show(request)
+
+
+async def show(request: web.Request, *, drafts: dict[int, str] | None = None, status: int = 200) -> web.Response:
+    """The page of a thread, or its pane alone for a script. ``drafts``: what is written in reply boxes, by thread."""
+    version = request.app[VERSION]()
+    by, thread = actor(request), thread_of(request)
+    others = _others(request, thread)
+    if wants_fragment(request):
+        refresh = "X-Background" in request.headers
+        pane = await opened(request, by, thread, refresh=refresh, others=others)
+        template = "_entries.html" if "before" in request.query else "_live_pane.html" if refresh else "_pane.html"
+        return page(request, template, pane=pane, said=None)
+    panes = [await opened(request, by, thread, others=others, draft=(drafts or {}).get(thread, ""))]
+    for other in others:
+        try:
+            panes.append(await opened(request, by, other, others=[thread, *(each for each in others if each != other)]))
+        except NotFoundError:  # erased meanwhile: the others are shown all the same
+            continue
+    shown = await listed(request, by)
+    return page(request, "inbox.html", status=status, list=shown, panes=panes, said=said_in(request), version=version)
+
+
+def _others(request: web.Request, thread: int) -> list[int]:
+    found: list[int] = []
+    for each in request.query.getall("beside", []):
+        if each.isascii() and each.isdigit() and len(each) < 16 and int(each) not in (thread, *found):
+            found.append(int(each))
+    return found[: MOST_PANES - 1]
+
+
+async def opened(
+    request: web.Request, by: Actor, thread: int, *, refresh: bool = False, others: list[int] | None = None, draft: str = ""
+) -> Pane:
+    """A thread as it is drawn. Raises NotFoundError; RefusedError, code ``bad_form``, for a time that is none."""
+    desk, t, now = request.app[DESK], say(request), request.app[CLOCK].now()
+    before = _before(request)
+    seen = await desk.thread(by, thread, before=before, limit=_ENTRIES, refresh=refresh or before is not None)
+    entries = list(reversed(seen.entries))
+    holder = seen.row.holder if seen.row.holder is not None and seen.row.holder.until > now else None
+    beside = others or []
+    return Pane(
+        thread=thread,
+        row=view(seen.row, t),
+        view=seen,
+        days=[(day, list(items)) for day, items in groupby(entries, lambda entry: t.day(entry.at))],
+        older=seen.entries[-1].at.isoformat() if seen.older and seen.entries else None,
+        is_older=before is not None,
+        holder=holder,
+        mine=holder is not None and holder.member == by.member,
+        presets=() if refresh else _presets(request, seen.row.line, now),
+        canned=[] if refresh else _grouped(await desk.canned(by), seen.language or request.app[SETTINGS].clinic.languages[0], t),
+        nonce=new_nonce(),
+        draft=draft,
+        shut=_address(beside),
+        beside=beside,
+    )
+
+
+def _before(request: web.Request) -> datetime | None:
+    written = request.query.get("before")
+    if written is None:
+        return None
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise RefusedError("no such place in the time line", "open the thread anew", code="bad_form") from error
+    if found.tzinfo is None:
+        raise RefusedError("no such place in the time line", "open the thread anew", code="bad_form")
+    return found
+
+
+def _presets(request: web.Request, line: str, now: datetime) -> tuple[Moment, ...]:
+    standing = request.app[STANDING]
+    known = line if line in standing.lines else standing.lines[0]  # the line may have left the settings since
+    return presets(now, request.app[SETTINGS].clinic.zone, lambda at: standing.opening(known, at, {}))
+
+
+def _grouped(canned: tuple[Canned, ...], first: str, t: Speech) -> list[tuple[str, list[Canned]]]:
+    by_language: dict[str, list[Canned]] = {}
+    for each in canned:
+        by_language.setdefault(each.language or first, []).append(each)
+    return [(t(f"language.{code}"), by_language[code]) for code in sorted(by_language, key=lambda code: (code != first, code))]
+
+
+def _address(threads: list[int]) -> str:
+    """Of a page with these threads open."""
+    if not threads:
+        return "/"
+    first, *rest = threads
+    return f"/thread/{first}" + ("?" + "&".join(f"beside={each}" for each in rest) if rest else "")
+
+
+def answers(view: ThreadView, since: int, t: Speech) -> list[dict[str, str]]:
+    """Texts of people here that came after text ``since``, oldest first, for who would answer too."""
+    return [
+        {"author": t.author(entry), "when": t.when(entry.at), "text": plain(entry.text)}
+        for entry in reversed(view.entries)
+        if isinstance(entry, TextEntry) and not entry.incoming and entry.kind == "staff" and entry.id > since
+    ]
