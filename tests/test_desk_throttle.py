@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import threading
 
 import pytest
 from hypothesis import given
@@ -192,15 +190,4 @@ async def test_a_flood_of_strangers_is_turned_away_and_keeps_no_member_waiting()
     assert {each.code for each in turned_away} == {"throttled"}
     assert 40 <= len(turned_away) < 60
     assert not any(each is True for each in done)
-    passwords.close()
-
-
-async def test_calls_and_texts_go_before_passwords() -> None:
-    """On Linux a thread has a niceness of its own: hashing steps back behind the event loop."""
-    passwords = Passwords()
-
-    def niceness() -> int:
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    assert await passwords._strangers.run(niceness) == max(niceness(), 10)
     passwords.close()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import re
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -26,7 +23,6 @@ _LONGEST = 200
 _WAITING = 16
 """Tries that wait for their turn in one lane: a flood is turned away, not queued."""
 
-_NICE = 10
 _BUSY = 5
 """Seconds after which it is worth trying again."""
 
@@ -54,7 +50,7 @@ class Passwords:
     """Hashes and verifies, one at a time for those who are known and one at a time for everybody else: strangers keep no member waiting."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher(parallelism=1)  # memory and passes as RFC 9106 4 has them, on one processor at a time
+        self._hasher = PasswordHasher(parallelism=1)  # memory and passes as in RFC 9106 4; on one processor: the event loop has the others
         self._known = _Lane("password-known")
         self._strangers = _Lane("password")
         self._decoy: str | None = None
@@ -97,7 +93,7 @@ class _Lane:
     """One thread, and a few who wait for it."""
 
     def __init__(self, name: str) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name, initializer=_step_back)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._inside = 0
 
     async def run(self, work: Callable[..., _T], *args: object) -> _T:
@@ -116,9 +112,3 @@ class _Lane:
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _step_back() -> None:
-    """Calls and texts go first. On Linux a thread has a niceness of its own (sched(7)); one that may not be changed stays."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
