@@ -10,7 +10,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ __all__ = ["Database", "Params", "Reader", "Transaction"]
 _T = TypeVar("_T")
 Params = Sequence[object] | dict[str, Any]
 _BUSY_MS = 5000
-_READERS = 2
+_READERS = 4
+"""A question that takes long (statistics of years) must not keep pages and search waiting."""
 _BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError, sqlite3.DataError)
 """Errors of SQLite that are ours, not the disk's."""
 _SQLITE = (3, 37)
@@ -49,6 +50,10 @@ class Reader:
 
     def all(self, sql: str, params: Params = ()) -> list[sqlite3.Row]:
         return self.connection.execute(sql, params).fetchall()
+
+    def each(self, sql: str, params: Params = ()) -> Iterator[sqlite3.Row]:
+        """Row by row, for many."""
+        return iter(self.connection.execute(sql, params))
 
     def value(self, sql: str, params: Params = ()) -> Any:
         """First column of the first row, None when there is none."""

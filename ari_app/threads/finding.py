@@ -26,7 +26,7 @@ FIND = {
     "name": "SELECT rowid FROM contact_fts WHERE contact_fts MATCH :name ORDER BY rowid DESC LIMIT :most",
     "digits": "SELECT rowid FROM contact_digits WHERE contact_digits MATCH :digits ORDER BY rowid DESC LIMIT :most",
     "both": """SELECT rowid FROM contact_fts WHERE contact_fts MATCH :name
-        AND rowid IN (SELECT rowid FROM contact_digits WHERE contact_digits MATCH :digits) ORDER BY rowid DESC LIMIT :most""",
+        AND +rowid IN (SELECT rowid FROM contact_digits WHERE contact_digits MATCH :digits) ORDER BY rowid DESC LIMIT :most""",
     "threads": """SELECT t.id FROM contact c JOIN thread t ON t.number = c.number
         WHERE c.id IN (SELECT value FROM json_each(:contacts)) ORDER BY t.changed DESC, t.id DESC LIMIT :limit""",
     "texts": f"""SELECT {TEXT} FROM message m WHERE m.id IN (

@@ -71,6 +71,8 @@ _MISSED = {
     "fr": "Ici la clinique. Nous avons manqué votre appel. Que pouvons-nous faire pour vous? Répondez par texto.",
     "en": "This is the clinic. We missed your call. What can we do for you? Answer by text.",
 }
+_HOURS = (8, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 20, 60, 70, 60, 50, 60, 55, 50, 45, 40, 20, 12)
+"""Calls by the hour of UTC, of a clinic in Québec."""
 _AT_ONCE = 20_000
 
 _CONTACT = "INSERT INTO contact (id, number, name, language, opted_out, created) VALUES (?, ?, ?, ?, ?, ?)"
@@ -211,34 +213,47 @@ class _Maker:
             yield _OUTGOING, (f"out.{thread}", number, stamp(started), stamp(joined), stamp(joined + timedelta(minutes=2)), spoke)
 
     def _conversation(  # noqa: PLR0917  (facts of one caller)
-        self, thread: int, number: str, line: str, language: str, at: datetime, size: int
+        self, thread: int, number: str, line: str, language: str, begun: datetime, size: int
     ) -> Iterator[tuple[str, tuple[object, ...]]]:
         pick = self._random
-        left = size
-        while True:
+        left, at = size, begun
+        for started in self._bouts(begun, max(1, size // 5)):
+            at = started
             missed = pick.random() < 0.85
+            texts = missed and left > 0 and pick.random() < 0.8
             call = f"{at.timestamp():.0f}.{self._calls}"
             self._calls += 1
             rang = pick.uniform(4, 40)
             ended = at + timedelta(seconds=rang)
-            decision, reason = ("reply", "missed") if missed and left else ("silence", "cooldown" if missed else "answered")
+            open_ = 13 <= at.hour < 22
+            quiet = pick.choices(("cooldown", "in_conversation", "short_ring", "reached_later"), (50, 30, 15, 5))[0]
+            reason = ("missed" if open_ else "closed") if texts else quiet if missed else "answered"
             outcome, by = ("missed", None) if missed else ("answered", "extension")
             when = (stamp(at), stamp(ended), number.removeprefix("+1"), number)
-            told = (outcome, by, rang, int(missed), decision, reason, 1, line, language, stamp(ended))
-            yield _CALL, (call, thread, *when, *told)
+            decision = "reply" if texts else "silence"
+            yield _CALL, (call, thread, *when, outcome, by, rang, int(missed), decision, reason, int(open_), line, language, stamp(ended))
             if not missed:
                 yield _REACHED, (call, number, stamp(ended))
-            at = ended + timedelta(seconds=30)
-            if missed and left:
+            at = min(ended + timedelta(seconds=30), END)
+            if texts:
                 yield self._auto(thread, call, language, at)
                 left -= 1
-            for _ in range(min(left, pick.randint(1, 8))):
+            for _ in range(min(left, pick.randint(2, 8))):
                 at = min(at + timedelta(minutes=pick.expovariate(1 / 25)), END)
                 yield self._text(thread, at)
                 left -= 1
-            if left <= 0:
-                return
-            at = min(at + timedelta(days=pick.expovariate(1 / 20)), END - timedelta(hours=pick.uniform(0, 72)))
+        for _ in range(left):
+            at = min(at + timedelta(minutes=pick.expovariate(1 / 25)), END)
+            yield self._text(thread, at)
+
+    def _bouts(self, begun: datetime, many: int) -> list[datetime]:
+        """When a caller calls, and writes after it: by day more than by night."""
+        pick = self._random
+        found = []
+        for _ in range(many):
+            at = begun + (END - begun) * pick.random()
+            found.append(min(at.replace(hour=pick.choices(range(24), _HOURS)[0]), END - timedelta(minutes=pick.uniform(1, 600))))
+        return sorted(found)
 
     def _auto(self, thread: int, call: str, language: str, at: datetime) -> tuple[str, tuple[object, ...]]:
         when = stamp(at)

@@ -48,6 +48,10 @@ class Watched(Reader):
         self._keep(sql, params)
         return super().one(sql, params)
 
+    def each(self, sql, params=()):  # type: ignore[no-untyped-def]
+        self._keep(sql, params)
+        return super().each(sql, params)
+
     def all(self, sql, params=()):  # type: ignore[no-untyped-def]
         self._keep(sql, params)
         found = super().all(sql, params)
