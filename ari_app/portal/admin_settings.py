@@ -32,7 +32,7 @@ def flat(part: BaseModel, before: str = "", *, given: bool = True) -> Iterator[L
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             for place, each in enumerate(value):
                 yield from flat(each, f"{key}.{place}.", given=here)
-        elif value is not None and value != ():
+        elif value is not None and value not in ((), {}):
             yield Line(key, _toml(value) if field.repr else None, "textback.toml" if here else "default")
 
 

@@ -57,6 +57,7 @@ def statistics_rows(found: Statistics) -> list[tuple[object, ...]]:
         ("until", "", found.until.isoformat()),
         ("calls", "", found.calls),
         ("missed", "", found.missed),
+        ("callers", "", found.callers),
         ("texted", "", found.texted),
         ("wrote_back", "", found.wrote_back),
         ("recovered", "", found.recovered),

@@ -12,9 +12,9 @@ from markupsafe import Markup
 from ari_app.board import Statistics
 from ari_app.errors import NotFoundError, RefusedError
 from ari_app.model import REPLIES, Reason
-from ari_app.portal.api_frame import status_of
+from ari_app.portal.admin_frame import admin_page
 from ari_app.portal.export import BOM, CALL_COLUMNS, call_row, lines, statistics_rows
-from ari_app.portal.frame import CLOCK, DESK, SETTINGS, actor, page, say
+from ari_app.portal.frame import CLOCK, DESK, SETTINGS, actor, say
 from ari_app.portal.pictures import Bar, by_period, columns, period_days, share
 from ari_app.portal.speech import Speech
 from ari_app.settings import MAIN_LINE
@@ -91,18 +91,15 @@ async def _show(request: web.Request) -> web.Response:
         asked = _asked(request)
         found = await desk.statistics(by, asked.since, asked.until, line=asked.line)
     except (RefusedError, NotFoundError) as error:
-        unclear = _Asked(today - timedelta(days=_USUAL - 1), today, None)
-        return page(
-            request, "statistics.html", status=status_of(error), asked=unclear, found=None, wrong=t.refusal(error), days=None, **context
-        )
-    days = (asked.until - asked.since).days + 1 if asked.until == today else None
-    return page(
+        usual = _Asked(today - timedelta(days=_USUAL - 1), today, None)
+        return admin_page(request, "statistics.html", refused=error, asked=usual, found=None, days=None, **context)
+    return admin_page(
         request,
         "statistics.html",
         asked=asked,
         found=found,
-        wrong=None,
-        days=days,
+        days=(asked.until - asked.since).days + 1 if asked.until == today else None,
+        first_reply=_length(found.first_reply, t),
         missed_share=_percent(t, found.missed, found.calls),
         pictures=pictures(found, t),
         funnel=funnel(found, t),
@@ -156,9 +153,9 @@ def _picture(kind: str, rows: list[tuple[str, int]], under: list[str], t: Speech
 
 
 def funnel(found: Statistics, t: Speech) -> tuple[Step, ...]:
-    """What became of missed calls, as shares of them."""
-    counts = (("missed", found.missed), ("texted", found.texted), ("wrote_back", found.wrote_back), ("recovered", found.recovered))
-    return tuple(Step(t(f"stats.{name}"), count, _percent(t, count, found.missed), share(count, found.missed)) for name, count in counts)
+    """What became of who called in vain, as shares of them."""
+    counts = (("callers", found.callers), ("texted", found.texted), ("wrote_back", found.wrote_back), ("recovered", found.recovered))
+    return tuple(Step(t(f"stats.{name}"), count, _percent(t, count, found.callers), share(count, found.callers)) for name, count in counts)
 
 
 def reasons(found: Statistics, t: Speech) -> tuple[tuple[str, tuple[Step, ...]], ...]:
@@ -182,6 +179,13 @@ def _percent(t: Speech, part: int, whole: int) -> str:
     # a narrow no-break space before the sign in French
     space = "\u202f" if t.language == "fr" else ""
     return f"{100 * part / whole:.0f}{space}%"
+
+
+def _length(seconds: float | None, t: Speech) -> str:
+    if seconds is None:
+        return "–"
+    days = int(seconds // 86400)
+    return t("age.days", n=days) if days >= 2 else t.length(seconds)
 
 
 async def _calls(request: web.Request) -> web.StreamResponse:
