@@ -438,7 +438,7 @@ _M003 = (
         who TEXT NOT NULL
     ) STRICT""",
     # For statistics, in the order of time.
-    "CREATE INDEX message_said ON message (at, thread, kind) WHERE kind IN ('caller', 'staff') AND NOT automatic",
+    "CREATE INDEX message_said ON message (at, thread, kind, automatic) WHERE kind IN ('caller', 'staff') AND NOT automatic",
     "CREATE INDEX outgoing_reached ON outgoing (joined) WHERE reached IS NOT NULL",
     # Search as you type: the last word is a beginning. FTS5 keeps its options as they were made, so the tables are made anew.
     # Texts of the service, the same by the thousand, are found by nobody who looks for words.

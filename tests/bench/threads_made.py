@@ -78,7 +78,7 @@ _AT_ONCE = 20_000
 _CONTACT = "INSERT INTO contact (id, number, name, language, opted_out, created) VALUES (?, ?, ?, ?, ?, ?)"
 _THREAD = """INSERT INTO thread (id, line, number, state, text_waits, created, changed, waits_since, opened, urgent, snoozed)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_CALL = """INSERT INTO call (id, thread, started, ended, presented, caller, presentation, did, context, channel, outcome, answered_by,
+_CALL = """INSERT INTO called (id, thread, started, ended, presented, caller, presentation, did, context, channel, outcome, answered_by,
     reached, rang, caller_hung_up, voicemail_left, handed_on, machine, asked, suspect, switches, to_answer, decision, reason, open, line,
     detail, language, decided) VALUES (?, ?, ?, ?, ?, ?, 'allowed', '5145550199', 'from-trunk', 'PJSIP/trunk-1', ?, ?, 'ring', ?,
     1, 0, 0, 0, 0, 0, '{}', ?, ?, ?, ?, ?, '{}', ?, ?)"""
@@ -117,9 +117,11 @@ def _fill(path: Path, threads: int, messages: int, seed: int) -> Made:
         kept = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_insert'").fetchall()
         for name, _ in kept:
             db.execute(f"DROP TRIGGER {name}")
-        db.execute("CREATE TEMP TABLE written AS SELECT * FROM message WHERE 0")
+        for table, source in (("written", "message"), ("called", "call")):
+            db.execute(f"CREATE TEMP TABLE {table} AS SELECT * FROM {source} WHERE 0")  # noqa: S608  (our own)
         _write(db, _Maker(threads, messages, seed).rows())
-        # texts are numbered as they come, whatever thread they are of
+        # calls and texts lie in the file as they come, whatever thread they are of
+        db.execute("INSERT INTO call SELECT * FROM called ORDER BY started, id")
         db.execute(f"INSERT INTO message ({_TEXT}) SELECT {_TEXT} FROM written ORDER BY at, thread")  # noqa: S608  (our own)
         for name, sql in kept:
             db.execute(sql)
