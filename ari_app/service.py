@@ -47,6 +47,7 @@ from ari_app.pbx.watch import Watch, switches_of
 from ari_app.policy import Policy
 from ari_app.policy.hours import Opening
 from ari_app.pool import Limits
+from ari_app.portal.server import Portal
 from ari_app.settings import Settings
 from ari_app.signals import Signals
 from ari_app.sim_calls import call_of
@@ -113,6 +114,7 @@ class Service:
             switches=lambda: self.watch.switches,
             on_overdue=self._overdue,
         )
+        self.portal = Portal(self.standing, self.desk, self.doors, self.clock)
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
         self._asterisk: str | None = None
@@ -159,7 +161,7 @@ class Service:
     async def _run(self, notifier: Notifier) -> None:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
-            [self.watch.run, self.push.run, self.agi.run, *self.signals.jobs],
+            [self.watch.run, self.push.run, self.agi.run, self.portal.run, *self.signals.jobs],
             [self._file, self.control.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
@@ -302,9 +304,11 @@ class Service:
         if any(isinstance(notice, MessageChanged) for notice in notices):
             self.outbox.wake()
         self.signals.noticed(notices)
+        self.portal.noticed(notices)
 
     def _overdue(self, threads: tuple[int, ...]) -> None:
         log.info("overdue_twice", threads=len(threads))
+        self.portal.overdue(threads)
 
     def _settings_changed(self) -> None:
         """Dialplan and outbox go by what is in force now."""

@@ -127,7 +127,7 @@ def is_administrator_only(handler: object) -> bool:
 
 def actor(request: web.Request) -> Actor:
     """Who is signed in. Raises RefusedError, code ``signed_out``, where nobody is."""
-    found = request.get(ACTOR)
+    found: Actor | None = request.get(ACTOR)
     if found is None:
         raise RefusedError("nobody is signed in", "sign in", code="signed_out")
     return found

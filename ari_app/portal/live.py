@@ -255,5 +255,10 @@ LIVE = web.AppKey("live", Live)
 
 
 def add_routes(app: web.Application) -> None:
-    """GET /live."""
+    """GET /live, and GET /version, by which a page asks whether its session lasts."""
     app.router.add_get("/live", app[LIVE].stream)
+    app.router.add_get("/version", _version)
+
+
+async def _version(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"version": request.app[LIVE].version})

@@ -12,6 +12,7 @@ from ari_app.errors import StoreError, TextbackError
 from ari_app.model import MessageKind, Outcome
 from ari_app.numbers import pretty
 from ari_app.portal.words import LANGUAGES, WORDS
+from ari_app.settings import MAIN_LINE
 
 __all__ = ["Speech"]
 
@@ -27,6 +28,17 @@ _MONTHS = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "fr": ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juill.", "août", "sept.", "oct.", "nov.", "déc."),
 }
+_CAUSES = {
+    **{f"CMS {code}": "cause.number" for code in (1, 28, 30, 195, 196)},
+    **{f"CMS {code}": "cause.plan" for code in (8, 10, 29, 50, 69, 193)},
+    **{f"CMS {code}": "cause.network" for code in (38, 41, 42, 47, 192, 194, 331, 332)},
+    **{f"CMS {code}": "cause.sim" for code in (310, 311, 313, 315, 316)},
+    **{f"CME {code}": "cause.sim" for code in (10, 11, 12, 13, 15)},
+    "CMS 27": "cause.off",
+    "CME 30": "cause.network",
+    "CME 31": "cause.network",
+}
+"""Codes of AT+CMGS (``modem.codes``) in words of people who have no modem in mind; any other one is said as the network says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,11 @@ class Speech:
     def clock(self, at: datetime) -> str:
         """Hour and minute in the clinic's zone: 14:05, 14 h 05."""
         local = at.astimezone(self.zone)
-        return f"{local:%H} h {local:%M}" if self.language == "fr" else f"{local:%H:%M}"
+        return f"{local:%H}\u00a0h\u00a0{local:%M}" if self.language == "fr" else f"{local:%H:%M}"
+
+    def day_of(self, at: datetime) -> date:
+        """The day of the clinic's zone."""
+        return at.astimezone(self.zone).date()
 
     def day(self, of: datetime | date) -> str:
         """A date as people name it, the year where it is another one: Today, Mon 2 Mar, lun. 2 mars 2025."""
@@ -119,8 +135,22 @@ class Speech:
 
     def cause(self, entry: TextEntry) -> str:
         """Why a text did not go, in words where its code has some here, else as the modem or the network said it."""
-        key = f"cause.{entry.code}"
-        return self(key) if key in WORDS else entry.what or ""
+        key = _CAUSES.get(entry.code or "")
+        return f"{self(key)} ({entry.code})" if key else entry.what or ""
+
+    def not_textable(self, why: str) -> str:
+        """Why a number takes no texts, as the store keeps it: a code and what the network said, or what was learnt."""
+        code = why.partition(":")[0]
+        if code.startswith("status 0x"):
+            return f"{self('cause.number')} ({code})"
+        if why.startswith("no delivery report"):
+            return self("cause.silent")
+        key = _CAUSES.get(code)
+        return f"{self(key)} ({code})" if key else why
+
+    def line(self, name: str) -> str:
+        """Name of a line as people know it."""
+        return self("line.main") if name == MAIN_LINE else name
 
     def author(self, entry: TextEntry) -> str:
         """Who wrote a text."""

@@ -33,8 +33,8 @@ class Pane:
     thread: int
     row: RowView
     view: ThreadView
-    days: list[tuple[str, list[Entry]]]
-    """Oldest first, as it is read; each day under its name."""
+    days: list[tuple[str, str, list[Entry]]]
+    """Date, its name, and what happened then: oldest first, as it is read."""
     older: str | None
     """``before`` of the entries that come before these."""
     is_older: bool
@@ -123,7 +123,7 @@ async def opened(
         thread=thread,
         row=view(seen.row, t),
         view=seen,
-        days=[(day, list(items)) for day, items in groupby(entries, lambda entry: t.day(entry.at))],
+        days=[(day.isoformat(), t.day(day), list(items)) for day, items in groupby(entries, lambda entry: t.day_of(entry.at))],
         older=seen.entries[-1].at.isoformat() if seen.older and seen.entries else None,
         is_older=before is not None,
         holder=holder,

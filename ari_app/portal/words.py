@@ -25,6 +25,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "menu": ("Menu of {name}", "Menu de {name}"),
     "menu.language": ("Français", "English"),
     "menu.keys": ("Keyboard shortcuts", "Raccourcis clavier"),
+    "menu.keys.on": ("Shortcuts of a single key", "Raccourcis d’une seule touche"),
     "menu.notify": ("Notify me in this browser", "M’aviser dans ce navigateur"),
     "menu.sound": ("Play a sound", "Émettre un son"),
     "menu.number": ("Show the number in notifications", "Montrer le numéro dans les avis"),
@@ -138,7 +139,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "This caller asked for no more texts (STOP), {when}. Call back instead: texts to this number are refused until they write START.",
         "Cet appelant ne veut plus de textos (ARRET), {when}. Rappelez plutôt : les textos à ce numéro sont refusés jusqu’à REPRENDRE.",
     ),
-    "reply.not_textable": ("This number takes no texts: {why}", "Ce numéro ne reçoit pas de textos : {why}"),
+    "reply.not_textable": ("Texts do not arrive here: {why}", "Les textos n’arrivent pas ici : {why}"),
     "reply.no_number": (
         "The caller showed no number: nothing can be sent.",
         "L’appelant n’a montré aucun numéro : rien ne peut être envoyé.",
@@ -153,7 +154,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "cost.characters.one": ("{n} character", "{n} caractère"),
     "cost.characters.many": ("{n} characters", "{n} caractères"),
     "cost.left": ("{n} left", "reste {n}"),
-    "cost.odd": ("{odd} makes it longer: 70 characters an SMS instead of 160", "{odd} l’allonge : 70 caractères par SMS au lieu de 160"),
+    "cost.odd": ("Because of {odd} an SMS holds 70 characters, not 160", "À cause de {odd}, un SMS contient 70 caractères, pas 160"),
     "cost.too_long": ("Too long: {most} SMS is the most", "Trop long : {most} SMS au plus"),
     # -- new conversation
     "new.title": ("New conversation", "Nouvelle conversation"),
@@ -179,6 +180,13 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "state.expired": ("Too late, not sent", "Trop tard, non envoyé"),
     "state.received": ("Received", "Reçu"),
     "state.partial": ("A part is missing", "Une partie manque"),
+    "cause.number": ("the number takes no texts", "le numéro ne reçoit pas de textos"),
+    "cause.plan": ("the SIM may not send this", "la carte SIM ne peut envoyer ceci"),
+    "cause.off": ("the telephone is off or out of reach", "le téléphone est éteint ou hors d’atteinte"),
+    "cause.network": ("the mobile network could not take it", "le réseau mobile n’a pu le prendre"),
+    "cause.sim": ("the modem’s SIM does not work", "la carte SIM du modem ne fonctionne pas"),
+    "cause.silent": ("no text was ever confirmed: perhaps a landline", "aucun texto jamais confirmé : peut-être un fixe"),
+    "line.main": ("Main line", "Ligne principale"),
     "again.sure": (
         "Send the same words once more? If the first text did arrive after all, the caller gets it twice.",
         "Renvoyer les mêmes mots? Si le premier texto est arrivé malgré tout, l’appelant le recevra deux fois.",
@@ -389,5 +397,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "when.other": ("{day} {time}", "{day} à {time}"),
 }
 
-WORDS: Mapping[str, tuple[str, str]] = {**_WORDS, **words_admin.WORDS}
+WORDS: Mapping[str, tuple[str, str]] = {
+    # French sets a space before a colon and within guillemets, which must not break the line
+    key: (english, french.replace(" :", "\u00a0:").replace("« ", "«\u00a0").replace(" »", "\u00a0»"))
+    for key, (english, french) in {**_WORDS, **words_admin.WORDS}.items()
+}
 """Those of every page."""
