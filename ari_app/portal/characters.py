@@ -31,7 +31,8 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     shown = "".join(_shown(char) for char in text)
     shown = _RUNS.sub(lambda run: EMOJI + (" " if run.group().endswith(" ") else ""), shown)
-    return _BLANK_LINES.sub("\n\n", _SPACES.sub(" ", shown)).strip()
+    # what stood between a letter and its accent may be gone now
+    return unicodedata.normalize("NFC", _BLANK_LINES.sub("\n\n", _SPACES.sub(" ", shown)).strip())
 
 
 def _shown(char: str) -> str:
@@ -43,6 +44,8 @@ def _shown(char: str) -> str:
     category = unicodedata.category(char)
     if category in ("Zs", "Zl", "Zp") or char == "\t":
         return "\n" if category in ("Zl", "Zp") else " "
+    if "\u0300" <= char <= "\u036f":
+        return ""  # an accent that makes no letter with what it stands on: stacked for show
     # skin tones (Sk) and variation selectors (Mn) only dress the sign before them
     if category in ("Cc", "Cf", "Cs") or "\ufe00" <= char <= "\ufe0f" or "\U0001f3fb" <= char <= "\U0001f3ff" or char == "\u20e3":
         return ""

@@ -30,7 +30,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ok": ("OK", "OK"),
     # the inbox
     "inbox": ("À répondre ({count})", "To answer ({count})"),
-    "inbox_note": ("{unopened} jamais lus, {trouble} échecs", "{unopened} never read, {trouble} failed"),
+    "inbox_note": ("Non lus: {unopened}, échecs: {trouble}", "Unread: {unopened}, failed: {trouble}"),
     "all": ("Tous les fils", "All threads"),
     "to_answer": ("À répondre", "To answer"),
     "more": ("Suite de la liste", "Rest of the list"),

@@ -170,8 +170,13 @@ class Flow:
         blocks = [f"{self._head(each)} {self._said(each)}{self._state(each)}" for each in view.entries]
         if view.older:
             blocks.append(self.words("older"))
+        blocks = blocks or [self.words("empty_thread")]
+        if self.shape.lines is not None:
+            width, most = self.shape.lines
+            lines = [line for block in blocks for line in wrapped(block, width)]
+            return ["\n".join(lines[first : first + most]) for first in range(0, len(lines), most)]
         pages = [""]
-        for block in blocks or [self.words("empty_thread")]:
+        for block in blocks:
             for piece in _pieces(block, self.shape.text):
                 joined = f"{pages[-1]}\n{piece}" if pages[-1] else piece
                 if len(joined) > self.shape.text:
@@ -292,7 +297,7 @@ class Flow:
 
     def error(self, told: str, back: Link | None = _INBOX) -> Ack:
         """Why not. ``back`` None: nothing of ours is offered."""
-        say = self.words
+        say, told = self.words, cut_text(told, self.shape.text)
         if back is None:
             return Ack(say("error_title"), told, (Key(say("exit"), Verb.EXIT),), Verb.EXIT, None)
         return Ack(say("error_title"), told, (Key(say("back"), back), Key(say("exit"), Verb.EXIT)), back, back)

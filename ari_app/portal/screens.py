@@ -119,3 +119,5 @@ class Shape:
     """Characters of a page of text."""
     writes: bool
     """Is there a field to type into. Else ready replies only, and a PIN from a menu of digits."""
+    lines: tuple[int, int] | None = None
+    """Characters of a line and lines of a page, where the brand neither wraps nor scrolls."""

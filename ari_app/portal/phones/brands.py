@@ -25,6 +25,8 @@ class Brand:
     """Characters of a title."""
     row: int
     """Characters of a row of a menu."""
+    more: int = 0
+    """Characters of the smaller line under a row, where there is one."""
     label: int = 10
     """Characters of a soft key."""
     keys: int
@@ -58,12 +60,13 @@ BRANDS: dict[str, Brand] = {
         _ipphone("fanvil", "YealinkIPPhone"),
         Brand(name="cisco", prefix="CiscoIPPhone", title=32, row=64, keys=4, rows=100, bytes=40_000, shape=_WIDE),
         Brand(name="cisco-mpp", prefix="CiscoIPPhone", title=32, row=64, keys=4, rows=100, bytes=40_000, shape=_WIDE),
-        Brand(name="snom", prefix="SnomIPPhone", title=32, row=40, keys=4, rows=100, bytes=10_000, shape=_WIDE),
+        Brand(name="snom", prefix="SnomIPPhone", title=32, row=40, more=80, keys=4, rows=100, bytes=10_000, shape=_WIDE),
         # the memory of its browser is small; pushed content is 2 kB at most, pages fetched have no published limit
         Brand(
             name="poly",
             title=32,
             row=40,
+            more=80,
             keys=4,
             rows=30,
             bytes=5_000,
@@ -75,6 +78,7 @@ BRANDS: dict[str, Brand] = {
             name="grandstream",
             title=32,
             row=40,
+            more=160,
             keys=4,
             rows=30,
             bytes=10_000,
@@ -90,7 +94,7 @@ BRANDS: dict[str, Brand] = {
             rows=13,
             bytes=10_000,
             content_type="application/xml",
-            shape=Shape(rows=8, text=300, writes=True),
+            shape=Shape(rows=8, text=300, writes=True, lines=(24, 14)),
         ),
     )
 }

@@ -15,8 +15,6 @@ __all__ = ["draw", "draw_old"]
 
 _LINE = 20
 """Pixels from one line to the next."""
-_LINES = 14
-"""Lines of a page: what does not fit the display is scrolled to."""
 
 
 def draw(screen: Screen, canvas: Canvas) -> Element:
@@ -28,7 +26,7 @@ def draw(screen: Screen, canvas: Canvas) -> Element:
             for choice in screen.choices[: canvas.brand.rows]:
                 row = add(section, "command", label=canvas.row(choice.label))
                 if choice.more:
-                    row.set("text", canvas.row(choice.more))
+                    row.set("text", canvas.more(choice.more))
                 row.set("action", canvas.url(choice.to))
         case Text() | Ack():
             for words in plain(screen.text).split("\n"):
@@ -70,7 +68,7 @@ def draw_old(screen: Screen, canvas: Canvas) -> Element:
                 _line(contents, number, f"{number} {canvas.row(choice.label, choice.more)}")
                 numbered.append((str(number), canvas.url(choice.to)))
         case Text() | Ack():
-            for number, words in enumerate(wrapped(plain(screen.text), canvas.brand.row)[:_LINES], 1):
+            for number, words in enumerate(wrapped(plain(screen.text), canvas.brand.row)[: canvas.brand.rows + 1], 1):
                 _line(contents, number, words)
         case Input():
             _line(contents, 1, canvas.title(screen.prompt))

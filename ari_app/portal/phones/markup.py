@@ -33,6 +33,9 @@ class Canvas:
     def row(self, *parts: str) -> str:
         return cut(plain(" ".join(part for part in parts if part)), self.brand.row)
 
+    def more(self, text: str) -> str:
+        return cut(plain(text), self.brand.more)
+
     def label(self, text: str) -> str:
         return cut(plain(text), self.brand.label)
 

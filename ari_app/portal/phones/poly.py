@@ -53,7 +53,7 @@ def _choice(line: Element, choice: Choice, canvas: Canvas) -> None:
         link.tail = " "
         add(line, "a", "Tel", href=f"tel://{choice.dial}")
     if choice.more:
-        add(line, "br").tail = canvas.row(choice.more)
+        add(line, "br").tail = canvas.more(choice.more)
 
 
 def _is_thread(link: Link) -> bool:

@@ -25,7 +25,7 @@ def draw(screen: Screen, canvas: Canvas) -> Element:
                 item = add(root, "MenuItem", name=canvas.row(choice.label))
                 add(item, "Url", canvas.url(choice.to))
                 if choice.more:
-                    add(item, "ExtraText", canvas.row(choice.more))
+                    add(item, "ExtraText", canvas.more(choice.more))
             if screen.again is not None:
                 add(root, "fetch", canvas.base, mil=str(screen.again * 1000))
         case Input():
@@ -34,7 +34,7 @@ def draw(screen: Screen, canvas: Canvas) -> Element:
             add(root, "Title", canvas.title(screen.title))
             add(root, "Url", f"{canvas.url(screen.to)}?m={_TOKEN}")
             item = add(root, "InputItem")
-            add(item, "DisplayName", canvas.title(f"{screen.prompt} {screen.title}"))
+            add(item, "DisplayName", canvas.title(screen.prompt if screen.secret else screen.title))
             add(item, "InputToken", _TOKEN)
             add(item, "DefaultValue", plain(screen.value))
             add(item, "InputFlags", "pn" if screen.secret else "a")
