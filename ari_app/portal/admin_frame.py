@@ -26,7 +26,7 @@ PAGES = (
 
 def saved(path: str) -> web.Response:
     """After a deed: the page is asked for anew, so that loading it again repeats nothing (RFC 9110, 15.4.4)."""
-    return web.HTTPSeeOther(f"{path}{'&' if '?' in path else '?'}saved")
+    return web.Response(status=303, headers={"Location": f"{path}{'&' if '?' in path else '?'}saved"})
 
 
 def wrong(request: web.Request, error: TextbackError, key: str | None = None) -> tuple[str, str]:

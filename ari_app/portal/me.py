@@ -59,5 +59,7 @@ async def _change(request: web.Request) -> web.Response:
                 await desk.change_member(own.id, language="fr" if chosen == "fr" else "en" if chosen == "en" else "", by=by)
                 response.del_cookie(LANGUAGE_COOKIE, path="/")  # what was chosen for this browser would hide it
     except RefusedError as error:
+        if error.code == "bad_login":  # who is signed in already is told what is wrong, not asked who they are
+            error.code = "wrong_password"
         return await _page(request, own, error)
     return response

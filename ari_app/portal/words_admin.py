@@ -268,6 +268,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "Choose 10 characters or more; a short sentence does well.",
         "Choisissez 10 caractères ou plus; une courte phrase convient bien.",
     ),
+    "refused.wrong_password": ("The present password is wrong.", "Le mot de passe actuel est inexact."),
+    "refused.wrong_password.fix": ("Write it again, or ask an administrator.", "Écrivez-le de nouveau, ou demandez à un administrateur."),
     "refused.bad_pin": ("This cannot be a PIN.", "Cela ne peut être un NIP."),
     "refused.bad_pin.fix": ("Write 4 to 8 digits.", "Écrivez de 4 à 8 chiffres."),
     "refused.last_administrator": ("There would be no administrator left.", "Il ne resterait aucun administrateur."),
