@@ -428,6 +428,7 @@ _M003 = (
     ) STRICT""",
     "CREATE INDEX call_back_by_thread ON call_back (thread, at)",
     "CREATE INDEX outgoing_by_start ON outgoing (number, started)",
+    "CREATE INDEX outgoing_up ON outgoing (started) WHERE ended IS NULL",
     # Staff spoke with the caller on this outgoing call: an answer alone may be a voicemail.
     "ALTER TABLE outgoing ADD COLUMN reached TEXT",
     # What an administrator changed in the portal: wins over textback.toml.
