@@ -17,13 +17,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from ari_app.settings import load
 from tests.lab.supervise import Supervisor
 
 ROOT = Path(__file__).parents[1]
 LEFT_OUT = shutil.ignore_patterns(".git", ".*_cache", ".venv", ".hypothesis", "__pycache__", "build", "dist", "*.egg-info")
 TEXT = "Bonjour, votre ordonnance est prête. À bientôt!"
+PASSWORD = "an apple a day keeps"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -73,7 +76,10 @@ def test_the_wheel_holds_the_rooms_and_what_ships_beside_them_and_nothing_else(w
         for path in (ROOT / "config").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert set(names) == code | shipped | {"ari_app/py.typed"}
+    portal = ROOT / "ari_app/portal"
+    drawn = {str(path.relative_to(ROOT)) for room in ("templates", "static") for path in (portal / room).rglob("*") if path.is_file()}
+    assert drawn
+    assert set(names) == code | shipped | drawn | {"ari_app/py.typed"}
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
@@ -168,10 +174,10 @@ async def tell(control: Path, **command: Any) -> Any:
 
 def settings(folder: Path, modem: Path) -> Path:
     """A clinic whose PBX is not there yet: nobody listens where ARI should be."""
-    with socket.socket() as free, socket.socket() as agi:
-        free.bind(("127.0.0.1", 0))
-        agi.bind(("127.0.0.1", 0))
-        ports = free.getsockname()[1], agi.getsockname()[1]
+    with socket.socket() as free, socket.socket() as agi, socket.socket() as pages:
+        for each in (free, agi, pages):
+            each.bind(("127.0.0.1", 0))
+        ports = free.getsockname()[1], agi.getsockname()[1], pages.getsockname()[1]
     (folder / "store").mkdir(parents=True)
     path = folder / "textback.toml"
     path.write_text(
@@ -190,6 +196,8 @@ port = "{modem}"
 path = "{folder / "store" / "textback.db"}"
 [agi]
 listen = "127.0.0.1:{ports[1]}"
+[portal]
+listen = "127.0.0.1:{ports[2]}"
 """,
         encoding="utf-8",
     )
@@ -207,6 +215,30 @@ async def send(installed: Path, environ: Mapping[str, str], folder: Path, number
     return str(json.loads(out)["state"])
 
 
+async def signed_in(installed: Path, environ: Mapping[str, str], folder: Path) -> list[str]:
+    """Add a member as an administrator does, sign in as a browser does, load what the inbox loads; the kinds of files that were."""
+    command = (installed / "textback", "staff", "add", "anne", "--role", "administrator", "--password-stdin")
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env=environ, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+    )
+    await process.communicate(f"{PASSWORD}\n".encode())
+    assert process.returncode == 0
+    base = load(Path(environ["TEXTBACK_CONFIG"])).portal.address
+    async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"Origin": base}) as http:
+        async with http.get("/") as asked:
+            assert asked.url.path == "/sign-in"
+            assert 'type="password"' in await asked.text()
+        async with http.post("/sign-in", data={"login": "anne", "password": PASSWORD, "next": "/"}) as inbox:
+            assert inbox.status == 200
+            assert inbox.url.path == "/"
+            drawn = sorted(set(re.findall(r'(?:href|src)="(/static/[^"#]+)', await inbox.text())))
+        for path in drawn:
+            async with http.get(path) as answer:
+                assert answer.status == 200, path
+                assert await answer.read(), path
+    return [path.rpartition(".")[2] for path in drawn]
+
+
 async def test_the_service_runs_from_the_wheel_and_a_text_reaches_a_handset(installed: Path, clean: dict[str, str], away: Path) -> None:
     folder = away / "service"
     environ = {**clean, "TEXTBACK_CONFIG": str(settings(folder, away / "modem"))}
@@ -217,11 +249,12 @@ async def test_the_service_runs_from_the_wheel_and_a_text_reaches_a_handset(inst
         assert await send(installed, environ, away, "+14385550123") in {"sent", "delivered"}
         received = await tell(control, do="wait", number="+14385550123", count=1, timeout=20)
         assert [text["text"] for text in received] == [TEXT]
+        assert {"css", "js", "svg"} <= set(await signed_in(installed, environ, away))
         assert service.starts == 1  # a PBX that is not there is waited for, not died of
         assert await service.stop() == 0
     said = log.read_text(encoding="utf-8")
     assert "pbx_disconnected" in said
-    for secret in (TEXT, TEXT[:8], "secret-of-the-pbx", "+14385550123"):
+    for secret in (TEXT, TEXT[:8], "secret-of-the-pbx", "+14385550123", PASSWORD):
         assert secret not in said
 
 
@@ -256,6 +289,7 @@ async def test_the_service_does_nothing_that_its_unit_forbids(installed: Path, c
         await service.ready(within=60)
         first = service.pid
         assert await send(installed, environ, away, "+14385550124") in {"sent", "delivered"}
+        assert await signed_in(installed, environ, away)
         assert await service.stop(patience=60) == 0
     lines = await asyncio.to_thread(whole, trace, first)
     used = {match[1] for line in lines if (match := re.match(r"\d+ +(\w+)\(", line))}
