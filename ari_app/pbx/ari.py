@@ -41,6 +41,7 @@ log = structlog.get_logger("pbx.ari")
 
 _QUEUE = 20_000
 """Events kept while the watcher is busy: some 40 s of a PBX with 5 calls/s."""
+_ALL_DEVICES = "__AST_DEVICE_STATE_ALL_TOPIC"
 _BACKOFF = (0.2, 15.0)
 """Seconds before the first and, after doubling, between the later attempts; each drawn from the upper half of its span."""
 
@@ -295,6 +296,7 @@ class AriClient:
             # before 16.3 there is no filter: everything comes, and what is not used is dropped here
             log.info("pbx_filter_refused", status=error.status)
             await self._subscribed()
+        await self._only_our_devices()
         channels, bridges = await asyncio.gather(self._request("GET", "/channels"), self._request("GET", "/bridges"))
         states = {name: await self.device_state(name) for name in self._device_states}
         return Snapshot(
@@ -302,6 +304,24 @@ class AriClient:
             bridges=_read_all(bridges, read_bridge),
             device_states={name: state for name, state in states.items() if state is not None},
         )
+
+    async def _only_our_devices(self) -> None:
+        """Of the whole PBX's device states keep the night switches alone.
+
+        A socket that closes while a device state is on its way to it can lock ARI up for good, until Asterisk is restarted (seen on 22;
+        https://github.com/asterisk/asterisk/issues/2170): one that is subscribed to none cannot. 16 and 22 name "all" differently.
+        """
+        subscription = f"/applications/{self._app}/subscription"
+        try:
+            for source in ("deviceState:", f"deviceState:{_ALL_DEVICES}"):
+                found = await self._request("DELETE", subscription, {"eventSource": source})
+                if isinstance(found, dict) and _ALL_DEVICES not in found.get("device_names", ()):
+                    break
+            for name in self._device_states:
+                await self._request("POST", subscription, {"eventSource": f"deviceState:{name}"})
+        except PbxRequestError as error:
+            log.info("pbx_devices_kept", status=error.status)
+            await self._subscribed()
 
     async def _read(self, websocket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
         """Drain the socket at once: Asterisk closes one it could not write to for 100 ms."""

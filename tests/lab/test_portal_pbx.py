@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -20,6 +21,7 @@ from ari_app.lamps import Lamps
 from ari_app.pbx.ami import Ami, check
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.dial import Dialler
+from ari_app.pbx.events import Connected
 from ari_app.pbx.outputs import CallBackEnded, OutgoingDialled, OutgoingEnded, OutgoingJoined, Output
 from ari_app.pbx.placed import BUSY, DIALLED_NOBODY, NOT_PICKED_UP, REFUSED
 from ari_app.pbx.watch import Watch
@@ -359,3 +361,27 @@ async def test_a_dialplan_that_dials_nobody_is_told(lab: Lab) -> None:
         call_back = dialler.new_id()
         await dialler.place(call_back, "101", ANSWERS)
         assert (await heard.end(call_back)).why == DIALLED_NOBODY
+
+
+# -- what a lamp that goes out with the service must not do
+
+
+async def test_a_socket_that_closes_while_device_states_change_leaves_ari_whole(lab: Lab) -> None:
+    """Seen on 22 with a socket subscribed to all of them: one such close locks ARI up for good (asterisk/asterisk#2170)."""
+
+    async def flicker(name: str) -> None:
+        for state in itertools.cycle(("INUSE", "NOT_INUSE")):
+            await hand.set_device_state(name, state)
+
+    names = [f"Stasis:flicker-{number}" for number in range(4)]
+    async with client(lab) as hand:
+        flickering = [asyncio.create_task(flicker(name)) for name in names]
+        for turn in range(40):
+            async with client(lab) as ari, aclosing(ari.events()) as events:
+                first = await asyncio.wait_for(anext(events), 20)
+                assert isinstance(first, Connected), f"turn {turn}: {first}"
+        for task in flickering:
+            task.cancel()
+        await asyncio.gather(*flickering, return_exceptions=True)
+        for name in names:
+            await hand.remove_device_state(name)
