@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ari_app.board import CallEntry, Canned, Counts, Entry, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadView
+from ari_app.board import Box, CallEntry, Canned, Counts, Entry, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadView
 from ari_app.model import MessageKind, MessageState
 from ari_app.numbers import pretty
 from ari_app.portal.characters import cut, plain, wrapped
 from ari_app.portal.phone_words import Words
 from ari_app.portal.screens import Ack, Choice, Input, Key, Link, Menu, Shape, Text, Verb
 
-__all__ = ["READY", "Flow", "stamp_of"]
+__all__ = ["BOXES", "READY", "Flow", "stamp_of"]
 
 READY = 5
 """Ready replies in a thread's own menu: with the row of its last words they have the digits 2 to 6."""
+BOXES = {Box.TO_ANSWER: "i", Box.TROUBLE: "x", Box.ALL: "a"}
+"""Parts of the inbox that phones show, as addresses name them."""
 _READY_PAGE = 8
 _AGAIN = 60
 """Seconds after which an inbox looks again."""
@@ -38,6 +40,8 @@ class Flow:
     """Builds screens for one member on one phone, now."""
 
     words: Words
+    member: int | None
+    """Who looks; None while that is not known."""
     shape: Shape
     zone: ZoneInfo
     country: str
@@ -49,16 +53,19 @@ class Flow:
 
     # ---- the list
 
-    def inbox(self, rows: Sequence[Row], counts: Counts, *, offset: int = 0, everything: bool = False) -> Menu:
-        """Up to ``shape.rows`` of ``rows``, and a way on where there are more. ``everything``: not only what is to answer."""
-        say, shown, box = self.words, rows[: self.shape.rows], "a" if everything else "i"
-        choices = [self._row(row) for row in shown]
-        if not choices:
-            choices.append(Choice(say("nothing_at_all" if everything else "nothing"), _INBOX))
-        more = Link(f"{box}/{offset + len(shown)}") if len(rows) > len(shown) else None
+    def inbox(self, rows: Sequence[Row], counts: Counts, *, offset: int = 0, box: Box = Box.TO_ANSWER) -> Menu:
+        """Up to ``shape.rows`` of ``rows``, and a way on where there are more; ways to the other boxes under them."""
+        say, shown, letter = self.words, rows[: self.shape.rows], BOXES[box]
+        choices = [self._row(row) for row in shown] or [Choice(say(f"nothing_{letter}"), _INBOX)]
+        more = Link(f"{letter}/{offset + len(shown)}") if len(rows) > len(shown) else None
         if more:
             choices.append(Choice(say("more"), more))
-        choices.append(Choice(say("to_answer"), _INBOX) if everything else Choice(say("all"), Link("a/0")))
+        if box is not Box.TO_ANSWER:
+            choices.append(Choice(say("to_answer"), _INBOX))
+        if box is not Box.TROUBLE and counts.trouble:
+            choices.append(Choice(say("box_x", count=counts.trouble), Link(f"{BOXES[Box.TROUBLE]}/0")))
+        if box is not Box.ALL:
+            choices.append(Choice(say("box_a"), Link(f"{BOXES[Box.ALL]}/0")))
         keys = [Key(say("open"), Verb.SELECT)]
         if any(choice.dial for choice in choices):
             keys.append(Key(say("call"), Verb.DIAL))
@@ -66,17 +73,18 @@ class Flow:
             keys.append(Key(say("next"), more))
         keys.append(Key(say("exit"), Verb.EXIT))
         before = max(offset - self.shape.rows, 0)
+        is_first = not offset and box is Box.TO_ANSWER
         return Menu(
-            say("all") if everything else say("inbox", count=counts.to_answer),
+            say(f"box_{letter}", count=counts.trouble if box is Box.TROUBLE else counts.to_answer),
             tuple(choices),
             note=say("inbox_note", unopened=counts.unopened, trouble=counts.trouble),
             keys=tuple(keys),
-            back=Link(f"{box}/{before}") if offset else _INBOX if everything else None,
-            again=_AGAIN if not offset and not everything else None,
+            back=None if is_first else Link(f"{letter}/{before}") if offset else _INBOX,
+            again=_AGAIN if is_first else None,
         )
 
     def _row(self, row: Row) -> Choice:
-        mark = "! " if row.urgent else "* " if row.waits_since is not None and not row.opened else "x " if row.trouble else ""
+        mark = "! " if row.urgent else "x " if row.trouble else "* " if row.waits_since is not None and not row.opened else ""
         held = [f"({self.words('by', name=plain(row.holder.name))})"] if row.holder else []
         words = [] if row.last is None else [self._said(row.last)]
         return Choice(
@@ -114,14 +122,18 @@ class Flow:
         done = Link(f"{at}/d/{stamp_of(row)}")
         choices.append(Choice(say("mark_done"), done))
         keys += [Key(say("done"), done), Key(say("back"), _INBOX)]
-        return Menu(self.name(row), tuple(choices), note=self._note(view), keys=tuple(keys), back=_INBOX)
+        note = self._note(view)
+        title = f"{cut(self.name(row), 14)}: {note}" if note else self.name(row)
+        return Menu(title, tuple(choices), keys=tuple(keys), back=_INBOX)
 
     def _note(self, view: ThreadView) -> str:
+        """What one must know before writing."""
         if view.opted_out is not None:
             return self.words("opted_out_note")
         if view.not_textable is not None:
             return self.words("not_textable_note")
-        return self.words("held_note", name=plain(view.row.holder.name)) if view.row.holder else ""
+        holder = view.row.holder
+        return "" if holder is None or holder.member == self.member else self.words("held_note", name=plain(holder.name))
 
     def ready(self, view: ThreadView, canned: Sequence[Canned], first: int) -> Menu:
         """Ready replies from ``first`` on."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ari_app.board import CallEntry, Canned, Counts, Entry, Holder, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState, ThreadView
+from ari_app.board import Box, CallEntry, Canned, Counts, Entry, Holder, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState, ThreadView
 from ari_app.model import AnsweredBy, DecisionKind, MessageKind, MessageState, Outcome, Reached, Reason
 from ari_app.portal.phone_words import Words
 from ari_app.portal.screen_flow import Flow
@@ -136,6 +136,7 @@ def flow(shape: Shape, language: str = "fr") -> Flow:
     counted: Iterator[int] = itertools.count(1)
     return Flow(
         words=Words(language),
+        member=1,
         shape=shape,
         zone=ZoneInfo("America/Toronto"),
         country="CA",
@@ -170,8 +171,10 @@ def screens(shape: Shape, language: str = "fr") -> dict[str, Screen]:
         "inbox_empty": make.inbox((), replace(COUNTS, to_answer=0, unopened=0, trouble=0)),
         "inbox_full": make.inbox(many, COUNTS),
         "inbox_second": make.inbox(many, COUNTS, offset=shape.rows),
-        "inbox_all": make.inbox(many, COUNTS, everything=True),
+        "inbox_all": make.inbox(many, COUNTS, box=Box.ALL),
+        "inbox_trouble": make.inbox(morning()[4:5], COUNTS, box=Box.TROUBLE),
         "thread": make.thread(seen, canned()),
+        "thread_held": make.thread(view(row=row(holder=Holder(member=2, name="Marie", until=NOW))), canned()),
         "thread_many_replies": make.thread(seen, canned(20)),
         "thread_opted_out": make.thread(view(opted_out=NOW), canned()),
         "thread_hidden": make.thread(view(row=row(name=None, number=None), entries=(call(),)), canned()),

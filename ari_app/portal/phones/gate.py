@@ -57,16 +57,20 @@ class Gate:
         from there before is not held up by them.
         """
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-        self._tries.enter(digest, address)
+        known = self._tries.knows(digest, address)
+        if not known:
+            self._tries.enter(digest, address)
+        found = await self._found(token, address)
+        if found is None and known:
+            self._tries.enter(digest, address)
+        elif found is not None and not known:
+            self._tries.right(digest, address)
+        return found
+
+    async def _found(self, token: str, address: str) -> Phone | None:
         found = await self._doors.key(token, "phone", address)
-        if found is None:
-            return None
-        actor, key = found
-        member = None if actor.member is None else await self._doors.member(actor.member)
-        if member is None:
-            return None
-        self._tries.right(digest, address)
-        return Phone(actor, key, member)
+        member = None if found is None or found[0].member is None else await self._doors.member(found[0].member)
+        return None if found is None or member is None else Phone(*found, member)
 
     def locked(self, phone: Phone) -> bool:
         """Must the PIN be typed first."""
@@ -84,7 +88,7 @@ class Deeds:
     """What was done through which link, and what was typed and not sent yet: asked for again, a deed is shown and not done again."""
 
     def __init__(self) -> None:
-        self._run = secrets.token_hex(1)
+        self._run = secrets.token_hex(2)
         self._done: OrderedDict[tuple[int, str], Screen] = OrderedDict()
         self._drafts: OrderedDict[tuple[int, str], str] = OrderedDict()
         self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)

@@ -13,7 +13,7 @@ from ari_app.errors import NotFoundError, RefusedError, TextbackError
 from ari_app.model import Language, MessageState
 from ari_app.portal.phone_words import Words
 from ari_app.portal.phones.gate import Deeds, Gate, Phone
-from ari_app.portal.screen_flow import Flow, stamp_of
+from ari_app.portal.screen_flow import BOXES, Flow, stamp_of
 from ari_app.portal.screens import Link, Screen
 
 __all__ = ["Pages", "told"]
@@ -69,10 +69,11 @@ class Pages:
 
     # ---- looking
 
-    async def _inbox(self, _typed: str, box: str | None, offset: str | None) -> Screen:
-        everything, skip = box == "a", int(offset or 0)
-        rows = await self.desk.inbox(self._by, Box.ALL if everything else Box.TO_ANSWER, limit=self.flow.shape.rows + 1, offset=skip)
-        return self.flow.inbox(rows, await self.desk.counts(), offset=skip, everything=everything)
+    async def _inbox(self, _typed: str, letter: str | None, offset: str | None) -> Screen:
+        box = next((box for box, each in BOXES.items() if each == letter), Box.TO_ANSWER)
+        skip = int(offset or 0)
+        rows = await self.desk.inbox(self._by, box, limit=self.flow.shape.rows + 1, offset=skip)
+        return self.flow.inbox(rows, await self.desk.counts(), offset=skip, box=box)
 
     async def _thread(self, _typed: str, thread: str) -> Screen:
         view = await self._view(thread, read=True)
@@ -185,7 +186,7 @@ _PIN = re.compile(rf"k/(?P<nonce>{_N})(?:/(?P<keyed>\d{{0,12}}-?))?")
 _PAGES: tuple[tuple[re.Pattern[str], Callable[..., Awaitable[Screen]]], ...] = tuple(
     (re.compile(pattern, re.ASCII), page)
     for pattern, page in (
-        (r"(?:(?P<box>[ia])/(?P<offset>\d{1,6}))?", Pages._inbox),
+        (r"(?:(?P<letter>[iax])/(?P<offset>\d{1,6}))?", Pages._inbox),
         (_THREAD, Pages._thread),
         (rf"{_THREAD}/r/(?P<page>\d{{1,4}})", Pages._reading),
         (rf"{_THREAD}/n/(?P<first>\d{{1,4}})", Pages._ready),

@@ -17,12 +17,12 @@ from ari_app.numbers import dialled
 from ari_app.portal.frame import CLOCK, DESK, DOORS, SETTINGS, address, language, public
 from ari_app.portal.phone_words import DIAL_IN, WORDS, Words
 from ari_app.portal.phones.brands import BRANDS, Brand, brand_of
-from ari_app.portal.phones.gate import Deeds, Gate, Phone
+from ari_app.portal.phones.gate import Deeds, Gate
 from ari_app.portal.phones.markup import Canvas
 from ari_app.portal.phones.pages import Pages, told
 from ari_app.portal.phones.render import charset_of, headers_of, rendered
 from ari_app.portal.screen_flow import Flow
-from ari_app.portal.screens import Ack, Key, Link, Screen, Verb
+from ari_app.portal.screens import Ack, Key, Screen, Verb
 
 __all__ = ["add_routes"]
 
@@ -62,7 +62,7 @@ async def _waiting(request: web.Request) -> web.Response:
         return _plain_text(request)
     say = Words(request.match_info["language"])
     keys = (Key(say("exit"), Verb.EXIT),)
-    screen = Ack(say("to_answer"), say("inbox", count=request.match_info["count"]), keys, Verb.EXIT, None)
+    screen = Ack(say("to_answer"), say("box_i", count=request.match_info["count"]), keys, Verb.EXIT, None)
     return _answer(request, BRANDS["cisco-mpp"], Canvas(BRANDS["cisco-mpp"], ""), screen)
 
 
@@ -77,45 +77,47 @@ async def _phone(request: web.Request) -> web.Response:
         f"{request.app[SETTINGS].portal.address}/p/{token}/{request.match_info['brand']}",
         select_first=brand.name != "cisco" or request.headers.get("x-CiscoIPPhoneModelName", "").startswith("CP-79"),
     )
-    gate, where = request.app[_GATE], address(request)
     flow = _flow(request, brand, language(request))
-    if not gate.admits(where):
-        return _answer(request, brand, canvas, flow.error(flow.words("not_from_here"), None), 403)
     try:
-        phone = await gate.phone(token, where)
-    except RefusedError:
-        return _answer(request, brand, canvas, flow.error(flow.words("flood"), None), 429)
+        status, screen = await _decided(request, brand, flow)
     except StoreError as error:
         log.error("phone_failed", what=error.what)
-        return _answer(request, brand, canvas, flow.error(flow.words("trouble"), None))
-    if phone is None:
-        log.warning("phone_unknown", address=where, brand=brand.name)
-        return _answer(request, brand, canvas, flow.error(flow.words("unknown_key"), None))
-    return _answer(request, brand, canvas, await _screen(request, brand, phone))
-
-
-async def _screen(request: web.Request, brand: Brand, phone: Phone) -> Screen:
-    flow = _flow(request, brand, phone.member.language if phone.member.language in WORDS else language(request))
-    fallback = request.app[SETTINGS].clinic.languages[0]
-    pages = Pages(request.app[DESK], request.app[_GATE], request.app[_DEEDS], phone, flow, fallback)
-    try:
-        return await pages.answer(request.match_info.get("path", "").strip("/"), _typed(request))
-    except StoreError as error:
-        log.error("phone_failed", what=error.what)
-        return flow.error(flow.words("trouble"))
-    except TextbackError as error:
-        return flow.error(told(error, flow.words))
+        status, screen = 200, flow.error(flow.words("trouble"))
     except Exception:
         # a phone shows nothing of any other answer; what it was about stays out of the log
         log.exception("phone_broken", brand=brand.name)
-        return flow.error(flow.words("trouble"), Link(""))
+        status, screen = 200, flow.error(flow.words("trouble"))
+    return _answer(request, brand, canvas, screen, status)
 
 
-def _flow(request: web.Request, brand: Brand, code: str | None) -> Flow:
+async def _decided(request: web.Request, brand: Brand, flow: Flow) -> tuple[int, Screen]:
+    """HTTP status and screen. Raises StoreError."""
+    gate, where = request.app[_GATE], address(request)
+    if not gate.admits(where):
+        return 403, flow.error(flow.words("not_from_here"), None)
+    try:
+        phone = await gate.phone(request.match_info["token"], where)
+    except RefusedError:
+        return 429, flow.error(flow.words("flood"), None)
+    if phone is None:
+        log.warning("phone_unknown", address=where, brand=brand.name)
+        return 200, flow.error(flow.words("unknown_key"), None)
+    flow = _flow(request, brand, phone.member.language if phone.member.language in WORDS else language(request), phone.member.id)
+    pages = Pages(request.app[DESK], gate, request.app[_DEEDS], phone, flow, request.app[SETTINGS].clinic.languages[0])
+    try:
+        return 200, await pages.answer(request.match_info.get("path", "").strip("/"), _typed(request))
+    except StoreError:
+        raise
+    except TextbackError as error:
+        return 200, flow.error(told(error, flow.words))
+
+
+def _flow(request: web.Request, brand: Brand, code: str | None, member: int | None = None) -> Flow:
     settings = request.app[SETTINGS]
     country = settings.clinic.country
     return Flow(
         words=Words(code or settings.clinic.languages[0]),
+        member=member,
         shape=brand.shape,
         zone=settings.clinic.zone,
         country=country,
