@@ -17,7 +17,8 @@ from ari_app.portal import frame
 from ari_app.portal.api_administration import ADMINISTRATION
 from ari_app.portal.api_description import describe
 from ari_app.portal.api_endpoints import INBOX
-from ari_app.portal.api_frame import BASE, Ask, Endpoint, Error, Wrong, status_of
+from ari_app.portal.api_frame import BASE, Ask, Endpoint, Error, Wrong, bearer, status_of
+from ari_app.portal.api_live import DESCRIBED, PATH, events
 from ari_app.portal.security import cookie_name
 from ari_app.setting_types import say
 
@@ -41,6 +42,8 @@ def add_routes(app: web.Application) -> None:
     for each in ENDPOINTS:
         app.router.add_route(each.method, BASE + each.path, _served(each))
     app.router.add_route("GET", f"{BASE}/openapi.json", frame.public(_describe))
+    app.router.add_route("GET", PATH, frame.public(_events))
+    methods[PATH.removeprefix(BASE)].append("GET")
     for path, known in methods.items():
         app.router.add_route("*", BASE + path, frame.public(_wrong_method(", ".join(sorted(known)))))
     app.router.add_route("*", BASE + "{tail:(/.*)?}", frame.public(_nowhere))
@@ -48,7 +51,7 @@ def add_routes(app: web.Application) -> None:
 
 def description(server: str = "/", *, https: bool = True) -> dict[str, Any]:
     """The API's OpenAPI 3.1 document."""
-    return describe(ENDPOINTS, version=__version__, server=server, cookie=cookie_name(https=https))
+    return describe(ENDPOINTS, {PATH: {"get": DESCRIBED}}, version=__version__, server=server, cookie=cookie_name(https=https))
 
 
 def refusal(error: TextbackError) -> web.Response:
@@ -86,9 +89,9 @@ def _served(each: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 async def _who(request: web.Request) -> Actor:
     """The member behind a bearer token, else behind the session. Raises RefusedError: ``signed_out``."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        found = await request.app[frame.DOORS].key(token.strip(), "api", frame.address(request))
+    token = bearer(request)
+    if token is not None:
+        found = await request.app[frame.DOORS].key(token, "api", frame.address(request))
         if found is not None:
             return found[0]
         raise RefusedError("this key is unknown or was revoked", "make another: textback staff key", code="signed_out")
@@ -127,6 +130,13 @@ def _valid(validate: Callable[[Any], Any], value: object) -> Any:
         if wrong[0]["type"] == "json_invalid":
             raise RefusedError("the body is not JSON", "send a JSON object in UTF-8", code="bad_json") from error
         raise RefusedError("; ".join(say(item) for item in wrong), "mend these members", code="invalid") from error
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    try:
+        return await events(request, await _who(request))
+    except TextbackError as error:
+        return refusal(error)
 
 
 async def _describe(request: web.Request) -> web.Response:

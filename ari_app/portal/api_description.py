@@ -5,7 +5,7 @@ Source: OpenAPI Specification 3.1.0, whose schemas are JSON Schema 2020-12 as py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -46,8 +46,9 @@ class _Schema(GenerateJsonSchema):
         return False
 
 
-def describe(endpoints: Sequence[Endpoint], *, version: str, server: str, cookie: str) -> dict[str, Any]:
-    """The document. ``server``: what the API's address begins with; ``cookie``: the session cookie's name."""
+def describe(endpoints: Sequence[Endpoint], more: Mapping[str, Any], *, version: str, server: str, cookie: str) -> dict[str, Any]:
+    """The document. ``more``: paths that are no endpoints of the table; ``server``: what its
+    addresses begin with; ``cookie``: the session cookie's name."""
     inputs: list[tuple[tuple[int, str], JsonSchemaMode, TypeAdapter[Any]]] = [((-1, "error"), "serialization", TypeAdapter(Error))]
     for position, each in enumerate(endpoints):
         inputs += [((position, name), "validation", adapter) for name, adapter in each.parameters.items()]
@@ -74,7 +75,7 @@ def describe(endpoints: Sequence[Endpoint], *, version: str, server: str, cookie
         },
         "servers": [{"url": server}],
         "security": [{"key": []}, {"session": []}],
-        "paths": paths,
+        "paths": {**paths, **more},
         "components": {
             "schemas": {name: schema for name, schema in components.items() if name not in asked},
             "responses": {str(status): _refusal(status, schemas[-1, "error"]) for status in _WHY},

@@ -14,13 +14,14 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
+from aiohttp import web
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from ari_app.board import Actor, Role
 from ari_app.desk import Desk
 from ari_app.errors import NotFoundError, RefusedError, SettingsError, TextbackError
 
-__all__ = ["BASE", "Ask", "Body", "Day", "Endpoint", "Endpoints", "Error", "Id", "Moment", "Query", "status_of"]
+__all__ = ["BASE", "Ask", "Body", "Day", "Endpoint", "Endpoints", "Error", "Id", "Moment", "Query", "bearer", "status_of"]
 
 BASE = "/api/v1"
 _YEARS = range(2000, 2200)
@@ -53,6 +54,12 @@ def status_of(error: TextbackError) -> int:
     if isinstance(error, NotFoundError):
         return 404
     return 422 if isinstance(error, RefusedError | SettingsError) else 503
+
+
+def bearer(request: web.Request) -> str | None:
+    """The token of "Authorization: Bearer" (RFC 6750, 2.1); None without one."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _day(value: date) -> date:

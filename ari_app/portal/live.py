@@ -12,12 +12,13 @@ import contextlib
 import json
 import secrets
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from aiohttp import web
+from pydantic import TypeAdapter
 
 from ari_app.board import Actor, Counts, Row
 from ari_app.errors import StoreError, TextbackError
@@ -27,7 +28,7 @@ from ari_app.portal.rows import RowView, view
 from ari_app.portal.security import cookie_name
 from ari_app.portal.words import LANGUAGES
 
-__all__ = ["LIVE", "Live", "add_routes"]
+__all__ = ["LIVE", "PROGRAMS", "Live", "add_routes"]
 
 log = structlog.get_logger(__name__)
 
@@ -44,18 +45,25 @@ _MOST = 1000
 """Open pages."""
 
 
+PROGRAMS = "api"
+"""Beside the languages of pages: rows and counts as the JSON API has them, with no words of ours."""
+_ROWS, _COUNTS = TypeAdapter(tuple[Row, ...]), TypeAdapter(Counts)
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     version: int
     drawn: dict[str, bytes]
-    """By language."""
+    """By language; for programs too."""
 
 
 class _Stream:
     """One open page."""
 
-    def __init__(self, who: Actor) -> None:
+    def __init__(self, who: Actor, reads: str, lasts: Callable[[], Awaitable[bool]]) -> None:
         self.who = who
+        self.reads = reads
+        self.lasts = lasts
         self.doubtful = False
         """Its member changed, or a session of theirs ended: ask at the door before the next word."""
 
@@ -105,7 +113,8 @@ class Live:
         if threads and self._streams:
             now = self._app[CLOCK].now()
             said = {code: speech(self._app, code, now).count("notify.overdue", len(threads)) for code in LANGUAGES}
-            self._add({code: ("overdue", {"threads": sorted(threads), "said": said[code]}) for code in LANGUAGES})
+            told = {code: ("overdue", {"threads": sorted(threads), "said": said[code]}) for code in LANGUAGES}
+            self._add({**told, PROGRAMS: ("overdue", {"threads": sorted(threads)})})
 
     async def run(self) -> None:
         """Send what is noticed, until cancelled."""
@@ -141,9 +150,9 @@ class Live:
             self._changed |= changed
             raise
         now = self._app[CLOCK].now()
-        self._add(
-            {code: ("rows", self.drawn(rows, counts, [view(row, speech(self._app, code, now)) for row in rows])) for code in LANGUAGES}
-        )
+        told = {code: ("rows", self.drawn(rows, counts, [view(row, speech(self._app, code, now)) for row in rows])) for code in LANGUAGES}
+        plain = {"rows": _ROWS.dump_python(rows, mode="json"), "counts": _COUNTS.dump_python(counts, mode="json")}
+        self._add({**told, PROGRAMS: ("rows", plain)})
 
     def drawn(self, rows: Sequence[Row], counts: Counts, views: Sequence[RowView]) -> dict[str, Any]:
         """Rows as a page's script takes them."""
@@ -194,11 +203,15 @@ class Live:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """GET /live?since=VERSION."""
+        return await self.serve(request, actor(request), language(request), lambda: self._lasts(request))
+
+    async def serve(self, request: web.Request, who: Actor, reads: str, lasts: Callable[[], Awaitable[bool]]) -> web.StreamResponse:
+        """A stream for ``who``. ``reads``: a language of the pages, or ``PROGRAMS``. ``lasts``: may they go on."""
         if self._closed or len(self._streams) >= _MOST:
             raise web.HTTPServiceUnavailable
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         await response.prepare(request)
-        stream = _Stream(actor(request))
+        stream = _Stream(who, reads, lasts)
         self._streams.add(stream)
         try:
             await self._tell(request, response, stream)
@@ -211,7 +224,6 @@ class Live:
         return response
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, stream: _Stream) -> None:
-        code = language(request)
         position = self._known(request.headers.get("Last-Event-ID") or request.query.get("since"))
         loop = asyncio.get_running_loop()
         checked = loop.time()
@@ -220,14 +232,14 @@ class Live:
             news = self._news
             if stream.doubtful or loop.time() - checked >= _BEAT:
                 stream.doubtful, checked = False, loop.time()
-                if not await self._lasts(request):
+                if not await stream.lasts():
                     await self._write(response, self._event("ended", {}))
                     return
             if position is None or position < self._floor:
                 position = self._version
                 await self._write(response, self._event("stale", {}))
             elif position < self._version:
-                waiting = b"".join(batch.drawn[code] for batch in self._ring if batch.version > position)
+                waiting = b"".join(batch.drawn[stream.reads] for batch in self._ring if batch.version > position)
                 position = self._version
                 await self._write(response, waiting)
             else:

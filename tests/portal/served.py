@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ari_app.board import Actor, Role
 from ari_app.desk import SHELL
+from ari_app.portal.live import LIVE, Live
 from ari_app.portal.security import COOKIE
 from ari_app.portal.server import application
 from tests.desk_world import GOOD, Clinic, clinic
@@ -29,6 +30,7 @@ class Served:
     administrator: Actor
     staff: Actor
     session: aiohttp.ClientSession
+    live: Live
 
     async def cookie(self, who: Actor) -> str:
         """Sign a member in."""
@@ -76,7 +78,8 @@ class Browser:
 async def served(folder: Path, **more: Any) -> AsyncIterator[Served]:
     """``more``: settings, by table."""
     async with clinic(folder, **more) as here:
-        runner = web.AppRunner(application(here.standing, here.desk, here.doors, here.clock), access_log=None, shutdown_timeout=1)
+        app = application(here.standing, here.desk, here.doors, here.clock)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -85,6 +88,6 @@ async def served(folder: Path, **more: Any) -> AsyncIterator[Served]:
             staff = await here.member("Staff", password=GOOD)
             # what the tests send is their own: no jar keeps cookies between them
             async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-                yield Served(here, f"http://127.0.0.1:{runner.addresses[0][1]}", administrator, staff, session)
+                yield Served(here, f"http://127.0.0.1:{runner.addresses[0][1]}", administrator, staff, session, app[LIVE])
         finally:
             await runner.cleanup()

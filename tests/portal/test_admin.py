@@ -69,10 +69,10 @@ async def test_another_sites_page_changes_nothing(here: Served, browser: Browser
 async def test_texts_are_paused_and_go_on_and_it_is_said_who_did_it(here: Served, browser: Browser) -> None:
     assert "Automatic texts go out." in said(await browser.get("/admin"))
     assert (await browser.post("/admin/pause", pause="on"))[0] == "/admin?saved"
-    assert here.clinic.standing.settings.reply.mode == "watch"
+    assert (await here.clinic.desk.settings(SHELL)).mode == "watch"
     assert "Changed by Admin" in said(await browser.get("/admin"))
     await browser.post("/admin/pause", pause="off")
-    assert here.clinic.standing.settings.reply.mode == "send"
+    assert (await here.clinic.desk.settings(SHELL)).mode == "send"
 
 
 async def test_a_pause_in_the_file_is_said_and_offers_no_button(tmp_path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from ari_app.board import Actor, Role
+from ari_app.desk import SHELL
+from ari_app.events import StaffChanged
 from ari_app.portal.api import ENDPOINTS, description
 from ari_app.portal.security import COOKIE
 from tests.desk_world import GOOD
@@ -282,11 +286,11 @@ def test_the_description_tells_every_endpoint_whole() -> None:
     told = description()
     assert told["openapi"] == "3.1.0"
     operations = [operation for path in told["paths"].values() for operation in path.values()]
-    assert len(operations) == len(ENDPOINTS)
-    assert len({operation["operationId"] for operation in operations}) == len(ENDPOINTS)
+    # and the live stream
+    assert len(operations) == len({operation["operationId"] for operation in operations}) == len(ENDPOINTS) + 1
     for operation in operations:
         assert operation["summary"]
-        assert {"401", "403", "429", "503"} <= set(operation["responses"])
+        assert {"401", "429", "503"} <= set(operation["responses"])
     row = told["components"]["schemas"]["Row"]
     assert set(row["required"]) == set(row["properties"])
     assert row["properties"]["number"]["description"].startswith("E.164")
@@ -296,3 +300,44 @@ async def test_the_description_is_there_without_a_key(here: Served) -> None:
     async with here.session.get(f"{here.url}/api/v1/openapi.json") as answer:
         assert answer.status == 200
         assert (await answer.json())["paths"].keys() == description()["paths"].keys()
+
+
+async def test_a_program_is_told_what_changes_until_its_key_is_revoked(here: Served) -> None:
+    api = await program(here, here.staff)
+    live = here.live
+    running = asyncio.create_task(live.run())
+    try:
+        async with here.session.get(f"{here.url}/api/v1/events", headers=api.headers) as answer:
+            assert (answer.status, answer.content_type) == (200, "text/event-stream")
+            assert await event(answer) == ("stale", {})
+            thread = await here.clinic.caller()
+            live.noticed(here.clinic.heard)
+            name, told = await event(answer)
+            assert (name, [row["thread"] for row in told["rows"]], told["counts"]["to_answer"]) == ("rows", [thread], 1)
+            assert told["rows"] == await api.ask("GET", "/inbox")
+            live.overdue((thread,))
+            assert await event(answer) == ("overdue", {"threads": [thread]})
+            [key] = await here.clinic.desk.keys(here.staff.member, by=SHELL)
+            await here.clinic.desk.revoke_key(key.id, by=SHELL)
+            live.noticed([StaffChanged(here.staff.member or 0)])
+            assert await event(answer) == ("ended", {})
+            assert await answer.content.read() == b""
+    finally:
+        live.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def event(answer: aiohttp.ClientResponse) -> tuple[str, Any]:
+    """The next event of a stream: its name and its data."""
+    async with asyncio.timeout(20):
+        fields: dict[str, str] = {}
+        while line := (await answer.content.readline()).decode():
+            name, _, value = line.rstrip("\n").partition(": ")
+            if name:
+                fields[name] = value
+            elif "event" in fields:
+                return fields["event"], json.loads(fields["data"])
+            else:
+                fields = {}
+    raise AssertionError("the stream ended")
