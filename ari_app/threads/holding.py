@@ -116,8 +116,8 @@ def snooze(tx: Transaction, thread: int, until: datetime, by: Actor, now: dateti
         raise RefusedError("the hour is past", "choose a later one", code="in_past")
     at = stamp(until)
     tx.run(
-        """UPDATE thread SET state = 'to_answer', snoozed = :at, waits_since = coalesce(waits_since, :at), opened = coalesce(opened, :now),
-            holder = nullif(holder, :member) WHERE id = :id""",
+        """UPDATE thread SET state = 'to_answer', snoozed = :at, waits_since = iif(waits_since <= :now, waits_since, :at),
+            opened = coalesce(opened, :now), holder = nullif(holder, :member) WHERE id = :id""",
         {"at": at, "now": stamp(now), "member": by.member, "id": thread},
     )
     if row["snoozed"] != at:

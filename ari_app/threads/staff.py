@@ -263,7 +263,7 @@ def reopen(tx: Transaction, thread: int, by: Actor, now: datetime) -> bool:
     if row["state"] == people.TO_ANSWER and row["snoozed"] is None:
         return False
     changed: bool = row["state"] != people.TO_ANSWER
-    people.waits(tx, thread, row["waits_since"] or now)
+    people.waits(tx, thread, now)
     tx.run("UPDATE thread SET opened = ? WHERE id = ?", (stamp(now), thread))
     audit(tx, by, "reopen", now, thread=thread)
     return changed

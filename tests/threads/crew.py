@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ari_app.board import Actor, Entry, Face, Member, Role, Row, TextEntry
 from ari_app.model import Reason
 from ari_app.threads import Store
@@ -19,10 +21,10 @@ def as_actor(member: Member, face: Face = Face.WEB) -> Actor:
     return Actor(member=member.id, name=member.name, role=member.role, face=face, address="192.0.2.7")
 
 
-async def missed(store: Store, number: str | None = ALICE, line: str = "main", **changes: object) -> int:
+async def missed(store: Store, number: str | None = ALICE, line: str = "main", **changes: Any) -> int:
     """A missed call to which no text goes; its thread."""
     clock = store._clock
-    call = a_call(number, **{"ended": clock.now(), **changes})
+    call = a_call(number, **({"ended": clock.now()} | changes))
     return (await store.record_call(call, silence(Reason.COOLDOWN), line=line)).thread
 
 

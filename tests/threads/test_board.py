@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ari_app.board import Box, CallEntry, NoteEntry, TextEntry, ThreadState
+from ari_app.board import Box, CallEntry, Entry, NoteEntry, TextEntry, ThreadState
 from ari_app.errors import NotFoundError, RefusedError
 from ari_app.events import ContactChanged, Notice, SettingsChanged, ThreadChanged
 from ari_app.model import MessageKind, Outcome, Reason
@@ -108,7 +108,8 @@ async def test_a_time_line_page_by_page_loses_nothing(store: Store, clock: HandC
     assert len(whole) == 1 + 7 + 7 + 3
     assert list(whole) == sorted(whole, key=lambda entry: entry.at, reverse=True)
     for limit in (1, 2, 3, 5):
-        seen, before, pages = [], None, 0
+        seen: list[Entry] = []
+        before, pages = None, 0
         while True:
             view = await store.board.thread(thread, before=before, limit=limit)
             seen += view.entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -89,7 +90,7 @@ async def test_the_shell_holds_nothing_and_is_not_held_up(store: Store) -> None:
 @pytest.mark.parametrize("act", ["claim", "let_go", "opened", "snooze", "note", "urgent", "name"])
 async def test_a_thread_that_is_not_there_is_said(store: Store, clock: HandClock, act: str) -> None:
     anne = await a_member(store, "anne")
-    acts = {
+    acts: dict[str, Callable[[], Awaitable[object]]] = {
         "claim": lambda: store.acts.claim(99, anne),
         "let_go": lambda: store.acts.let_go(99, anne),
         "opened": lambda: store.acts.opened(99, anne),

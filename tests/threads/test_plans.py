@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +15,7 @@ import pytest
 from ari_app.board import Box
 from ari_app.threads import figures, finding, inbox, listing, ready, timeline
 from ari_app.threads.audit import audited
-from ari_app.threads.database import Reader
+from ari_app.threads.database import Params, Reader
 from tests.bench.threads_made import END, LINES, make
 
 BIG = ("message", "thread", "call", "contact", "outgoing", "audit", "part", "reached", "note", "call_back", "said")
@@ -25,7 +26,6 @@ BOUND = ("SCAN thread USING INDEX thread_by_change", "SCAN thread USING COVERING
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clinic's store in small."""
-    import asyncio
 
     path = tmp_path_factory.mktemp("made") / "textback.db"
     asyncio.run(make(path, threads=300, messages=3000))
@@ -40,19 +40,19 @@ class Watched(Reader):
         self.plans: dict[str, list[str]] = {}
         self.rows = 0
 
-    def _keep(self, sql: str, params: object) -> None:
-        plan = self.connection.execute(f"EXPLAIN QUERY PLAN {sql}", params).fetchall()  # type: ignore[arg-type]
+    def _keep(self, sql: str, params: Params) -> None:
+        plan = self.connection.execute(f"EXPLAIN QUERY PLAN {sql}", params).fetchall()
         self.plans[sql] = [row["detail"] for row in plan]
 
-    def one(self, sql, params=()):  # type: ignore[no-untyped-def]
+    def one(self, sql: str, params: Params = ()) -> sqlite3.Row | None:
         self._keep(sql, params)
         return super().one(sql, params)
 
-    def each(self, sql, params=()):  # type: ignore[no-untyped-def]
+    def each(self, sql: str, params: Params = ()) -> Iterator[sqlite3.Row]:
         self._keep(sql, params)
         return super().each(sql, params)
 
-    def all(self, sql, params=()):  # type: ignore[no-untyped-def]
+    def all(self, sql: str, params: Params = ()) -> list[sqlite3.Row]:
         self._keep(sql, params)
         found = super().all(sql, params)
         self.rows += len(found)

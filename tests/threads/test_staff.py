@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from modem.types import NotSent, Refused
 from tests.threads.crew import a_member, missed, row, texted, texts
 from tests.threads.world import ALICE, BOB, STAFF, Carrier, Clerk, HandClock, a_call, inbound, raw
 
-READY = {"ready": ["gsm1"], "known_modems": ["gsm1"], "live": [], "held": False}
+READY: dict[str, Any] = {"ready": ["gsm1"], "known_modems": ["gsm1"], "live": [], "held": False}
 
 
 async def due(store: Store) -> list[int]:
