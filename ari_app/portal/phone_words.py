@@ -41,7 +41,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "hidden": ("Numéro masqué", "Hidden number"),
     "by": ("par {name}", "by {name}"),
     # a thread
-    "read": ("Lire le fil", "Read the thread"),
     "canned": ("Réponses prêtes", "Ready replies"),
     "canned_more": ("Autres réponses", "More replies"),
     "write": ("Écrire un texto", "Write a text"),
@@ -76,7 +75,6 @@ _WORDS: dict[str, tuple[str, str]] = {
     "expired": ("expiré", "expired"),
     "partial": ("incomplet", "incomplete"),
     # writing and what came of it
-    "write_title": ("Réponse", "Reply"),
     "write_prompt": ("Texte", "Text"),
     "confirm": ("Envoyer? ({parts} SMS)", "Send? ({parts} SMS)"),
     "sent_title": ("Envoyé à {name}", "Sent to {name}"),

@@ -16,7 +16,8 @@ import aiohttp
 import click
 from yarl import URL
 
-from tests.lab.deskphone_dialects import BRANDS, Action, PhoneError, Shown, read
+from tests.lab.deskphone_brands import BRANDS
+from tests.lab.deskphone_dialects import Action, PhoneError, Shown, read
 
 __all__ = ["DeskPhone", "PhoneError", "main"]
 

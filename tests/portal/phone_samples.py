@@ -14,7 +14,7 @@ from ari_app.portal.phone_words import Words
 from ari_app.portal.screen_flow import Flow
 from ari_app.portal.screens import Link, Screen, Shape
 
-__all__ = ["HOSTILE", "NOW", "canned", "flow", "hostile", "row", "screens", "view"]
+__all__ = ["COUNTS", "HOSTILE", "NOW", "canned", "flow", "hostile", "row", "screens", "view"]
 
 NOW = datetime(2026, 3, 2, 19, 5, tzinfo=UTC)
 """14:05 in Montreal, a Monday."""

@@ -11,17 +11,19 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ari_app.board import Canned
 from ari_app.portal.characters import cut, plain, wrapped
 from ari_app.portal.phone_words import WORDS, Words
 from ari_app.portal.phones.brands import BRANDS, Brand, brand_of
 from ari_app.portal.phones.markup import Canvas
 from ari_app.portal.phones.render import charset_of, headers_of, rendered
-from ari_app.portal.screens import Ack
-from tests.lab import deskphone_dialects as dialects
-from tests.portal.phone_samples import canned, flow, hostile, row, screens, text, view
+from ari_app.portal.screens import Ack, Link
+from tests.lab.deskphone_brands import BRANDS as BROWSERS
+from tests.lab.deskphone_dialects import read
+from tests.portal.phone_samples import COUNTS, canned, flow, hostile, row, screens, text, view
 
 GOLDEN = Path(__file__).parent / "golden"
 BASE = "http://10.0.0.5:8790/p/AAAAAAAAAAAAAAAAAAAAAA"
@@ -76,7 +78,7 @@ def test_every_screen_keeps_to_what_the_brand_takes(name: str, kind: str) -> Non
         told = f"{key}: {body.decode()}"
         assert len(body) <= most_bytes, key
         # a strict browser: a name or an attribute the brand does not know is an error, as is an empty list
-        shown = dialects.read(dialects.BRANDS[name], body)
+        shown = read(BROWSERS[name], body)
         assert 0 < len(shown.title) <= title, told
         assert len(shown.items) <= most_rows, told
         assert all(0 < len(item.label) <= wide and len(item.more) <= MORE.get(name, 0) for item in shown.items), told
@@ -103,9 +105,9 @@ def test_words_of_callers_stay_words(name: str) -> None:
     for key, screen in hostile(brand.shape).items():
         root = _parsed(rendered(screen, canvas(brand)))
         assert not [each.tag for each in root.iter() if each.tag in ("script", "b")], key
-    shown = dialects.read(dialects.BRANDS[name], rendered(hostile(brand.shape)["thread"], canvas(brand)))
+    shown = read(BROWSERS[name], rendered(hostile(brand.shape)["thread"], canvas(brand)))
     assert "<script>" in shown.title
-    assert "Élodie" in dialects.read(dialects.BRANDS[name], rendered(screens(brand.shape)["thread"], canvas(brand))).title
+    assert "Élodie" in read(BROWSERS[name], rendered(screens(brand.shape)["thread"], canvas(brand))).title
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,15 +116,15 @@ def test_a_text_of_ten_thousand_characters_is_read_to_its_end(name: str) -> None
     words = " ".join(f"mot{count}" for count in range(1400))
     make = flow(brand.shape)
     seen = view(entries=(text(words),), older=False)
-    read, page, pages = "", 0, 99
+    told, page, pages = "", 0, 99
     while page < pages:
-        shown = dialects.read(dialects.BRANDS[name], rendered(make.reading(seen, page), canvas(brand)))
-        read += f" {shown.text}"
+        shown = read(BROWSERS[name], rendered(make.reading(seen, page), canvas(brand)))
+        told += f" {shown.text}"
         found = re.search(r"\((\d+)/(\d+)\)$", shown.title)
         assert found is not None
         assert int(found[1]) == page + 1
         page, pages = page + 1, int(found[2])
-    assert [each for each in read.split() if each.startswith("mot")] == words.split()
+    assert [each for each in told.split() if each.startswith("mot")] == words.split()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -130,7 +132,7 @@ def test_answering_takes_two_presses_of_digits(name: str) -> None:
     """A row opens the thread; the ready replies are its rows 2 to 6, whatever the caller wrote and however many there are."""
     brand = BRANDS[name]
     for count in (1, 5, 20):
-        thread = dialects.read(dialects.BRANDS[name], rendered(flow(brand.shape).thread(view(), canned(count)), canvas(brand)))
+        thread = read(BROWSERS[name], rendered(flow(brand.shape).thread(view(), canned(count)), canvas(brand)))
         for place in range(min(count, 5)):
             assert f"/t/17/c/{place + 1}/105/" in thread.items[1 + place].action.to
     assert "/t/17/b/" in next(item.action.to for item in thread.items if item.label == "Rappeler")
@@ -139,7 +141,7 @@ def test_answering_takes_two_presses_of_digits(name: str) -> None:
 @pytest.mark.parametrize("name", ["yealink", "aastra", "htek", "fanvil", "poly"])
 def test_a_row_is_called_with_one_press_where_the_brand_can(name: str) -> None:
     brand = BRANDS[name]
-    inbox = dialects.read(dialects.BRANDS[name], rendered(screens(brand.shape)["inbox"], canvas(brand)))
+    inbox = read(BROWSERS[name], rendered(screens(brand.shape)["inbox"], canvas(brand)))
     assert [item.dial for item in inbox.items[:4]] == ["95145550123", "95145550177", "95145550123", ""]
 
 
@@ -182,6 +184,26 @@ def test_old_grandstreams_are_known_by_their_user_agent() -> None:
         assert found is not None
         assert found.name == name
     assert brand_of("nokia", "") is None
+
+
+@settings(max_examples=60)
+@given(name=st.text(max_size=200), words=st.text(max_size=2000), label=st.text(max_size=80))
+def test_no_words_break_a_page(name: str, words: str, label: str) -> None:
+    for brand in BRANDS.values():
+        make, odd = flow(brand.shape), row(name=name, last=text(words))
+        seen = view(row=odd, entries=(text(words),))
+        ready = (Canned(id=1, language=None, label=label, text="x"),)
+        for screen in (
+            make.inbox((odd,), COUNTS),
+            make.thread(seen, ready),
+            make.reading(seen, 0),
+            make.held(17, name, None, Link("t/17")),
+        ):
+            body = rendered(screen, canvas(brand))
+            assert len(body) <= brand.bytes
+            shown = read(BROWSERS[brand.name], body)
+            assert shown.title
+            assert all(item.label for item in shown.items)
 
 
 # ---- characters and words

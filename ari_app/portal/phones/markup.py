@@ -31,7 +31,8 @@ class Canvas:
         return cut(plain(text), self.brand.title)
 
     def row(self, *parts: str) -> str:
-        return cut(plain(" ".join(part for part in parts if part)), self.brand.row)
+        # some phones leave a row without words out, and number the others anew
+        return cut(plain(" ".join(part for part in parts if part)), self.brand.row) or "…"
 
     def more(self, text: str) -> str:
         return cut(plain(text), self.brand.more)
