@@ -14,6 +14,7 @@ import random
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -312,15 +313,16 @@ class AriClient:
         https://github.com/asterisk/asterisk/issues/2170): one that is subscribed to none cannot. 16 and 22 name "all" differently.
         """
         subscription = f"/applications/{self._app}/subscription"
-        try:
-            for source in ("deviceState:", f"deviceState:{_ALL_DEVICES}"):
+        for source in ("deviceState:", f"deviceState:{_ALL_DEVICES}"):
+            with suppress(PbxRequestError):  # 422: not subscribed, as where 16 kept what an earlier socket left
                 found = await self._request("DELETE", subscription, {"eventSource": source})
                 if isinstance(found, dict) and _ALL_DEVICES not in found.get("device_names", ()):
                     break
+        try:
             for name in self._device_states:
                 await self._request("POST", subscription, {"eventSource": f"deviceState:{name}"})
         except PbxRequestError as error:
-            log.info("pbx_devices_kept", status=error.status)
+            log.warning("pbx_devices_not_followed", status=error.status)
             await self._subscribed()
 
     async def _read(self, websocket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
