@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from ari_app.board import Box, Counts, Entry, Holder, Row, ThreadState
@@ -47,31 +47,31 @@ _ROWS = f"""SELECT t.*, c.name, c.opted_out, h.name AS holder_name,
         AND (m.kind = 'caller' OR ({STAFF_WROTE}))) AS known
     FROM thread t LEFT JOIN contact c ON c.number = t.number LEFT JOIN member h ON h.id = t.holder
     WHERE t.id IN (SELECT value FROM json_each(:threads))"""
-_EACH = "SELECT w.value AS thread_id,"
-_LAST = (
+_EACH = "SELECT w.value AS thread_id, {} AS happened,"
+_LAST: tuple[tuple[str, Callable[[sqlite3.Row], Entry]], ...] = (
     (
-        f"""{_EACH} {TEXT} FROM json_each(:threads) w JOIN message m ON m.id = (
+        f"""{_EACH.format("m.at")} {TEXT} FROM json_each(:threads) w JOIN message m ON m.id = (
             SELECT l.id FROM message l INDEXED BY message_by_thread WHERE l.thread = w.value AND l.state NOT IN ('cancelled', 'expired')
             ORDER BY l.at DESC, l.id DESC LIMIT 1)""",
         text_entry,
     ),
     (
-        f"""{_EACH} c.* FROM json_each(:threads) w JOIN call c ON c.id = (
+        f"""{_EACH.format("c.started")} c.* FROM json_each(:threads) w JOIN call c ON c.id = (
             SELECT l.id FROM call l WHERE l.thread = w.value ORDER BY l.started DESC LIMIT 1)""",
         call_entry,
     ),
     (
-        f"""{_EACH} n.* FROM json_each(:threads) w JOIN note n ON n.id = (
+        f"""{_EACH.format("n.at")} n.* FROM json_each(:threads) w JOIN note n ON n.id = (
             SELECT l.id FROM note l WHERE l.thread = w.value ORDER BY l.at DESC LIMIT 1)""",
         note_entry,
     ),
     (
-        f"""{_EACH} {OUTGOING} FROM json_each(:threads) w JOIN thread t ON t.id = w.value JOIN outgoing o ON o.id = (
+        f"""{_EACH.format("o.started")} {OUTGOING} FROM json_each(:threads) w JOIN thread t ON t.id = w.value JOIN outgoing o ON o.id = (
             SELECT l.id FROM outgoing l WHERE l.number = t.number ORDER BY l.started DESC LIMIT 1)""",
         outgoing_entry,
     ),
     (
-        f"""{_EACH} {ASKED} FROM json_each(:threads) w JOIN call_back b ON b.id = (
+        f"""{_EACH.format("b.at")} {ASKED} FROM json_each(:threads) w JOIN call_back b ON b.id = (
             SELECT l.id FROM call_back l WHERE l.thread = w.value ORDER BY l.at DESC LIMIT 1)
             WHERE NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.id = b.outgoing)""",
         outgoing_entry,
@@ -104,12 +104,12 @@ def rows_of(reader: Reader, threads: Collection[int], now: datetime) -> tuple[Ro
     if not threads:
         return ()
     params = {"threads": json.dumps(list(threads))}
-    last: dict[int, Entry] = {}
+    newest: dict[int, tuple[str, Callable[[sqlite3.Row], Entry], sqlite3.Row]] = {}
     for sql, entry in _LAST:
         for row in reader.all(sql, params):
-            found: Entry = entry(row)
-            if row["thread_id"] not in last or last[row["thread_id"]].at < found.at:
-                last[row["thread_id"]] = found
+            if row["thread_id"] not in newest or newest[row["thread_id"]][0] < row["happened"]:
+                newest[row["thread_id"]] = (row["happened"], entry, row)
+    last = {thread: entry(row) for thread, (_, entry, row) in newest.items()}
     drawn = {row["id"]: _row(row, last.get(row["id"]), now) for row in reader.all(_ROWS, params)}
     return tuple(drawn[thread] for thread in dict.fromkeys(threads) if thread in drawn)
 
