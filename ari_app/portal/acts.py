@@ -12,7 +12,7 @@ from ari_app.board import Actor
 from ari_app.desk import Desk
 from ari_app.errors import RefusedError, TextbackError
 from ari_app.portal.entry import form
-from ari_app.portal.frame import DESK, SETTINGS, actor, page, say, wants_fragment, within
+from ari_app.portal.frame import DESK, SETTINGS, actor, page, say, see_other, wants_fragment, within
 from ari_app.portal.moments import written
 from ari_app.portal.thread import answers, new_nonce, thread_of
 
@@ -46,9 +46,7 @@ def done(request: web.Request, onward: str, said: str, **facts: Any) -> web.Resp
     """Done: words for a script, and for a form the page it came from."""
     if wants_fragment(request):
         return web.json_response({"said": say(request)(f"said.{said}"), "nonce": new_nonce(), **facts})
-    response = web.Response(status=303)
-    response.headers["Location"] = str(URL(within(onward)).update_query(said=said))
-    return response
+    return see_other(str(URL(within(onward)).update_query(said=said)))
 
 
 async def refused(request: web.Request, thread: int, fields: Fields, error: TextbackError) -> web.Response:

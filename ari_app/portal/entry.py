@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from ari_app.errors import RefusedError
-from ari_app.portal.frame import ACTOR, DOORS, LANGUAGE_COOKIE, address, https, page, public, say, within
+from ari_app.portal.frame import ACTOR, DOORS, LANGUAGE_COOKIE, address, https, page, public, say, see_other, within
 from ari_app.portal.security import cookie_name, drop_cookie, set_cookie
 from ari_app.portal.words import LANGUAGES
 
@@ -36,7 +36,7 @@ async def form(request: web.Request) -> dict[str, str]:
 async def _ask(request: web.Request) -> web.StreamResponse:
     onward = within(request.query.get("next"))
     if ACTOR in request:
-        return web.HTTPSeeOther(onward)
+        return see_other(onward)
     told = next((f"in.{name}" for name in ("ended", "out") if name in request.query), None)
     return _page(request, onward, told=told)
 
@@ -63,7 +63,7 @@ async def _sign_in(request: web.Request) -> web.StreamResponse:
     before = request.cookies.get(cookie_name(https=https(request)))
     if before:
         await doors.sign_out(before, address(request))
-    response = web.HTTPSeeOther(onward)
+    response = see_other(onward)
     set_cookie(response, token, https=https(request))
     response.del_cookie(LANGUAGE_COOKIE, path="/")  # that of whoever sat here before: the member's own counts again
     return response
@@ -74,7 +74,7 @@ async def _sign_out(request: web.Request) -> web.StreamResponse:
     token = request.cookies.get(cookie_name(https=https(request)))
     if token:
         await request.app[DOORS].sign_out(token, address(request))
-    response = web.HTTPSeeOther("/sign-in?out")
+    response = see_other("/sign-in?out")
     drop_cookie(response, https=https(request))
     return response
 
@@ -85,6 +85,6 @@ async def _language(request: web.Request) -> web.StreamResponse:
     chosen = fields.get("language")
     if chosen not in LANGUAGES:
         raise RefusedError(f"{chosen!r} is no language of the pages", f"choose one of: {', '.join(LANGUAGES)}", code="bad_form")
-    response = web.HTTPSeeOther(within(fields.get("next")))
+    response = see_other(within(fields.get("next")))
     response.set_cookie(LANGUAGE_COOKIE, chosen, path="/", max_age=_YEAR, httponly=True, secure=https(request), samesite="Strict")
     return response

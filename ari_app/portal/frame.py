@@ -54,6 +54,7 @@ __all__ = [
     "public",
     "render",
     "say",
+    "see_other",
     "speech",
     "templates",
     "wants_fragment",
@@ -230,6 +231,11 @@ def within(path: str | None) -> str:
         return str(URL(path).without_query_params("said"))
     except ValueError:
         return "/"
+
+
+def see_other(path: str) -> web.Response:
+    """Go on to a path, by GET (RFC 9110 15.4.4)."""
+    return web.Response(status=303, headers={"Location": path})
 
 
 def page(request: web.Request, template: str, *, status: int = 200, **context: Any) -> web.Response:

@@ -13,9 +13,9 @@ from ari_app.portal.frame import DESK, VERSION, actor, page, say, wants_fragment
 from ari_app.portal.rows import RowView, found, view
 from ari_app.portal.words import WORDS
 
-__all__ = ["ListView", "add_routes", "listed", "said_in"]
+__all__ = ["PAGE", "ListView", "add_routes", "listed", "said_in"]
 
-PAGE = 40
+PAGE = 30
 """Rows at once: the page stays small, and older ones are one click away."""
 _FOUND = 30
 
@@ -38,7 +38,7 @@ class ListView:
 
     @property
     def older(self) -> int:
-        return self.offset + PAGE
+        return self.offset + len(self.rows)
 
 
 def add_routes(app: web.Application) -> None:
@@ -48,7 +48,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_post("/search", _search)
 
 
-async def listed(request: web.Request, by: Actor) -> ListView:
+async def listed(request: web.Request, by: Actor, limit: int = PAGE) -> ListView:
     """The part of the inbox that the address names: ``box``, ``offset``. Raises RefusedError, code ``bad_form``."""
     desk, t = request.app[DESK], say(request)
     try:
@@ -56,9 +56,9 @@ async def listed(request: web.Request, by: Actor) -> ListView:
         offset = max(int(request.query.get("offset", "0")), 0)
     except ValueError as error:
         raise RefusedError("no such part of the inbox", "choose one of the tabs", code="bad_form") from error
-    rows = await desk.inbox(by, box, limit=PAGE + 1, offset=min(offset, 1_000_000))
+    rows = await desk.inbox(by, box, limit=limit + 1, offset=min(offset, 1_000_000))
     counts = await desk.counts()
-    return ListView(box=str(box), rows=[view(row, t) for row in rows[:PAGE]], counts=counts, offset=offset, more=len(rows) > PAGE)
+    return ListView(box=str(box), rows=[view(row, t) for row in rows[:limit]], counts=counts, offset=offset, more=len(rows) > limit)
 
 
 def said_in(request: web.Request) -> str | None:

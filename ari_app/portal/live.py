@@ -73,6 +73,7 @@ class Live:
 
     def __init__(self, app: web.Application) -> None:
         self._app = app
+        self.slow = _SLOW
         self._run = secrets.token_hex(4)
         """Of this process: versions of another one mean nothing."""
         self._version = 0
@@ -257,9 +258,8 @@ class Live:
         except TextbackError:
             return True  # the store cannot be read: asked again at the next beat
 
-    @staticmethod
-    async def _write(response: web.StreamResponse, data: bytes) -> None:
-        async with asyncio.timeout(_SLOW):
+    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
+        async with asyncio.timeout(self.slow):
             await response.write(data)
 
 

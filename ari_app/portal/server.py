@@ -38,6 +38,7 @@ from ari_app.portal.frame import (
     is_public,
     page,
     say,
+    see_other,
     templates,
     wants_fragment,
 )
@@ -215,7 +216,7 @@ async def _session(request: web.Request, handler: Handler) -> web.StreamResponse
     if ACTOR not in request:
         if request.method == "GET" and not wants_fragment(request) and not request.path.startswith("/api/"):
             ended = "&ended" if token else ""
-            return web.HTTPSeeOther(f"/sign-in?next={quote(request.path_qs, safe='')}{ended}")
+            return see_other(f"/sign-in?next={quote(request.path_qs, safe='')}{ended}")
         raise RefusedError("nobody is signed in", "sign in", code="signed_out")
     if is_administrator_only(needs) and actor(request).role is not Role.ADMINISTRATOR:
         raise RefusedError("only administrators may do this", "ask one of them", code="forbidden")

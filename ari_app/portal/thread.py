@@ -11,19 +11,19 @@ from aiohttp import web
 from yarl import URL
 
 from ari_app.board import Actor, Canned, Entry, Holder, TextEntry, ThreadView
-from ari_app.errors import NotFoundError, RefusedError
+from ari_app.errors import RefusedError
 from ari_app.portal.frame import CLOCK, DESK, SETTINGS, STANDING, VERSION, actor, page, say, wants_fragment
-from ari_app.portal.inbox import listed, said_in
+from ari_app.portal.inbox import PAGE, listed, said_in
 from ari_app.portal.moments import Moment, presets
 from ari_app.portal.rows import RowView, plain, view
 from ari_app.portal.speech import Speech
 
 __all__ = ["Pane", "add_routes", "opened", "show", "thread_of"]
 
-MOST_PANES = 4
+MOST_PANES = 3
 """Beside each other: more are too narrow to read."""
 _ENTRIES = 30
-"""Of a time line at once: a page of four threads stays small."""
+"""Of a time line at once: shared by all that are open, so that a page of three threads stays small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,28 +85,26 @@ async def show(request: web.Request, *, drafts: dict[int, str] | None = None, st
     """The page of a thread, or its pane alone for a script. ``drafts``: what is written in reply boxes, by thread."""
     version = request.app[VERSION]()
     by, thread = actor(request), thread_of(request)
-    others = _others(request, thread)
+    others = await _others(request, thread)
     if wants_fragment(request):
         refresh = "X-Background" in request.headers
         pane = await opened(request, by, thread, refresh=refresh, others=others)
         template = "_entries.html" if "before" in request.query else "_live_pane.html" if refresh else "_pane.html"
         return page(request, template, pane=pane, said=None)
     panes = [await opened(request, by, thread, others=others, draft=(drafts or {}).get(thread, ""))]
-    for other in others:
-        try:
-            panes.append(await opened(request, by, other, others=[thread, *(each for each in others if each != other)]))
-        except NotFoundError:  # erased meanwhile: the others are shown all the same
-            continue
-    shown = await listed(request, by)
+    panes += [await opened(request, by, other, others=[thread, *(each for each in others if each != other)]) for other in others]
+    shown = await listed(request, by, PAGE // 2 if others else PAGE)
     return page(request, "inbox.html", status=status, list=shown, panes=panes, said=said_in(request), version=version)
 
 
-def _others(request: web.Request, thread: int) -> list[int]:
+async def _others(request: web.Request, thread: int) -> list[int]:
+    """The other threads that the address names, those that are there."""
     found: list[int] = []
     for each in request.query.getall("beside", []):
         if each.isascii() and each.isdigit() and len(each) < 16 and int(each) not in (thread, *found):
             found.append(int(each))
-    return found[: MOST_PANES - 1]
+    there = {row.thread for row in await request.app[DESK].rows(tuple(found[: MOST_PANES - 1]))} if found else set()
+    return [each for each in found if each in there]
 
 
 async def opened(
@@ -115,7 +113,7 @@ async def opened(
     """A thread as it is drawn. Raises NotFoundError; RefusedError, code ``bad_form``, for a time that is none."""
     desk, t, now = request.app[DESK], say(request), request.app[CLOCK].now()
     before = _before(request)
-    seen = await desk.thread(by, thread, before=before, limit=_ENTRIES, refresh=refresh or before is not None)
+    seen = await desk.thread(by, thread, before=before, limit=_ENTRIES // (1 + len(others or ())), refresh=refresh or before is not None)
     entries = list(reversed(seen.entries))
     holder = seen.row.holder if seen.row.holder is not None and seen.row.holder.until > now else None
     beside = others or []

@@ -69,10 +69,8 @@ async def morning(where: Stage) -> dict[str, int]:
     await where.desk.urgent(ids["bob"], True, by=bob)
     await where.desk.note(ids["bob"], "Dr Roy has an opening at 15:30, ask her first.", by=bob, act="seed-3")
     await where.desk.claim(ids["bob"], by=bob)
-    move(minutes=3)
+    move(minutes=2)
     ids["alice"] = await where.missed(ALICE)
     await where.text(ALICE, "Hello, do you take new patients? My number is 514 555-0101.")
-    move(minutes=2)
+    move(minutes=1)
     return ids
-
-

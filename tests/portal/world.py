@@ -31,7 +31,7 @@ FAILS = "+15145550150"
 
 
 def _network(part: Submit) -> SendResult | None:
-    return Refused("cms_1", "the number is not assigned", permanent=True, number_at_fault=True) if part.number == FAILS else None
+    return Refused("CMS 1", "the number is not assigned", permanent=True, number_at_fault=True) if part.number == FAILS else None
 
 
 @dataclass

@@ -2,7 +2,7 @@
 import { $, $$, ask, me, parsed, show, stored, wide } from "./page.js";
 import { marked } from "./list.js";
 
-const MOST = 4;
+const MOST = 3;
 const panes = () => $$("#panes > .pane");
 export const openThreads = () => panes().map((pane) => pane.dataset.thread);
 const pane = (thread) => $(`#panes > .pane[data-thread="${thread}"]`);
