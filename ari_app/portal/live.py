@@ -166,7 +166,7 @@ class Live:
                     "order": shown.order,
                     "key": shown.key,
                     "news": shown.news,
-                    "number": shown.number,
+                    "number": shown.t.number(row.number),
                     "html": str(draw(shown)),
                 }
                 for row, shown in zip(rows, views, strict=True)
