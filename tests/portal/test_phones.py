@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from ari_app.board import Face, ThreadState
 from ari_app.desk import SHELL
 from ari_app.errors import PbxUnavailableError
 from ari_app.model import Reaction
+from ari_app.portal.server import application
 from tests.lab.deskphone import PhoneError
 from tests.lab.deskphone_brands import BRANDS
 from tests.lab.deskphone_dialects import Shown
@@ -131,6 +133,26 @@ async def test_two_requests_for_one_link_at_once_are_one_text(house: Phones) -> 
 
         answers = await asyncio.gather(*(get() for _ in range(8)))
     assert len(set(answers)) == 1
+    assert len(await house.sent(thread)) == 1
+
+
+async def test_a_link_used_before_a_restart_is_still_one_text(house: Phones) -> None:
+    """What the portal remembered is gone: the act in the store is not."""
+    thread, here = await house.writes(WISH), house.clinic
+    async with await house.phone(await house.member(), "yealink") as phone:
+        await phone.start()
+        await phone.select(1)
+        await phone.select(2)
+        link = phone.requests[-1]
+    runner = web.AppRunner(application(here.standing, here.desk, here.doors, here.clock), access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        again = link.replace(house.url, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        async with house.session.get(again) as answer:
+            assert "Part vers" in await answer.text()
+    finally:
+        await runner.cleanup()
     assert len(await house.sent(thread)) == 1
 
 
