@@ -198,6 +198,7 @@ path = "{folder / "store" / "textback.db"}"
 listen = "127.0.0.1:{ports[1]}"
 [portal]
 listen = "127.0.0.1:{ports[2]}"
+phones = {{ allow = ["127.0.0.1"] }}
 """,
         encoding="utf-8",
     )
@@ -215,14 +216,31 @@ async def send(installed: Path, environ: Mapping[str, str], folder: Path, number
     return str(json.loads(out)["state"])
 
 
+async def staff(installed: Path, environ: Mapping[str, str], folder: Path, *args: str, given: str = "") -> Any:
+    """What `textback staff … --json` answers, beside the running service."""
+    process = await asyncio.create_subprocess_exec(
+        installed / "textback", "staff", *args, "--json",
+        cwd=folder, env=environ, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await process.communicate(given.encode())
+    assert process.returncode == 0, out.decode() + err.decode()
+    return json.loads(out)
+
+
+async def phone(installed: Path, environ: Mapping[str, str], folder: Path) -> None:
+    """The address printed for a desk phone shows it the inbox, until it is revoked."""
+    made = await staff(installed, environ, folder, "phone", "add", "anne", "--brand", "yealink")
+    async with aiohttp.ClientSession() as http:
+        async with http.get(made["url"]) as answer:
+            assert "<YealinkIPPhoneTextMenu" in await answer.text()
+        await staff(installed, environ, folder, "phone", "revoke", str(made["key"]["id"]))
+        async with http.get(made["url"]) as answer:
+            assert "<YealinkIPPhoneTextScreen" in await answer.text()
+
+
 async def signed_in(installed: Path, environ: Mapping[str, str], folder: Path) -> list[str]:
     """Add a member as an administrator does, sign in as a browser does, load what the inbox loads; the kinds of files that were."""
-    command = (installed / "textback", "staff", "add", "anne", "--role", "administrator", "--password-stdin")
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, env=environ, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
-    )
-    await process.communicate(f"{PASSWORD}\n".encode())
-    assert process.returncode == 0
+    await staff(installed, environ, folder, "add", "anne", "--role", "administrator", "--password-stdin", given=f"{PASSWORD}\n")
     base = load(Path(environ["TEXTBACK_CONFIG"])).portal.address
     async with aiohttp.ClientSession(base, cookie_jar=aiohttp.CookieJar(unsafe=True), headers={"Origin": base}) as http:
         async with http.get("/") as asked:
@@ -250,6 +268,7 @@ async def test_the_service_runs_from_the_wheel_and_a_text_reaches_a_handset(inst
         received = await tell(control, do="wait", number="+14385550123", count=1, timeout=20)
         assert [text["text"] for text in received] == [TEXT]
         assert {"css", "js", "svg"} <= set(await signed_in(installed, environ, away))
+        await phone(installed, environ, away)
         assert service.starts == 1  # a PBX that is not there is waited for, not died of
         assert await service.stop() == 0
     said = log.read_text(encoding="utf-8")
