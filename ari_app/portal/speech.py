@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from ari_app.board import CallEntry, Entry, NoteEntry, OutgoingEntry, Row, TextEntry
@@ -39,6 +40,8 @@ _CAUSES = {
     "CME 31": "cause.network",
 }
 """Codes of AT+CMGS (``modem.codes``) in words of people who have no modem in mind; any other one is said as the network says it."""
+
+_pretty = lru_cache(maxsize=4096)(pretty)  # a list says the same numbers at every look
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Speech:
 
     def number(self, number: str | None) -> str:
         """A telephone number as people write it; "" for none."""
-        return pretty(number, self.country) if number else ""
+        return _pretty(number, self.country) if number else ""
 
     def caller(self, row: Row) -> str:
         """Who a thread is with: the name, else the number, else that none was shown."""
