@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ari_app.errors import RefusedError, SettingsError, TextbackError
 from ari_app.portal.api_frame import status_of
-from ari_app.portal.frame import page, say
+from ari_app.portal.frame import page, say, see_other
 
 __all__ = ["PAGES", "admin_page", "number", "saved", "wrong"]
 
@@ -25,8 +25,8 @@ PAGES = (
 
 
 def saved(path: str) -> web.Response:
-    """After a deed: the page is asked for anew, so that loading it again repeats nothing (RFC 9110, 15.4.4)."""
-    return web.Response(status=303, headers={"Location": f"{path}{'&' if '?' in path else '?'}saved"})
+    """After a deed: the page is asked for anew, so that loading it again repeats nothing."""
+    return see_other(f"{path}{'&' if '?' in path else '?'}saved")
 
 
 def wrong(request: web.Request, error: TextbackError, key: str | None = None) -> tuple[str, str]:

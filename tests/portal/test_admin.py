@@ -243,6 +243,12 @@ async def test_a_member_changes_their_own_password_and_goes_on_here_only(here: S
     assert "Votre compte" in await browser.get("/me")
 
 
+async def test_without_calls_statistics_say_so(here: Served) -> None:
+    html = await (await here.browser(here.staff)).get("/statistics")
+    assert "No missed calls in this period." in said(html)
+    assert '<svg class="pic"' not in html
+
+
 async def test_statistics_are_drawn_with_a_table_behind_each_picture(here: Served) -> None:
     await here.clinic.caller()
     await here.clinic.caller(None)

@@ -190,6 +190,20 @@ async def test_members_are_added_changed_and_sent_away(here: Served) -> None:
     assert {"add_member", "change_member", "make_key", "set_pin"} <= {row["act"] for row in await api.ask("GET", "/audit", who="Admin")}
 
 
+async def test_guessing_is_answered_with_how_long_to_wait(here: Served) -> None:
+    api = await program(here, here.staff)
+    guess = {"password": "une longue phrase", "current": "a guess"}
+    where = f"{here.url}/api/v1/members/{here.staff.member}/password"
+    for _ in range(20):
+        async with here.session.put(where, json=guess, headers=api.headers) as answer:
+            if answer.status == 429:
+                assert (await answer.json())["error"]["code"] == "throttled"
+                assert int(answer.headers["Retry-After"]) >= 1
+                return
+            assert (answer.status, (await answer.json())["error"]["code"]) == (401, "bad_login")
+    raise AssertionError("twenty guesses, and nobody was slowed down")
+
+
 async def test_settings_are_changed_and_hold_at_once(here: Served) -> None:
     api = await program(here)
     stands = await api.ask("PUT", "/settings/pause", {"paused": True})
