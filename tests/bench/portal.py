@@ -145,9 +145,9 @@ async def live(folder: Path, say: Say, *, quick: bool) -> list[Row]:
         )  # fmt: skip
         try:
             address = f"http://127.0.0.1:{port}"
-            cookie, since = await _signed_in(address)
             simulator.text("+15145559999", "warm up")
             await _kept(folder / "textback.db", 1, 60)
+            cookie, since = await _signed_in(address)
             say(f"{pages} open pages, {rate} texts a second for {seconds} s")
             told = {"url": address, "cookie": cookie, "since": since, "pages": pages, "marks": marks, "patience": seconds + 60}
             async with _child("tests.bench.portal_pages", json.dumps(told), log=folder / "pages.log") as (ready, lines):

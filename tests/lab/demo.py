@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from playwright.async_api import Browser
 
+from tests.lab import demo_portal
+from tests.lab.browser import PASSWORD, chromium
 from tests.lab.lab import Lab
 from tests.lab.root import LabError
 from tests.lab.scripts import Caller, Phone
@@ -24,6 +27,7 @@ DID = "5145550100"
 CALLER, PRESENTED = "+15145550177", "5145550177"
 WISH = "Bonjour, je voudrais un rendez-vous cette semaine svp 🙂"
 ANSWER = "Bonjour! Jeudi à 10 h 30, est-ce que ça vous convient?"
+THANKS = "Oui parfait, merci!"
 
 
 class Show:
@@ -68,9 +72,12 @@ async def _demo(*, once: bool, line: str) -> None:
         with tempfile.TemporaryDirectory(prefix="textback-demo-") as folder:
             show.say(f"up: ARI on {lab.ari_url}, phones and trunk are SIPp, the modem is simulated on {lab.modem_port}")
             show.step("textback run: it watches that Asterisk, whose dialplan knows nothing of it")
-            async with stage(lab, Path(folder), {"reply": {"delay": "2s", "min_ring": "1s"}}) as staged:
+            settings = {"reply": {"delay": "2s", "min_ring": "1s"}, "portal": demo_portal.PORTAL}
+            async with stage(lab, Path(folder), settings) as staged, chromium() as browser:
                 show.say("doctor says: ready")
-                await _tour(show, staged)
+                await demo_portal.member(staged)
+                await _tour(show, staged, browser)
+                await _portal(show, staged, browser)
                 if not once:
                     await _stay(show, staged)
     finally:
@@ -78,7 +85,7 @@ async def _demo(*, once: bool, line: str) -> None:
     click.secho("\nEvery step was seen to happen." if once else "\nEverything is down again.", fg="green")
 
 
-async def _tour(show: Show, staged: Stage) -> None:
+async def _tour(show: Show, staged: Stage, browser: Browser) -> None:
     lab = staged.lab
     show.step(f"{PRESENTED} calls the clinic; three phones ring, nobody is free")
     nobody = {"101": Phone("ring"), "102": Phone("busy"), "103": Phone("ring")}
@@ -97,21 +104,16 @@ async def _tour(show: Show, staged: Stage) -> None:
     if listed is None:
         raise LabError("the text is there, but the call does not say that it was sent")
 
-    show.step("The caller answers, when it suits them")
-    await staged.modem("text", **{"from": CALLER, "text": WISH})
+    show.step("The caller answers, when it suits them; the front desk sees it, and replies from the page beside the phone")
     show.screen(WISH)
-    await until("the answer in the caller's thread", lambda: _heard(staged))
-    show.say("it stands in the same thread; the thread waits for an answer")
 
-    show.step("The front desk replies")
-    sent = await staged.ask("send", CALLER, ANSWER, "--wait", "20")
-    if sent["state"] not in {"sent", "delivered"}:
-        raise LabError(f"the reply is {sent['state']}, not sent")
-    show.say(f"$ textback send {CALLER} {shlex.quote(ANSWER)}")
-    texts = await staged.handset(CALLER, 2)
-    if texts[-1]["text"] != ANSWER:
-        raise LabError(f"the handset received something else: {texts[-1]['text']!r}")
-    show.screen(texts[-1]["text"])
+    await demo_portal.answer_from_page(show, staged, browser, caller=CALLER, wish=WISH, answer=ANSWER)
+    show.screen(ANSWER)
+
+    show.step("The caller thanks; the front desk answers from a Yealink: its inbox, the caller, a ready reply")
+    await staged.modem("text", **{"from": CALLER, "text": THANKS})
+    await until("the thanks in the caller's thread", lambda: _heard(staged))
+    await demo_portal.answer_from_phone(show, staged, CALLER)
 
     show.step("A second caller is answered: no text, and textback says why")
     somebody = {"101": Phone("answer", after=1), "102": Phone("busy"), "103": Phone("ring")}
@@ -141,7 +143,25 @@ async def _first(staged: Stage, outcome: str, decision: str | None = None) -> An
 
 async def _heard(staged: Stage) -> bool:
     thread = await staged.ask("thread", CALLER)
-    return thread["state"] == "to_answer" and any(each["text"] == WISH and each["state"] == "received" for each in thread["messages"])
+    return thread["state"] == "to_answer" and any(each["text"] == THANKS for each in thread["messages"])
+
+
+async def _portal(show: Show, staged: Stage, browser: Browser) -> None:
+    show.step("Another caller gave up, another wrote: the inbox of each brand of desk phone")
+    async with staged.lab.phones({"101": Phone("ring")}), staged.lab.trunk_call(Caller("4505550133", DID, give_up=2)) as call:
+        await call.over()
+    await staged.modem("text", **{"from": "+15145550134", "text": "Est-ce que vous prenez de nouveaux patients?"})
+    await until("both in the list", lambda: _both(staged))
+    await demo_portal.brands(show, staged)
+    show.step("Every page of the portal, as a picture")
+    kept = await demo_portal.pictures(staged, browser, (await staged.ask("thread", CALLER))["id"])
+    show.say(f"{len(list(kept.glob('*.png')))} pictures in {kept}")
+    show.step("The portal")
+    show.say(f"{demo_portal.portal_url(staged)}   user name {demo_portal.LOGIN}   password {PASSWORD}")
+
+
+async def _both(staged: Stage) -> bool:
+    return len(await staged.ask("threads", "--state", "to_answer")) >= 2
 
 
 async def _stay(show: Show, staged: Stage) -> None:
@@ -156,6 +176,7 @@ async def _stay(show: Show, staged: Stage) -> None:
    a caller texts              .venv/bin/python -m modem.simulator --control {control} text +14505550123 "Avez-vous une place demain?"
    calls, threads, why         .venv/bin/textback --config {config} calls | threads | thread +14505550123 | why +14505550123
    reply                       .venv/bin/textback --config {config} send +14505550123 "Oui, à 9 h."
+   the portal                  {demo_portal.portal_url(staged)}   user name {demo_portal.LOGIN}   password {PASSWORD}
    is all well                 .venv/bin/textback --config {config} doctor
 
    Ctrl-C ends it and takes everything down.""")
