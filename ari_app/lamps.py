@@ -14,7 +14,7 @@ from typing import Protocol
 import structlog
 
 from ari_app.board import Counts
-from ari_app.clock import Clock, sleep_or
+from ari_app.clock import Clock, breathe, sleep_or
 from ari_app.errors import PbxError, StoreError
 
 __all__ = ["Lamps"]
@@ -24,8 +24,6 @@ log = structlog.get_logger("lamps")
 _LONGEST_SLEEP = 60.0
 _RETRY = 5.0
 """Seconds until a state that Asterisk refused is tried again."""
-_SETTLE = 0.05
-"""Seconds in which changes are gathered: a burst of texts is one look."""
 _GOODBYE = 2.0
 """Seconds a stop gives the lamps to go out."""
 
@@ -93,9 +91,11 @@ class Lamps:
         """Tell what changed, until cancelled."""
         try:
             while True:
-                await sleep_or(self._clock, _LONGEST_SLEEP if not self._connected else await self._tell(), self._wake)
-                await self._clock.sleep(_SETTLE)
                 self._wake.clear()
+                began = self._clock.monotonic()
+                pause = await self._tell() if self._connected else _LONGEST_SLEEP
+                await breathe(self._clock, began)
+                await sleep_or(self._clock, pause, self._wake)
         finally:
             if self._connected:
                 await self._go_out()

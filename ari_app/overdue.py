@@ -15,7 +15,7 @@ from typing import Protocol
 
 import structlog
 
-from ari_app.clock import Clock, sleep_or
+from ari_app.clock import Clock, breathe, sleep_or
 from ari_app.errors import StoreError
 from ari_app.policy.hours import Opening
 from ari_app.policy.waiting import Turn, as_turned, first_not_late
@@ -81,10 +81,12 @@ class Overdue:
         while True:
             self._wake.clear()
             pause = _LONGEST_SLEEP
+            began = self._clock.monotonic()
             try:
                 pause = await self._look()
             except StoreError as error:
                 log.error("overdue_not_read", what=error.what, fix=error.fix)
+            await breathe(self._clock, began)
             await sleep_or(self._clock, pause, self._wake)
 
     async def _look(self) -> float:

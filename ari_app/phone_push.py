@@ -70,7 +70,7 @@ def notification(brand: str, count: int, language: Language, *, beep: bool, addr
         message = f'<Session>{_SESSION}</Session><Message index="0">{said}</Message>'
         return Notification("aastra-xml", _XML, f'{_HEAD}<AastraIPPhoneStatus Beep="{sound}">{message}</AastraIPPhoneStatus>')
     if brand == "cisco-mpp" and beep:
-        return Notification("XML-Service", "text/html", address + CISCO_PAGE.format(count=count, language=language))
+        return Notification("XML-Service", "text/html", address + CISCO_PAGE.format(count=min(count, 9999), language=language))
     return None
 
 

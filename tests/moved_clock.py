@@ -24,6 +24,8 @@ class MovedClock:
         return self.elapsed
 
     async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
         over = asyncio.Event()
         sleeper = (self.elapsed + seconds, over)
         self._waiting.append(sleeper)

@@ -29,9 +29,13 @@ class FakeAmi:
         self.heard: list[dict[str, list[str]]] = []
         self.logins = 0
         self._writers: list[asyncio.StreamWriter] = []
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             writer.write(b"Asterisk Call Manager/9.0.0\r\n")
             while True:
@@ -55,6 +59,11 @@ class FakeAmi:
             writer.close()
         self._writers.clear()
 
+    async def over(self) -> None:
+        """Every connection is closed and done with."""
+        self.hang_up()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
     def actions(self, name: str) -> list[dict[str, list[str]]]:
         return [each for each in self.heard if each["Action"] == [name]]
 
@@ -68,5 +77,5 @@ async def server() -> AsyncIterator[tuple[FakeAmi, AmiSettings]]:
         yield fake, AmiSettings(host="127.0.0.1", port=port, username="textback", secret=SECRET)
     finally:
         listening.close()
-        fake.hang_up()
+        await fake.over()
         await listening.wait_closed()
