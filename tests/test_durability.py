@@ -35,6 +35,7 @@ def settings(folder: Path) -> Path:
                 "modem": [{"name": "m", "port": str(folder / "port")}],
                 "store": {"path": str(folder / "textback.db")},
                 "agi": {"listen": f"127.0.0.1:{free_port()}"},
+                "portal": {"listen": f"127.0.0.1:{free_port()}"},
             }
         ),
         encoding="utf-8",

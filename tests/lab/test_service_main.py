@@ -233,6 +233,7 @@ async def test_of_two_services_with_one_application_name_one_stays_and_they_do_n
             **QUICK,
             "modem": [{"name": "two", "port": str(second_port)}],
             "agi": {"listen": f"127.0.0.1:{lab.record.ports.agi + 90}"},
+            "portal": {"listen": f"127.0.0.1:{lab.record.ports.portal + 90}"},
         }
         async with stage(lab, tmp_path / "a", first) as incumbent, stage(lab, tmp_path / "b", second) as newcomer:
             async with asyncio.timeout(30):
