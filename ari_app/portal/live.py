@@ -268,7 +268,7 @@ LIVE = web.AppKey("live", Live)
 
 def add_routes(app: web.Application) -> None:
     """GET /live, and GET /version, by which a page asks whether its session lasts."""
-    app.router.add_get("/live", app[LIVE].stream)
+    app.router.add_get("/live", app[LIVE].stream, allow_head=False)
     app.router.add_get("/version", _version)
 
 

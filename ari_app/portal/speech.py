@@ -130,6 +130,10 @@ class Speech:
 
     # -- what happened
 
+    def joined(self, what: str, more: str) -> str:
+        """With a colon between, as the language sets it."""
+        return f"{what}\u00a0: {more}" if self.language == "fr" else f"{what}: {more}"
+
     def state(self, entry: TextEntry) -> str:
         """The true state of a text."""
         if entry.state == "sent" and entry.confirmed is False:
@@ -171,7 +175,7 @@ class Speech:
 
     def why(self, entry: CallEntry) -> str:
         """Why it got a text, or none."""
-        return f"{self(f'decision.{entry.decision}')}: {self(f'why.{entry.reason}')}"
+        return self.joined(self(f"decision.{entry.decision}"), self(f"why.{entry.reason}"))
 
     def outgoing(self, entry: OutgoingEntry) -> str:
         """What became of a call to the caller."""

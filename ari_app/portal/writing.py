@@ -96,6 +96,8 @@ async def _ask_new(request: web.Request) -> web.StreamResponse:
 async def _new(request: web.Request) -> web.StreamResponse:
     fields = await form(request)
     number, text, line = fields.get("number", "").strip(), fields.get("text", "").strip(), fields.get("line") or None
+    if fields.get("at"):
+        fields["later"] = "1"  # Enter in its field presses the first button: a text for later must not go now
     try:
         at = _hour(request, fields)
         act = _act(fields, number, text, str(at))

@@ -140,8 +140,10 @@ async def test_the_keyboard_alone_does_it_all(tmp_path: Path) -> None:
             await press("c")
             await expect(page.locator(f"#thread-{second} .event-out")).to_contain_text("Called back by Anne")
             await press("z")
-            await press("Enter")
-            await expect(page.locator(f"#thread-{second} .notice")).to_contain_text("Snoozed until")
+            own = page.locator(f"#thread-{second} [data-drop='snooze'] [name='at']")
+            await own.fill("2026-03-02T16:45")
+            await own.press("Enter")  # the hour written, not the first preset
+            await expect(page.locator(f"#thread-{second} .notice")).to_contain_text("Snoozed until 16:45")
             await page.locator(f"#thread-{first}").focus()
             await press("e")
             await expect(page.locator(f"#thread-{first} .tag-done")).to_be_visible()

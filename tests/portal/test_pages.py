@@ -325,6 +325,9 @@ async def test_a_new_conversation_to_any_number(tmp_path: Path) -> None:
             assert answer.status == 303
             page = await read(client, answer.headers["Location"])
             assert "(514) 555-0177" in page
+            planned = form | {"number": "514 555-0178", "text": "Later", "at": "2026-03-03T09:00"}
+            answer = await client.post("/new", data=planned, allow_redirects=False)
+            assert answer.headers["Location"].endswith("?said=planned")
             assert "Line lab" in page
             await sent(where, 1)
 

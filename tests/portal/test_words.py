@@ -108,4 +108,4 @@ def test_a_failure_is_told_in_words_with_its_code_and_a_call_with_its_reason() -
         decision=DecisionKind.SILENCE, reason=Reason.COOLDOWN, line="main", voicemail_left=False, handed_on=False,
     )  # fmt: skip
     assert french.call(call) == "Appel manqué, dans la file"
-    assert french.why(call) == "Pas de texto: texto déjà envoyé récemment"
+    assert french.why(call) == "Pas de texto\u00a0: texto déjà envoyé récemment"

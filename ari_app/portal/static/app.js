@@ -38,6 +38,13 @@ document.addEventListener("click", async (event) => {
   event.preventDefault();
   show(await (await ask(link.href)).text());
 });
+document.addEventListener("keydown", (event) => {
+  // Enter in the field for an hour means that hour, not the form's first button
+  const later = event.key === "Enter" && event.target.matches('[name="at"]') && event.target.form?.querySelector('[name="later"]');
+  if (!later) return;
+  event.preventDefault();
+  later.form.requestSubmit(later);
+});
 $("#sign-out")?.addEventListener("submit", () => {
   for (const name of Object.keys(sessionStorage)) if (name.startsWith("draft-")) stored.set(name, null, sessionStorage);
 });

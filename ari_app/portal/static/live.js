@@ -54,7 +54,6 @@ export function listen(handler) {
   channel = new BroadcastChannel(name);
   channel.onmessage = ({ data }) => {
     last = data.last;
-    if (data.name === "who") return;
     pass(data.name, data.data, false);
   };
   let leading = false;
