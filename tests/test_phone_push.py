@@ -171,7 +171,7 @@ async def test_what_asterisk_refuses_is_tried_again_and_what_was_told_is_not() -
 async def test_other_channels_than_pjsip_take_no_notify() -> None:
     async with house(2, device="SIP/{extension}") as (there, _):
         async with asyncio.timeout(10):
-            while there.looks < 3:  # noqa: ASYNC110 (nobody tells)
+            while there.looks < 3:
                 there.push.changed()
                 await asyncio.sleep(0.005)
         assert there.told() == []
