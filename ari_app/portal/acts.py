@@ -57,7 +57,8 @@ async def refused(request: web.Request, thread: int, fields: Fields, error: Text
     meanwhile: list[dict[str, str]] = []
     kept = {name: value for name, value in fields.items() if name != "text"}
     if error.code == "held":
-        offers = [{"action": request.path, "label": t("act.take_over"), "fields": {**kept, "takeover": "1"}}]
+        label = t("act.take_over" if request.path.endswith("/claim") else "act.take_over.send")
+        offers = [{"action": request.path, "label": label, "fields": {**kept, "takeover": "1"}}]
     elif error.code == "answered_meanwhile":
         newer = {**kept, "seen": str(error.facts.get("seen", 0))}
         offers = [{"action": request.path, "label": t("refused.send_anyway"), "fields": newer}]

@@ -114,6 +114,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "act.language": ("Language of the caller", "Langue de l’appelant"),
     "act.let_go": ("Let go", "Laisser"),
     "act.take_over": ("Take over", "Prendre la relève"),
+    "act.take_over.send": ("Take over and send", "Prendre la relève et envoyer"),
     "act.again": ("Send again", "Renvoyer"),
     "act.call_off": ("Call off", "Annuler l’envoi"),
     "act.reached": ("Reached", "Rejoint"),

@@ -6,10 +6,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
@@ -19,7 +19,7 @@ from tests.portal.morning import morning
 from tests.portal.world import ALICE, BOB, Stage, stage
 from tests.threads.world import until
 
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 

@@ -219,4 +219,4 @@ async def lame(where: Stage) -> None:
         desk.rows = real  # type: ignore[method-assign]
         raise StoreError("disk I/O error", "look at the disk")
 
-    desk.rows = once  # type: ignore[method-assign]
+    desk.rows = once  # type: ignore[method-assign, assignment]
