@@ -156,7 +156,7 @@ class Row:
     """Texts of staff that wait for their hour."""
     changed: datetime
     last: Entry | None
-    """What happened last: words, a call or a note."""
+    """What happened last: words of a person, a call or a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,8 +51,8 @@ _EACH = "SELECT w.value AS thread_id, {} AS happened,"
 _LAST: tuple[tuple[str, Callable[[sqlite3.Row], Entry]], ...] = (
     (
         f"""{_EACH.format("m.at")} {TEXT} FROM json_each(:threads) w JOIN message m ON m.id = (
-            SELECT l.id FROM message l INDEXED BY message_by_thread WHERE l.thread = w.value AND l.state NOT IN ('cancelled', 'expired')
-            ORDER BY l.at DESC, l.id DESC LIMIT 1)""",
+            SELECT l.id FROM message l INDEXED BY message_by_thread WHERE l.thread = w.value AND l.kind IN ('caller', 'staff')
+            AND l.state NOT IN ('cancelled', 'expired') ORDER BY l.at DESC, l.id DESC LIMIT 1)""",
         text_entry,
     ),
     (
@@ -77,7 +77,7 @@ _LAST: tuple[tuple[str, Callable[[sqlite3.Row], Entry]], ...] = (
         outgoing_entry,
     ),
 )
-"""The newest of each kind of a thread; a text that never went is none of its news."""
+"""The newest of each kind of a thread. The service's own words are no news (the call they answer is), nor is a text that never went."""
 _WAITING = f"FROM thread INDEXED BY thread_waits WHERE state = 'to_answer' AND {_AWAKE}"
 _COUNT = """count(*) FILTER (WHERE awake) AS to_answer, count(*) FILTER (WHERE awake AND opened IS NULL) AS unopened,
     min(waits_since) FILTER (WHERE awake) AS oldest, count(*) FILTER (WHERE NOT awake) AS snoozed"""

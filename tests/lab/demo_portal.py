@@ -44,7 +44,7 @@ def portal_url(staged: Stage) -> str:
 
 async def member(staged: Stage) -> None:
     """Anne, an administrator at extension 101. Raises LabError."""
-    arguments = ("--name", "Anne", "--role", "administrator", "--extension", "101", "--language", "fr", "--password-stdin")
+    arguments = ("--name", "Anne", "--role", "administrator", "--extension", "101", "--password-stdin")
     status, _, err = await staged.run("staff", "add", LOGIN, *arguments, stdin=PASSWORD)
     if status:
         raise LabError(f"textback staff add ended with {status}: {err}")

@@ -76,17 +76,20 @@ async def test_a_row_says_who_it_is_and_what_was_last(store: Store, clock: HandC
     assert (bank.number, bank.state) == (None, ThreadState.TO_ANSWER)
 
 
-async def test_a_text_that_never_went_is_no_news_of_a_row(store: Store, clock: HandClock) -> None:
+async def test_neither_the_services_words_nor_a_text_called_off_are_news_of_a_row(store: Store, clock: HandClock) -> None:
     call = a_call(ended=clock.now())
     recorded = await store.record_call(call, Clerk().first(call, clock.now()), line="main")
     assert recorded.message
     clock.move(seconds=5)
-    assert isinstance((await row(store, recorded.thread)).last, TextEntry)
-    await store.note_reached("other", ALICE, clock.now())
-    clock.move(seconds=30)
-    await store.claim(recorded.message, Clerk(), lambda *_: (), live=False)
+    assert isinstance((await row(store, recorded.thread)).last, CallEntry), "what is answered, not the machine's answer"
+    anne = await a_member(store, "anne")
+    later = await store.acts.queue_staff(ALICE, "Demain?", "one", scheduled=clock.now() + timedelta(hours=1), by=anne)
+    found = (await row(store, recorded.thread)).last
+    assert isinstance(found, TextEntry)
+    assert found.text == "Demain?"
+    await store.acts.call_off(later.message, by=anne)
     assert isinstance((await row(store, recorded.thread)).last, CallEntry)
-    assert [entry.type for entry in (await store.board.thread(recorded.thread)).entries] == ["text", "call"]
+    assert [entry.type for entry in (await store.board.thread(recorded.thread)).entries] == ["text", "text", "call"]
 
 
 async def test_rows_come_as_asked(store: Store) -> None:
