@@ -18,7 +18,7 @@ import structlog
 
 from agi.protocol import Request, RequestError
 from agi.speech import Said, Speech, Voice
-from agi.words import answered_by, cut, digits_of, happened, held_by, language_of, option, say, waiting, who, wrote
+from agi.words import answered_by, cut, digits_of, happened, held_by, language_of, not_called, option, say, waiting, who, wrote
 from ari_app.board import Actor, Box, CallEntry, Face, Member, OutgoingEntry, Row, TextEntry, ThreadView
 from ari_app.clock import Clock
 from ari_app.desk import Desk, Doors
@@ -258,7 +258,7 @@ class _Round:
             words.append(talk.fixed("opted_out"))
         if row.holder is not None and row.holder.member != self._by.member:
             words.append(talk.own(held_by(row.holder.name, talk.language)))
-        calls, texts = _unanswered(view)
+        calls, texts, tried = _unanswered(view)
         words += [talk.own(happened(call, now, talk.language)) for call in calls[:1]]
         for text in reversed(texts[:_TEXTS]):
             spoken, whole = cut(text.text)
@@ -266,6 +266,7 @@ class _Round:
             words.append(Said(spoken, language_of(text.text, view.language or self._language)))
             if not whole:
                 words.append(talk.fixed("more"))
+        words += [talk.own(not_called(call, now, talk.language)) for call in tried[:1] if call.failed is not None]
         return words
 
     async def _answer(self, view: ThreadView) -> bool:
@@ -332,10 +333,11 @@ class _Round:
                 return True
 
 
-def _unanswered(view: ThreadView) -> tuple[list[CallEntry], list[TextEntry]]:
-    """What came since a person of the clinic last spoke with the caller or wrote, newest first."""
+def _unanswered(view: ThreadView) -> tuple[list[CallEntry], list[TextEntry], list[OutgoingEntry]]:
+    """What came since a person of the clinic last spoke with the caller or wrote, and who tried to call since; newest first."""
     calls: list[CallEntry] = []
     texts: list[TextEntry] = []
+    tried: list[OutgoingEntry] = []
     for entry in view.entries:
         match entry:
             case TextEntry(incoming=True):
@@ -344,7 +346,9 @@ def _unanswered(view: ThreadView) -> tuple[list[CallEntry], list[TextEntry]]:
                 break
             case CallEntry():
                 calls.append(entry)
-    return calls, texts
+            case OutgoingEntry():
+                tried.append(entry)
+    return calls, texts, tried
 
 
 def extensions_of(headers: Mapping[str, str]) -> tuple[str, ...]:

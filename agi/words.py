@@ -10,7 +10,7 @@ import unicodedata
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from ari_app.board import CallEntry, TextEntry
+from ari_app.board import CallEntry, OutgoingEntry, TextEntry
 from ari_app.model import Language
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "held_by",
     "language_of",
     "lasted",
+    "not_called",
     "option",
     "say",
     "waiting",
@@ -68,6 +69,17 @@ _WORDS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "calling": ("Raccrochez. Votre téléphone va sonner.", "Hang up. Your phone will ring."),
         "no_call": ("Ce numéro ne peut pas être rappelé.", "This number cannot be called back."),
         "no_reply": ("On ne peut pas écrire à ce numéro.", "This number cannot be written to."),
+        "unplaced": ("le standard ne l'a pas passé", "the PBX did not place it"),
+        "unplaced_not_picked_up": ("personne n'a décroché ici", "nobody here picked up"),
+        "unplaced_busy": ("le poste d'ici était occupé", "the phone here was busy"),
+        "unplaced_declined": ("le poste d'ici l'a refusé", "the phone here refused it"),
+        "unplaced_dialled_nobody": ("aucun numéro n'a été composé", "no number was dialled"),
+        "unplaced_not_seen": ("on n'en a pas vu la fin", "its end was not seen"),
+        "unplaced_phone_offline": ("le poste d'ici n'était pas branché", "the phone here was not connected"),
+        "unplaced_no_phone": ("le standard ne connaît pas ce poste", "the PBX knows no such phone"),
+        "unplaced_not_rung": ("le poste d'ici n'a pu sonner", "the phone here could not be rung"),
+        "unplaced_no_route": ("le standard n'a pas de sortie pour ce numéro", "the PBX has no way out for this number"),
+        "unplaced_pbx_unavailable": ("le standard ne répondait pas", "the PBX did not answer"),
         "opted_out_refused": ("Cette personne ne veut pas de textos: rien n'est envoyé.", "This person wants no texts: nothing is sent."),
     }
 )
@@ -127,6 +139,14 @@ def happened(call: CallEntry, now: datetime, language: Language) -> str:
     when = ago(call.ended, now, language)
     said = f"Appel manqué, {when}." if language == "fr" else f"Missed call, {when}."
     return f"{said} {say('voicemail', language)}" if call.voicemail_left else said
+
+
+def not_called(call: OutgoingEntry, now: datetime, language: Language) -> str:
+    """A call back of ours that came to nothing, and why: who asked for it by voice had hung up already."""
+    key = f"unplaced_{call.failed}"
+    why, when = say(key if key in _WORDS else "unplaced", language), ago(call.at, now, language)
+    by = call.by or ""
+    return f"Rappel de {by} non passé, {when}: {why}." if language == "fr" else f"{by} tried to call back, {when}: {why}."
 
 
 def wrote(text: TextEntry, now: datetime, language: Language) -> str:

@@ -197,7 +197,7 @@ class OutgoingEntry:
     reached: bool
     """Staff said that they spoke with the caller."""
     failed: str | None
-    """Why the PBX refused to place it."""
+    """Why the caller was not dialled: a NotDialled, or the code of what kept the member's phone from ringing (``phone_offline``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

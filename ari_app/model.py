@@ -23,6 +23,7 @@ __all__ = [
     "Language",
     "MessageKind",
     "MessageState",
+    "NotDialled",
     "Outcome",
     "OutgoingCall",
     "Presentation",
@@ -190,6 +191,19 @@ class Call:
     """The carrier's attestation failed (STIR/SHAKEN verstat)."""
     switches: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """Device states of the night switches watched, as they were at the call's start."""
+
+
+class NotDialled(StrEnum):
+    """Why a call back that rang a member's phone came to no call to the caller."""
+
+    NOT_PICKED_UP = "not_picked_up"
+    BUSY = "busy"
+    DECLINED = "declined"
+    """The phone refused the call."""
+    NOBODY = "dialled_nobody"
+    """The member picked up, and the PBX dialled nobody."""
+    NOT_SEEN = "not_seen"
+    """How it ended was not seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -345,7 +345,7 @@ async def test_a_call_back_that_cannot_be_placed_says_why_and_shows_it(house: Cl
         await house.desk.call_back(thread, by=bob)
     assert caught.value.code == "no_extension"
     for refusal in (
-        RefusedError("extension 101 is not registered", "see the telephone", code="not_registered"),
+        RefusedError("extension 101 is not registered", "see the telephone", code="phone_offline"),
         PbxUnavailableError("Asterisk is not there", "start it"),
     ):
         house.telephones.refusal = refusal
@@ -353,4 +353,4 @@ async def test_a_call_back_that_cannot_be_placed_says_why_and_shows_it(house: Cl
             await house.desk.call_back(thread, by=anne)
         assert said.value is refusal, "and asked again at once it is tried again"
     failed = [entry.failed for entry in (await house.desk.thread(anne, thread)).entries if isinstance(entry, OutgoingEntry)]
-    assert failed == ["Asterisk is not there", "extension 101 is not registered"]
+    assert failed == ["pbx_unavailable", "phone_offline"]

@@ -103,7 +103,7 @@ class Acting(Base):
             await self._dialler.place(asked.id, extension, row.number, row.name)
         except TextbackError as error:
             self._rung = None
-            await self._store.acts.call_back_failed(asked.id, error.what)
+            await self._store.acts.call_back_failed(asked.id, error.code)
             raise
         return asked
 

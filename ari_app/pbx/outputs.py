@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ari_app.model import Call, OutgoingCall
+from ari_app.model import Call, NotDialled, OutgoingCall
 
 __all__ = [
     "AskPresentation",
@@ -65,7 +65,7 @@ class CallBackEnded:
 
     id: str
     at: datetime
-    why: str | None
+    why: NotDialled | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ari_app.model import NotDialled
 from ari_app.pbx.event_types import Channel
 from ari_app.pbx.outputs import CallBackEnded
 
-__all__ = ["BUSY", "DIALLED_NOBODY", "NOT_PICKED_UP", "NOT_SEEN", "REFUSED", "PlacedCalls", "is_placed", "new_id"]
+__all__ = ["PlacedCalls", "is_placed", "new_id"]
 
 _PREFIX = "textback-callback-"
 
-NOT_PICKED_UP = "the phone was not picked up"
-BUSY = "the phone was busy"
-REFUSED = "the phone refused the call"
-DIALLED_NOBODY = "the PBX dialled nobody"
-NOT_SEEN = "how it ended was not seen"
-
-_CAUSES = {17: BUSY, 21: REFUSED}
+_CAUSES = {17: NotDialled.BUSY, 21: NotDialled.DECLINED}
 """ITU-T Q.850: user busy, call rejected."""
 
 
@@ -99,7 +94,7 @@ class PlacedCalls:
         if placed.dialled:
             why = None
         elif placed.gap:
-            why = NOT_SEEN
+            why = NotDialled.NOT_SEEN
         else:
-            why = DIALLED_NOBODY if placed.up else _CAUSES.get(cause or 0, NOT_PICKED_UP)
+            why = NotDialled.NOBODY if placed.up else _CAUSES.get(cause or 0, NotDialled.NOT_PICKED_UP)
         return CallBackEnded(channel_id, at, why)

@@ -86,7 +86,7 @@ class Flow:
     def _row(self, row: Row) -> Choice:
         mark = "! " if row.urgent else "x " if row.trouble else "* " if row.waits_since is not None and not row.opened else ""
         held = [f"({self.words('by', name=plain(row.holder.name))})"] if row.holder else []
-        words = [] if row.last is None else [self._said(row.last)]
+        words = [] if row.last is None else [self.said(row.last)]
         return Choice(
             f"{mark}{self.name(row)} {self.when(row.last.at if row.last else row.changed)}",
             Link(f"t/{row.thread}"),
@@ -107,7 +107,7 @@ class Flow:
         say, row, at = self.words, view.row, f"t/{view.row.thread}"
         last = self._last_of_caller(view.entries)
         reading = Link(f"{at}/r/0")
-        choices = [Choice(say("empty_thread"), reading) if last is None else Choice(self._head(last), reading, more=self._said(last))]
+        choices = [Choice(say("empty_thread"), reading) if last is None else Choice(self._head(last), reading, more=self.said(last))]
         if self._textable(view):
             choices += [self._ready(view, each) for each in canned[:READY]]
             if len(canned) > READY:
@@ -179,7 +179,7 @@ class Flow:
         return Text(title, pages[page], tuple(keys), onward or Link(at), Link(at))
 
     def _pages(self, view: ThreadView) -> list[str]:
-        blocks = [f"{self._head(each)} {self._said(each)}{self._state(each)}" for each in view.entries]
+        blocks = [f"{self._head(each)} {self.said(each)}{self._state(each)}" for each in view.entries]
         if view.older:
             blocks.append(self.words("older"))
         blocks = blocks or [self.words("empty_thread")]
@@ -201,17 +201,21 @@ class Flow:
         mark = "#" if isinstance(entry, NoteEntry) else ">" if _from_caller(entry) else "<"
         return f"{self.when(entry.at)} {mark}"
 
-    def _said(self, entry: Entry) -> str:
+    def said(self, entry: Entry) -> str:
+        """What an entry says, without its time."""
         say = self.words
         match entry:
             case CallEntry():
                 words = say("voicemail") if entry.voicemail_left else say(entry.outcome.value)
+            case OutgoingEntry(failed=str(code)):
+                words = say("unplaced", name=plain(entry.by or say("somebody")))
+                words += f": {say(f'unplaced_{code}')}" if f"unplaced_{code}" in say else ""
             case OutgoingEntry():
                 words = say("outgoing_by", name=plain(entry.by)) if entry.by else say("outgoing")
                 if entry.talked is not None:
                     minutes, seconds = divmod(round(entry.talked), 60)
                     words += ", " + say("talked", minutes=minutes, seconds=seconds)
-                elif entry.ended is not None or entry.failed is not None:
+                elif entry.ended is not None:
                     words += ", " + say("not_taken")
             case TextEntry():
                 who = "" if entry.incoming else f"{plain(entry.author) if entry.author else self._nobody(entry)}: "

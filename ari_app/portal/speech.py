@@ -180,7 +180,7 @@ class Speech:
     def outgoing(self, entry: OutgoingEntry) -> str:
         """What became of a call to the caller."""
         if entry.failed is not None:
-            return self("call.failed", why=entry.failed)
+            return self(f"unplaced.{entry.failed}" if f"unplaced.{entry.failed}" in WORDS else "unplaced")
         if entry.talked is not None:
             return self("call.talked", length=self.length(entry.talked))
         if entry.ended is not None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from ari_app.board import Actor
 from ari_app.errors import NotFoundError, RefusedError
 from ari_app.events import ThreadChanged
+from ari_app.model import NotDialled
 from ari_app.threads import people
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Transaction
@@ -15,8 +16,6 @@ from ari_app.threads.holding import hold, holder, thread_row
 from ari_app.threads.rows import stamp
 
 __all__ = ["call_back_begun", "call_back_failed", "call_back_linked", "reached", "settle_calls"]
-
-_NOT_SEEN = "how it ended was not seen"
 
 
 def call_back_begun(tx: Transaction, asked: str, thread: int, by: Actor, now: datetime, *, extension: str) -> None:
@@ -42,7 +41,10 @@ def call_back_begun(tx: Transaction, asked: str, thread: int, by: Actor, now: da
 
 
 def call_back_failed(tx: Transaction, asked: str, why: str, now: datetime) -> None:
-    """The PBX did not place it, or nobody here picked up. The first word counts; one that reached the caller's leg did not fail."""
+    """The PBX did not place it, or nobody here picked up; ``why`` is a code (OutgoingEntry.failed).
+
+    The first word counts; one that reached the caller's leg did not fail.
+    """
     thread = tx.value(
         "UPDATE call_back SET failed = ?, ended = ? WHERE id = ? AND failed IS NULL AND outgoing IS NULL RETURNING thread",
         (why, stamp(now), asked),
@@ -69,7 +71,7 @@ def settle_calls(tx: Transaction, call_backs: Collection[str], legs: Collection[
     """
     for row in tx.all("SELECT id FROM call_back WHERE ended IS NULL AND failed IS NULL AND outgoing IS NULL"):
         if row["id"] not in call_backs:
-            call_back_failed(tx, row["id"], _NOT_SEEN, now)
+            call_back_failed(tx, row["id"], NotDialled.NOT_SEEN, now)
     for row in tx.all("SELECT id, number FROM outgoing WHERE ended IS NULL"):
         if row["id"] not in legs:
             # at least so long: a length that is made up would be worse

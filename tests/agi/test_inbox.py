@@ -324,6 +324,10 @@ async def test_a_call_back_that_the_pbx_refuses_leaves_the_caller_waiting(clinic
         await clinic.calls(["4"], then=refused)
     assert refused() == ["pbx_unavailable"]
     assert await clinic.waiting() == [thread]
+    clinic.clock.move(minutes=3)
+    await clinic.calls()
+    # whoever asked had hung up: it is told the next time
+    assert [line for line in clinic.said() if "Marie tried to call back, 3 minutes ago: the PBX did not answer." in line]
 
 
 # -- when something is wrong

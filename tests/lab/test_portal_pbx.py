@@ -18,12 +18,12 @@ from ari_app.board import Counts
 from ari_app.clock import SystemClock
 from ari_app.errors import PbxAuthError, PbxRequestError, RefusedError
 from ari_app.lamps import Lamps
+from ari_app.model import NotDialled
 from ari_app.pbx.ami import Ami, check
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.dial import Dialler
 from ari_app.pbx.events import Connected
 from ari_app.pbx.outputs import CallBackEnded, OutgoingDialled, OutgoingEnded, OutgoingJoined, Output
-from ari_app.pbx.placed import BUSY, DIALLED_NOBODY, NOT_PICKED_UP, REFUSED
 from ari_app.pbx.watch import Watch
 from ari_app.phone_push import notification
 from ari_app.settings import AmiSettings, Settings, load
@@ -315,7 +315,7 @@ async def test_a_caller_who_does_not_answer_is_dialled_and_never_joined(lab: Lab
         assert heard.of(OutgoingJoined, call_back) == []
 
 
-@pytest.mark.parametrize(("kind", "why"), [("busy", BUSY), ("decline", REFUSED), ("ring", NOT_PICKED_UP)])
+@pytest.mark.parametrize(("kind", "why"), [("busy", NotDialled.BUSY), ("decline", NotDialled.DECLINED), ("ring", NotDialled.NOT_PICKED_UP)])
 async def test_a_phone_that_does_not_take_it_ends_it_with_the_reason(
     lab: Lab, kind: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,7 +360,7 @@ async def test_a_dialplan_that_dials_nobody_is_told(lab: Lab) -> None:
         await lab.ami.command("dialplan reload")
         call_back = dialler.new_id()
         await dialler.place(call_back, "101", ANSWERS)
-        assert (await heard.end(call_back)).why == DIALLED_NOBODY
+        assert (await heard.end(call_back)).why == NotDialled.NOBODY
 
 
 # -- what a lamp that goes out with the service must not do

@@ -210,8 +210,8 @@ async def test_a_phone_that_nobody_picks_up_is_a_call_back_that_failed(lab: Lab,
 
             await until("the failure in the thread", failed)
         late, early = await there.outgoing(thread)
-        assert (late.failed, late.by) == ("the phone was not picked up", "Lou")
-        assert early.failed == "the phone PJSIP/101 is not registered"
+        assert (late.failed, late.by) == ("not_picked_up", "Lou")
+        assert early.failed == "phone_offline"
         assert (await there.view(thread)).row.state == "to_answer"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ari_app.model import NotDialled
 from ari_app.pbx.outputs import CallBackEnded, OutgoingDialled, OutgoingEnded, OutgoingJoined, Output
-from ari_app.pbx.placed import BUSY, DIALLED_NOBODY, NOT_PICKED_UP, NOT_SEEN, REFUSED, is_placed, new_id
+from ari_app.pbx.placed import is_placed, new_id
 from tests.pbx.story import Story, outside
 
 NUMBER = "+15145551234"
@@ -110,7 +111,12 @@ def test_other_calls_out_are_nobodys() -> None:
 
 
 def test_what_keeps_the_caller_from_being_dialled_is_said() -> None:
-    for cause, why in ((127, NOT_PICKED_UP), (19, NOT_PICKED_UP), (17, BUSY), (21, REFUSED)):
+    for cause, why in (
+        (127, NotDialled.NOT_PICKED_UP),
+        (19, NotDialled.NOT_PICKED_UP),
+        (17, NotDialled.BUSY),
+        (21, NotDialled.DECLINED),
+    ):
         story = Story()
         call_back = rings(story)
         story.wait(30)
@@ -119,7 +125,7 @@ def test_what_keeps_the_caller_from_being_dialled_is_said() -> None:
     story = Story()
     call_back = picked_up(story)
     story.destroy(call_back, 0)
-    assert ends(story.outputs) == [(call_back, DIALLED_NOBODY)]
+    assert ends(story.outputs) == [(call_back, NotDialled.NOBODY)]
 
 
 def test_while_we_were_deaf_is_no_failure_made_up() -> None:
@@ -127,7 +133,7 @@ def test_while_we_were_deaf_is_no_failure_made_up() -> None:
     call_back = rings(story)
     del story.channels[call_back]
     story.reconnect()
-    assert ends(story.outputs) == [(call_back, NOT_SEEN)]
+    assert ends(story.outputs) == [(call_back, NotDialled.NOT_SEEN)]
 
 
 def test_one_that_was_up_before_we_listened_is_known_by_who_talks_with_whom() -> None:

@@ -10,11 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ari_app.board import CallEntry, TextEntry
-from ari_app.errors import RefusedError
-from ari_app.model import DecisionKind, MessageKind, MessageState, Outcome, Reached, Reason
+from agi import words as spoken
+from ari_app.board import CallEntry, OutgoingEntry, TextEntry
+from ari_app.errors import PbxAuthError, PbxRequestError, PbxUnavailableError, RefusedError
+from ari_app.model import DecisionKind, Language, MessageKind, MessageState, NotDialled, Outcome, Reached, Reason
+from ari_app.portal.phone_words import Words
+from ari_app.portal.phones.brands import BRANDS
 from ari_app.portal.speech import Speech
 from ari_app.portal.words import WORDS
+from tests.portal.phone_samples import flow
 
 PORTAL = Path(__file__).parents[2] / "ari_app" / "portal"
 NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -73,6 +77,36 @@ def test_refusals_of_desk_doors_and_store_are_said_in_french() -> None:
     of_programs = {"bad_id", "bad_request", "bad_time", "no_key", "no_brand", "no_member", "not_active", "paused_in_file"}
     missing = {code for code in codes - of_programs if f"refused.{code}" not in WORDS or f"refused.{code}.fix" not in WORDS}
     assert not missing
+
+
+def refused_by_the_dialler() -> set[str]:
+    """What keeps a member's phone from being rung, as the dialler says it."""
+    return set(re.findall(r'code="([a-z_]+)"', (PORTAL.parent / "pbx" / "dial.py").read_text(encoding="utf-8")))
+
+
+def test_why_a_call_back_is_refused_is_said_in_french() -> None:
+    codes = refused_by_the_dialler() | {PbxAuthError.code, PbxRequestError.code, PbxUnavailableError.code}
+    assert {"phone_offline", "not_rung", "no_route"} <= codes
+    assert not {code for code in codes if f"refused.{code}" not in WORDS or f"refused.{code}.fix" not in WORDS}
+    assert not {code for code in codes if code not in Words("fr")}
+
+
+def test_why_nobody_was_dialled_is_said_on_page_and_phone_and_by_voice() -> None:
+    codes = {*NotDialled, *refused_by_the_dialler(), PbxUnavailableError.code} - {"no_extension"}  # that is known before it is asked for
+    _, french = BOTH
+    said: dict[str, set[str]] = {}
+    languages: tuple[Language, ...] = ("fr", "en")
+    for code in (*codes, "never_heard_of"):
+        entry = OutgoingEntry(id="1", at=NOW, by="Lou", joined=None, ended=NOW, talked=None, reached=False, failed=str(code))
+        drawn = flow(BRANDS["yealink"].shape, "fr")
+        said[code] = {french.outgoing(entry), drawn.said(entry), spoken.not_called(entry, NOW, "fr")}
+        for language in languages:
+            assert "Lou" in flow(BRANDS["yealink"].shape, language).said(entry)
+            assert "Lou" in spoken.not_called(entry, NOW, language)
+    generic = said.pop("never_heard_of")
+    assert len(generic) == 3
+    assert not [code for code, words in said.items() if words & generic]
+    assert not [code for code, words in said.items() if any(code in each for each in words)]
 
 
 def test_a_refusal_is_said_with_its_facts_and_one_without_words_as_it_is() -> None:

@@ -73,7 +73,7 @@ async def test_a_call_back_shows_who_asked_and_becomes_the_pbx_s_call(store: Sto
     await rings(store, clock)
     (call,) = await outgoing(store, thread)
     assert (call.id, call.by, call.talked) == ("17.9", "Anne", 60.0)
-    await store.acts.call_back_failed("back-1", "too late to say")
+    await store.acts.call_back_failed("back-1", "not_seen")
     assert (await outgoing(store, thread))[0].failed is None
     assert [(one.act, one.what) for one in await store.board.audit(thread=thread)] == [("call_back", "by extension 201")]
 
@@ -83,10 +83,10 @@ async def test_one_that_was_not_placed_says_why(store: Store, clock: HandClock) 
     anne = await a_member(store, "anne")
     await store.acts.call_back_begun("back-1", thread, "201", anne)
     clock.move(seconds=3)
-    await store.acts.call_back_failed("back-1", "the phone 201 is not registered")
-    await store.acts.call_back_failed("back-1", "and again")
+    await store.acts.call_back_failed("back-1", "phone_offline")
+    await store.acts.call_back_failed("back-1", "not_seen")
     (asked,) = await outgoing(store, thread)
-    assert (asked.failed, asked.ended) == ("the phone 201 is not registered", clock.now())
+    assert (asked.failed, asked.ended) == ("phone_offline", clock.now())
     with pytest.raises(RefusedError) as told:
         await store.acts.reached("back-1", anne)
     assert told.value.code == "not_joined"

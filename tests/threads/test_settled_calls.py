@@ -28,7 +28,7 @@ async def test_what_is_up_at_the_pbx_goes_on_and_all_else_is_over(store: Store, 
     anne = await a_member(store, "anne")
     for asked in ("back-lost", "back-up", "back-failed", "back-linked"):
         await store.acts.call_back_begun(asked, thread, "201", anne)
-    await store.acts.call_back_failed("back-failed", "the phone was busy")
+    await store.acts.call_back_failed("back-failed", "busy")
     begun, joined = clock.now(), clock.now() + timedelta(seconds=9)
     for leg in ("17.1", "17.2", "17.3"):
         taken = None if leg == "17.3" else joined
@@ -39,9 +39,9 @@ async def test_what_is_up_at_the_pbx_goes_on_and_all_else_is_over(store: Store, 
     await store.acts.settle_calls({"back-up"}, {"17.2"})
     found = {call.id: call for call in await outgoing(store, thread)}
     assert {name: call.failed for name, call in found.items() if name.startswith("back")} == {
-        "back-lost": "how it ended was not seen",
+        "back-lost": "not_seen",
         "back-up": None,
-        "back-failed": "the phone was busy",
+        "back-failed": "busy",
     }
     assert (found["17.1"].ended, found["17.2"].ended, found["17.3"].ended) == (joined, None, begun)
     assert (found["17.1"].by, found["17.1"].talked, found["17.2"].talked) == ("Anne", 0.0, None)
