@@ -9,7 +9,7 @@ from modem.driver import SerialModem
 from modem.simulator import Simulator
 from modem.types import Sent
 from tests.modem.conftest import QUICK, Keeper, MakeRig, Rig, running
-from tests.modem.test_starting import no_counter, pins
+from tests.modem.test_pin import no_counter, pins
 
 SLOW = replace(QUICK, retry_person=600)
 """Nothing is tried again by itself."""
