@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 
@@ -15,8 +16,9 @@ __all__ = ["BOM", "CALL_COLUMNS", "call_row", "harmless", "lines", "statistics_r
 BOM = "\ufeff"
 """Once, at the very beginning."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a cell begins with that a spreadsheet takes for a formula (OWASP, CSV Injection)."""
+_FORMULA = re.compile('^(?=[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n])|(?<=[;\t\r\n])([\\s"]*)(?=[=+\\-@\uff1d\uff0b\uff0d\uff20])')
+"""Where a spreadsheet would see a formula begin, full width signs too (OWASP, CSV Injection): at the start of a cell, and after what ends
+one for a spreadsheet that splits at other signs than the comma (Excel in French does, at the semicolon)."""
 
 CALL_COLUMNS = (
     "id", "started", "ended", "number", "name", "did", "line", "outcome", "answered_by", "reached", "rang_s", "open", "decision", "reason",
@@ -26,12 +28,12 @@ CALL_COLUMNS = (
 
 
 def harmless(value: object) -> str:
-    """A cell. One that would be taken for a formula gets an apostrophe before it, which spreadsheets read as "this is text".
+    """A cell. What would be taken for a formula gets an apostrophe before it, which spreadsheets read as "this is text".
 
     So do numbers (+15145550123): a spreadsheet would make 15145550123 of them.
     """
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not isinstance(value, int | float) else text
+    return text if isinstance(value, int | float) else _FORMULA.sub(lambda found: f"{found[0]}'", text)
 
 
 def lines(rows: Iterable[Sequence[object]]) -> str:
