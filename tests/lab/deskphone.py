@@ -252,7 +252,7 @@ async def _interactive(phone: DeskPhone) -> None:
 @click.option("--brand", type=click.Choice(sorted(BRANDS)), help="Else the one at the end of URL.")
 @click.option("--latin1", is_flag=True, help="Send what is typed as ISO-8859-1, as old firmware does.")
 def main(url: str, brand: str | None, latin1: bool) -> None:
-    """A desk phone on the terminal. URL is what its key holds: http://host:8790/p/TOKEN/yealink."""
+    """A desk phone on the terminal. URL is what its key holds: http://127.0.0.1:8790/p/TOKEN/yealink."""
 
     async def run() -> None:
         async with DeskPhone(url, brand or url.rstrip("/").rpartition("/")[2], latin1=latin1) as phone:
