@@ -19,7 +19,7 @@ from ari_app.portal.api_description import describe
 from ari_app.portal.api_endpoints import INBOX
 from ari_app.portal.api_frame import BASE, Ask, Endpoint, Error, Wrong, bearer, status_of
 from ari_app.portal.api_live import DESCRIBED, PATH, events
-from ari_app.portal.security import cookie_name
+from ari_app.portal.security import cookie_name, received
 from ari_app.setting_types import say
 
 __all__ = ["add_routes", "description", "refusal"]
@@ -115,9 +115,11 @@ async def _given(each: Endpoint, request: web.Request) -> dict[str, Any]:
         if request.content_type != "application/json":
             raise RefusedError("the body is not said to be JSON", "send it with Content-Type: application/json", code="not_json")
         try:
-            raw = await request.read()
+            raw = await received(request.read())
         except web.HTTPRequestEntityTooLarge as error:
             raise RefusedError("the body is too big", "send less", code="too_big") from error
+        except RefusedError as error:
+            raise RefusedError("the body cannot be read", "send it as its Content-Encoding says", code="bad_json") from error
         given["body"] = _valid(each.body.model_validate_json, raw)
     return given
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ari_app.errors import RefusedError
 from ari_app.portal.frame import ACTOR, DOORS, LANGUAGE_COOKIE, address, https, page, public, say, see_other, within
-from ari_app.portal.security import cookie_name, drop_cookie, set_cookie
+from ari_app.portal.security import cookie_name, drop_cookie, received, set_cookie
 from ari_app.portal.words import LANGUAGES
 
 __all__ = ["add_routes", "form"]
@@ -23,9 +23,10 @@ def add_routes(app: web.Application) -> None:
 
 
 async def form(request: web.Request) -> dict[str, str]:
-    """A form's fields, the last of each name. Line breaks become those of texts. Raises RefusedError, code ``bad_form``, for files."""
+    """A form's fields, the last of each name. Line breaks become those of texts. Raises RefusedError, code ``bad_form``, for files
+    and for what cannot be read."""
     fields: dict[str, str] = {}
-    for name, value in (await request.post()).items():
+    for name, value in (await received(request.post())).items():
         if not isinstance(value, str):
             raise RefusedError("a form with a file", "send text", code="bad_form")
         fields[name] = value.replace("\r\n", "\n")

@@ -6,16 +6,36 @@ Cross-site requests are told by what browsers say of themselves: Sec-Fetch-Site 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
-__all__ = ["COOKIE", "HEADERS", "Network", "Proxies", "cookie_name", "cross_site", "drop_cookie", "networks", "set_cookie", "within"]
+from ari_app.errors import RefusedError
+
+__all__ = [
+    "COOKIE",
+    "HEADERS",
+    "Network",
+    "Proxies",
+    "cookie_name",
+    "cross_site",
+    "drop_cookie",
+    "networks",
+    "received",
+    "set_cookie",
+    "within",
+]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_T = TypeVar("_T")
 
+SLOWEST = 20.0
+"""Seconds in which a request's body must be here: one that never comes must not hold a connection."""
 COOKIE = "textback"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -101,6 +121,20 @@ def cross_site(request: web.Request, *, https: bool, base_url: str | None) -> bo
         parts = urlsplit(base_url)
         ours.add(f"{parts.scheme}://{parts.netloc}".lower())
     return origin.lower() not in ours
+
+
+async def received(body: Awaitable[_T]) -> _T:
+    """What ``body`` reads of a request.
+
+    Raises RefusedError, code ``bad_form``, for one in no known character set or encoding; HTTPRequestTimeout after ``SLOWEST`` seconds.
+    """
+    try:
+        async with asyncio.timeout(SLOWEST):
+            return await body
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error
+    except (ValueError, LookupError, HttpProcessingError, web.RequestPayloadError) as error:
+        raise RefusedError("the form cannot be read", "reload the page and try again", code="bad_form") from error
 
 
 def cookie_name(*, https: bool) -> str:

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from ari_app.board import Role
 from ari_app.desk import SHELL
 from ari_app.errors import SettingsError
+from ari_app.portal import security
 from ari_app.portal.security import HEADERS
 from ari_app.portal.server import Portal
 from ari_app.standing import Standing
@@ -208,6 +209,50 @@ async def test_a_request_that_is_too_big_is_refused(tmp_path: Path) -> None:
             upload = aiohttp.FormData()
             upload.add_field("text", b"x", filename="x.txt")
             assert (await client.post(f"/thread/{thread}/note", data=upload)).status == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ("Content-Type: application/x-www-form-urlencoded", b"login=\xff\xfe"),
+        ("Content-Type: application/x-www-form-urlencoded; charset=nonsense", b"login=a"),
+        ("Content-Type: application/x-www-form-urlencoded\r\nContent-Encoding: gzip", b"login=a"),
+        ("Content-Type: multipart/form-data", b"login=a"),
+        ("Content-Type: application/json\r\nContent-Encoding: gzip", b"{}"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/sign-in", "/api/v1/segments"])
+async def test_a_body_that_cannot_be_read_is_a_bad_request_and_no_fault_here(tmp_path: Path, path: str, headers: str, body: bytes) -> None:
+    async with stage(tmp_path) as where:
+        admin = await where.member(password=GOOD)
+        assert admin.member is not None
+        key = (await where.desk.make_key(admin.member, "api", None, "program", by=SHELL)).token
+        with capture_logs() as logs:
+            answer = await asked(where, f"POST {path}", f"Authorization: Bearer {key}", headers, body=body, length=len(body))
+        assert answer.split()[1] in {b"400", b"403", b"415"}
+        assert not [each for each in logs if each["event"] == "request_failed"]
+
+
+async def asked(where: Stage, line: str, *headers: str, body: bytes = b"", length: int = 0) -> bytes:
+    """A request as written here, and the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", where.portal.port)
+    head = "\r\n".join([f"{line} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {length}", *headers])
+    writer.write(f"{head}\r\n\r\n".encode() + body)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/sign-in", "application/x-www-form-urlencoded"), ("/api/v1/segments", "application/json")])
+async def test_a_body_that_never_comes_holds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, kind: str) -> None:
+    monkeypatch.setattr(security, "SLOWEST", 0.2)
+    async with stage(tmp_path) as where:
+        member = await where.member(password=GOOD)
+        assert member.member is not None
+        key = (await where.desk.make_key(member.member, "api", None, "program", by=SHELL)).token
+        answer = await asked(where, f"POST {path}", f"Authorization: Bearer {key}", f"Content-Type: {kind}", body=b"log", length=100)
+        assert answer.split()[1] == b"408"
 
 
 def certificate(folder: Path) -> dict[str, str]:
