@@ -61,10 +61,10 @@ async def ari(settings: PbxSettings, password: str) -> Finding:
         return Finding("bad", "pbx_not_asterisk", f"{base} answers, but not as Asterisk does", "set pbx.ari to Asterisk's HTTP server")
     if not writes:
         return Finding(
-            "warn",
+            "bad",
             "pbx_read_only",
-            f'Asterisk {version} sees the ARI user "{settings.username}" as read-only: no lamp is lit, nobody is called back, and '
-            "opening hours cannot be pushed",
+            f'Asterisk {version} sees the ARI user "{settings.username}" as read-only: the service does not start, as it could filter '
+            "no events, light no lamp and call nobody back",
             "set read_only = no for this user in ari.conf, then asterisk -rx 'module reload res_ari.so'",
         )
     return Finding("ok", "pbx_answers", f"Asterisk {version} answers at {base}")

@@ -113,7 +113,7 @@ async def test_a_wrong_password_is_told_without_it() -> None:
 async def test_a_user_that_may_only_look() -> None:
     async with an_asterisk(read_only=True) as base:
         found = await probes.ari(pbx(base), "p4ss")
-    assert (found.state, found.code) == ("warn", "pbx_read_only")
+    assert (found.state, found.code) == ("bad", "pbx_read_only")
 
 
 @pytest.mark.parametrize(("body", "code"), [("{}", "pbx_not_asterisk"), ("[]", "pbx_not_asterisk"), ("<html>", "pbx_unreachable")])

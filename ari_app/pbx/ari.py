@@ -221,7 +221,7 @@ class AriClient(AriRest):
     async def _subscribed(self) -> None:
         """Raises _Lost when Asterisk does not know our application."""
         try:
-            await self._request("GET", f"/applications/{self._app}")
+            await self.application(self._app)
         except PbxRequestError as error:
             raise _Lost("Asterisk dropped the subscription" if error.status == 404 else error.what) from error
         except PbxError as error:

@@ -43,6 +43,11 @@ class AriRest:
         found = await self._request("GET", "/asterisk/info")
         return found if isinstance(found, dict) else {}
 
+    async def application(self, name: str) -> dict[str, Any]:
+        """``GET /applications/…``: what an application is subscribed to. Raises PbxRequestError, status 404 where there is none."""
+        found = await self._request("GET", f"/applications/{quote(name, safe='')}")
+        return found if isinstance(found, dict) else {}
+
     async def variable(self, channel_id: str, name: str) -> str | None:
         """A channel variable or function ("CALLERID(num-pres)"); None when the channel is gone or has none."""
         return await self._value(f"/channels/{quote(channel_id, safe='')}/variable", name)

@@ -22,7 +22,7 @@ from ari_app.model import NotDialled
 from ari_app.pbx.ami import Ami, check
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.dial import Dialler
-from ari_app.pbx.events import Connected
+from ari_app.pbx.events import Connected, DeviceStateChanged
 from ari_app.pbx.outputs import CallBackEnded, OutgoingDialled, OutgoingEnded, OutgoingJoined, Output
 from ari_app.pbx.watch import Watch
 from ari_app.phone_push import notification
@@ -385,3 +385,23 @@ async def test_a_socket_that_closes_while_device_states_change_leaves_ari_whole(
         await asyncio.gather(*flickering, return_exceptions=True)
         for name in names:
             await hand.remove_device_state(name)
+
+
+async def test_of_all_device_states_only_the_night_switch_comes_and_after_each_reconnect_again(lab: Lab) -> None:
+    night, other = "Custom:NIGHT-SWITCH", "Custom:NO-SWITCH"
+    for turn in range(6):
+        ari = AriClient(settings_of(lab).pbx, SystemClock(), device_states=(night,))
+        async with aclosing(ari.events()) as events:
+            first = await asyncio.wait_for(anext(events), 20)
+            assert isinstance(first, Connected), f"turn {turn}: {first}"
+            known = await ari.application("textback")
+            assert known["device_names"] == [night], f"turn {turn}"
+            for state in ("INUSE", "NOT_INUSE"):
+                await lab.ami.command(f"devstate change {other} {state}")
+                await lab.ami.command(f"devstate change {night} {state}")
+                while not isinstance(event := await asyncio.wait_for(anext(events), 20), DeviceStateChanged):
+                    pass
+                assert (event.name, event.state) == (night, state), f"turn {turn}"
+            if turn % 2:
+                await ari.close()  # the socket is gone without a good-bye
+        await ari.close()
