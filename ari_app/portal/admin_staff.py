@@ -137,10 +137,19 @@ async def _make_key(request: web.Request) -> web.Response:
         if brand is not None:
             made["sheet"] = sheet(settings, key.token, brand)
             made["notes"] = [_said(request, note) for note in made["sheet"].notes]
+            where = f"sheet.where.{brand}"  # most are names of files, which are the same everywhere
+            made["where"] = say(request)(where) if where in WORDS else made["sheet"].where
     except (RefusedError, NotFoundError, SettingsError) as error:
         return await _member_page(request, member, error, fields)
     return admin_page(
-        request, "print_key.html", member=member, key=key.key, token=key.token, sheet=made.get("sheet"), notes=made.get("notes", ())
+        request,
+        "print_key.html",
+        member=member,
+        key=key.key,
+        token=key.token,
+        sheet=made.get("sheet"),
+        notes=made.get("notes", ()),
+        where=made.get("where"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -42,7 +43,9 @@ def presets(now: datetime, zone: ZoneInfo, opening: Callable[[datetime], Opening
     found.append(Moment("snooze.tomorrow" if is_tomorrow else "snooze.next", tomorrow))
     monday = _morning(local, 7 - local.weekday(), opening)
     if monday != tomorrow:
-        found.append(Moment("snooze.monday", monday))
+        # a holiday on Monday gives way to the day after
+        is_monday = monday.astimezone(zone).weekday() == calendar.MONDAY
+        found.append(Moment("snooze.monday" if is_monday else "snooze.week", monday))
     return tuple(found)
 
 

@@ -95,7 +95,10 @@ class Speech:
     def when(self, at: datetime) -> str:
         """A moment: 14:05 where it is today, else with its day."""
         same = at.astimezone(self.zone).date() == self.now.astimezone(self.zone).date()
-        return self.clock(at) if same else self("when.other", day=self.day(at), time=self.clock(at))
+        day = self.day(at)
+        if day in {self("yesterday"), self("tomorrow")}:
+            day = day.lower()  # it stands within a sentence
+        return self.clock(at) if same else self("when.other", day=day, time=self.clock(at))
 
     def local(self, at: datetime) -> str:
         """As a field for date and time wants it: 2026-03-02T14:05, in the clinic's zone."""

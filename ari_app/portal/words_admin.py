@@ -225,6 +225,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "staff.key_make": ("Make", "Créer"),
     "staff.password_empty": ("Empty: no sign-in yet.", "Vide : pas encore de connexion."),
     "staff.sheet_notes": ("To know", "À savoir"),
+    "sheet.where.htek": ("the phone’s web page, Function Keys", "page web du téléphone, Function Keys"),
     "sheet.keys": (
         "The key numbers are examples: use keys that are free.",
         "Les numéros de touches sont des exemples : prenez des touches libres.",
@@ -248,6 +249,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "sheet.pbx_host": (
         "In place of PBX write the address the phone registers at.",
         "À la place de PBX, écrivez l’adresse où le téléphone s’enregistre.",
+    ),
+    "sheet.prgkey": (
+        "A phone without keys at its screen (6730i, 6731i, 53i, 6863i, 6865i): write prgkey in place of softkey.",
+        "Un téléphone sans touches à l’écran (6730i, 6731i, 53i, 6863i, 6865i) : écrivez prgkey à la place de softkey.",
+    ),
+    "sheet.gxp_keys": (
+        "P323 and P301 to P303 are multi-purpose key 1 of GXP21xx; on others make a key BLF in the phone’s web page.",
+        "P323 et P301 à P303 sont la touche multifonction 1 des GXP21xx; ailleurs, faites une touche BLF dans la page web du téléphone.",
+    ),
+    "sheet.push_auth": (
+        "A pushed NOTIFY is answered with 401 and wants the password of the phone’s line: outbound_auth of its endpoint.",
+        "Le téléphone répond 401 à un NOTIFY et veut le mot de passe de sa ligne : outbound_auth de son endpoint.",
     ),
     # -- refusals
     "refused.forbidden": ("Only an administrator may do this.", "Seul un administrateur peut faire ceci."),
@@ -317,7 +330,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "audit.who": ("Who", "Qui"),
     "audit.act": ("Act", "Acte"),
     "audit.face": ("Through", "Par"),
-    "audit.thread": ("Thread", "Fil"),
+    "audit.thread": ("Conversation", "Conversation"),
     "audit.what": ("What", "Quoi"),
     "audit.anyone": ("Everybody", "Tout le monde"),
     "audit.any_act": ("Everything", "Tout"),
@@ -335,7 +348,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "audited.send": ("sent a text", "a envoyé un texto"),
     "audited.schedule": ("planned a text", "a planifié un texto"),
     "audited.call_off": ("called a text off", "a annulé un texto"),
-    "audited.claim": ("took a thread", "a pris un fil"),
+    "audited.claim": ("took a conversation", "a pris une conversation"),
     "audited.take_over": ("took over", "a pris la relève"),
     "audited.let_go": ("let go", "a laissé"),
     "audited.done": ("ticked off", "a réglé"),

@@ -224,6 +224,9 @@ async def test_the_audit_is_filtered_and_paged(here: Served, browser: Browser) -
     html = await browser.get(unescape(older[1]))
     assert html.count("<td>noted</td>") == 20
     assert "read" in said(await browser.get(f"/admin/audit?thread={thread}&act=read"))
+    link = re.search(r'<td><a href="([^"]+)">#', html)
+    assert link
+    await browser.get(link[1])
     assert "Nothing found." in said(await browser.get("/admin/audit?who=Nobody"))
     await browser.get("/admin/audit?thread=x", status=400)
 

@@ -171,7 +171,7 @@ async def test_ready_replies_a_plan_and_a_deliberate_second_sending(tmp_path: Pa
             await page.locator('[data-drop="later"] summary').click()
             await page.locator("[data-at]", has_text="Tomorrow morning").click()
             await page.locator('[data-drop="later"] button[name="later"]').click()
-            await expect(page.locator(".bubble-out .state").last).to_contain_text("Goes Tomorrow 08:00")
+            await expect(page.locator(".bubble-out .state").last).to_contain_text("Goes tomorrow 08:00")
             await page.locator("form[action$='/call-off'] button").click()
             await expect(page.locator(".state-cancelled .state")).to_contain_text("Called off")
             left = len(where.carrier.left)

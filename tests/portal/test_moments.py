@@ -32,6 +32,11 @@ def chosen(at: str, hours: str = "Mo-Fr 08:00-17:00") -> dict[str, str]:
         # the weekend is no morning: the next opening is Monday's, and is said once
         ("2026-03-06T15:00", {"hour": "Fri 06 16:00", "next": "Mon 09 08:00"}),
         ("2026-03-08T10:00", {"hour": "Sun 08 11:00", "tomorrow": "Mon 09 08:00"}),
+        # the Monday of the Patriots is one too: what is offered is no Monday, and is not called so
+        (
+            "2026-05-12T09:12",
+            {"hour": "Tue 12 10:15", "afternoon": "Tue 12 13:00", "tomorrow": "Wed 13 08:00", "week": "Tue 19 08:00"},
+        ),
         # Good Friday is a holiday of Québec
         ("2026-04-02T15:00", {"hour": "Thu 02 16:00", "next": "Mon 06 08:00"}),
     ],

@@ -177,7 +177,7 @@ async def test_a_text_for_later_waits_and_is_called_off(tmp_path: Path) -> None:
             answer = await client.post(f"/thread/{thread}/reply", data=later, allow_redirects=False)
             assert answer.headers["Location"] == f"/thread/{thread}?said=planned"
             page = await read(client, f"/thread/{thread}")
-            assert "Goes Tomorrow 08:30" in words(page)
+            assert "Goes tomorrow 08:30" in words(page)
             (text,) = await texts(where, thread)
             assert text.scheduled is not None
             assert text.scheduled.isoformat() == "2026-03-03T13:30:00+00:00"

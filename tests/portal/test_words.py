@@ -18,6 +18,9 @@ from ari_app.portal.phone_words import Words
 from ari_app.portal.phones.brands import BRANDS
 from ari_app.portal.speech import Speech
 from ari_app.portal.words import WORDS
+from ari_app.provisioning import BRANDS as TOLD
+from ari_app.provisioning import sheet
+from ari_app.settings import parse
 from tests.portal.phone_samples import flow
 
 PORTAL = Path(__file__).parents[2] / "ari_app" / "portal"
@@ -38,6 +41,21 @@ def test_both_languages_have_every_word_with_the_same_values() -> None:
 
 def test_french_never_breaks_a_line_before_a_colon() -> None:
     assert not [key for key, (_, french) in WORDS.items() if " :" in french]
+
+
+@pytest.mark.parametrize("brand", TOLD)
+def test_what_is_printed_for_a_phone_has_words(brand: str) -> None:
+    for allowed in (["192.168.1.0/24"], []):
+        given = parse(
+            {
+                "clinic": {"name": "Clinique", "number": "+15145550100"},
+                "pbx": {"username": "textback", "password": "x", "ami": {"username": "t", "secret": "x"}},
+                "portal": {"phones": {"allow": allowed, "push": True}},
+            }
+        )
+        found = sheet(given, "x" * 22, brand)
+        assert not [note.code for note in found.notes if f"sheet.{note.code}" not in WORDS]
+        assert "the phone" not in found.where or f"sheet.where.{brand}" in WORDS
 
 
 def test_every_word_a_template_or_a_handler_names_is_there() -> None:
@@ -122,7 +140,7 @@ def test_times_are_the_clinics_and_ages_are_rounded_down() -> None:
     english, french = BOTH
     assert english.when(NOW) == "10:00"
     assert french.when(NOW) == "10\u00a0h\u00a000"
-    assert french.when(NOW - timedelta(days=1)) == "Hier à 10\u00a0h\u00a000"
+    assert french.when(NOW - timedelta(days=1)) == "hier à 10\u00a0h\u00a000"
     assert english.day(datetime(2025, 3, 3, 15, tzinfo=UTC)) == "Mon 3 Mar 2025"
     ages = [timedelta(seconds=59), timedelta(seconds=61), timedelta(minutes=59), timedelta(hours=23, minutes=59), timedelta(hours=49)]
     assert [english.age(NOW - each) for each in ages] == ["now", "1 min", "59 min", "23 h", "2 d"]
