@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from urllib.parse import quote
 
 import structlog
@@ -54,6 +55,10 @@ _LARGEST = 64 * 1024
 """Bytes of a request's body: the longest text that fits in SMS is 2,448 characters."""
 _ENDING = 3.0
 """Seconds that requests under way are given at a stop."""
+_IDLE = 75.0
+"""Seconds without a request after which a connection is closed, also one that never made any."""
+MOST = 1500
+"""Connections at once: pages have one or two each."""
 
 
 def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> web.Application:
@@ -84,11 +89,17 @@ class Portal:
         self.app = application(standing, desk, doors, clock)
         self.live = self.app[LIVE]
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
         """The port listened on; 0 when not listening."""
-        return int(self._runner.addresses[0][1]) if self._runner is not None and self._runner.addresses else 0
+        return int(self._listener.sockets[0].getsockname()[1]) if self._listener is not None and self._listener.sockets else 0
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._runner.server.connections) if self._runner is not None and self._runner.server is not None else 0
 
     def noticed(self, notices: Collection[Notice]) -> None:
         """Something changed: open pages are told."""
@@ -111,10 +122,13 @@ class Portal:
         host, _, port = self._listen.rpartition(":")
         context = self._tls()
         # access logs would hold numbers, and what was asked for
-        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_ENDING, keepalive_timeout=75)
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_ENDING, keepalive_timeout=_IDLE)
         await self._runner.setup()
+        # the store, the modems and the PBX need files as well: a flood of connections must not take the last ones
+        most = min(MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        accept = _accept(self._runner, most)
         try:
-            await web.TCPSite(self._runner, host.strip("[]"), int(port), ssl_context=context).start()
+            self._listener = await asyncio.get_running_loop().create_server(accept, host.strip("[]"), int(port), ssl=context)
         except OSError as error:
             raise SettingsError(
                 f"portal.listen: cannot listen on {self._listen} ({error.strerror or error})",
@@ -124,6 +138,9 @@ class Portal:
     async def close(self) -> None:
         """End the live streams, then stop listening. Idempotent."""
         self.live.close()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
@@ -142,6 +159,28 @@ class Portal:
                 "name a PEM certificate chain and its key, both readable by the service's user",
             ) from error
         return context
+
+
+def _accept(runner: web.AppRunner, most: int) -> Callable[[], asyncio.Protocol]:
+    """Makes what serves a connection; one beyond ``most`` is closed at once."""
+    full = False
+
+    def protocol() -> asyncio.Protocol:
+        nonlocal full
+        assert runner.server is not None  # noqa: S101 - set up
+        before, full = full, len(runner.server.connections) >= most
+        if full and not before:
+            log.warning("too_many_connections", most=most)
+        return _Full() if full else runner.server()
+
+    return protocol
+
+
+class _Full(asyncio.Protocol):
+    """Serves nobody."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
 
 
 @web.middleware
@@ -231,5 +270,6 @@ _static.textback_public = True  # type: ignore[attr-defined]
 
 
 async def _headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.popall("Server", None)  # which release of what serves it is nobody's business
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

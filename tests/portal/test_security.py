@@ -15,12 +15,13 @@ from structlog.testing import capture_logs
 from ari_app.board import Role
 from ari_app.desk import SHELL
 from ari_app.errors import SettingsError
-from ari_app.portal import security
+from ari_app.portal import security, server
 from ari_app.portal.security import HEADERS
 from ari_app.portal.server import Portal
 from ari_app.standing import Standing
 from tests.desk_world import GOOD, settings
 from tests.portal.world import Stage, signed_in, stage
+from tests.threads.world import until
 
 
 def jar() -> aiohttp.CookieJar:
@@ -120,6 +121,12 @@ async def test_every_answer_has_its_headers_and_pages_are_not_kept(tmp_path: Pat
             older = await client.get(sheet.replace(sheet.split("/")[2], "0" * 12))
             assert (older.status, older.headers["Cache-Control"]) == (200, "no-cache")
             assert (await client.get("/static/x/..%2fserver.py")).status == 404
+
+
+async def test_no_answer_says_what_serves_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, aiohttp.ClientSession(where.url) as client:
+        for path in ("/sign-in", "/static/x/nothing", "/api/v1/openapi.json", "/p/x/snom"):
+            assert "Server" not in (await client.get(path)).headers
 
 
 async def test_no_page_has_a_script_or_a_style_in_it(tmp_path: Path) -> None:
@@ -253,6 +260,27 @@ async def test_a_body_that_never_comes_holds_nothing(tmp_path: Path, monkeypatch
         key = (await where.desk.make_key(member.member, "api", None, "program", by=SHELL)).token
         answer = await asked(where, f"POST {path}", f"Authorization: Bearer {key}", f"Content-Type: {kind}", body=b"log", length=100)
         assert answer.split()[1] == b"408"
+
+
+async def test_a_flood_of_connections_leaves_files_to_the_rest_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST", 3)
+    async with stage(tmp_path) as where:
+
+        async def silent() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            return await asyncio.open_connection("127.0.0.1", where.portal.port)
+
+        with capture_logs() as logs:
+            inside = [await silent() for _ in range(3)]
+            await until(lambda: where.portal.connections == 3)
+            beyond = [await silent() for _ in range(2)]
+            assert [await reader.read() for reader, _ in beyond] == [b"", b""]
+        assert [each["event"] for each in logs] == ["too_many_connections"]
+        inside[0][1].close()
+        await until(lambda: where.portal.connections == 2)
+        assert b" 200 " in await asked(where, "GET /sign-in")
+        for _, writer in (*inside, *beyond):
+            writer.close()
+            await writer.wait_closed()
 
 
 def certificate(folder: Path) -> dict[str, str]:
