@@ -56,6 +56,20 @@ async def test_each_reading_of_a_thread_is_audited_and_an_open_page_that_looks_a
     ]
 
 
+async def test_who_never_read_a_thread_reads_nothing_of_it_unseen_by_turning_to_what_is_older(house: Clinic) -> None:
+    """A page's own looks are told by what the browser says of them: that must not open a thread without a trace."""
+    anne, beth = await house.member(), await house.member("Beth")
+    thread = await house.caller()
+    later = house.clock.now() + timedelta(days=1)
+    await house.desk.thread(anne, thread, before=later)
+    await house.desk.thread(anne, thread, before=later)
+    await house.desk.thread(beth, thread, refresh=True)
+    assert [each.who for each in await house.desk.audit(SHELL, thread=thread)] == ["Beth", "Anne"]
+    house.clock.move(hours=2)
+    await house.desk.thread(anne, thread, refresh=True)
+    assert [each.who for each in await house.desk.audit(SHELL, thread=thread)] == ["Anne", "Beth", "Anne"], "a page left open till then"
+
+
 async def test_lines_that_are_not_there_are_named(house: Clinic) -> None:
     with pytest.raises(NotFoundError, match=r"'dental'.*main, lab") as caught:
         await house.desk.inbox(SHELL, Box.ALL, line="dental")

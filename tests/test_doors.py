@@ -42,7 +42,9 @@ async def test_who_signs_in_is_known_by_a_token_that_the_store_does_not_hold(hou
     assert len(token) == 22
     found = await house.doors.session(token, HOME)
     assert found is not None
-    assert (found.member, found.name, found.role, found.face, found.address) == (member.id, "Anne Roy", Role.STAFF, Face.WEB, HOME)
+    by, who = found
+    assert (by.member, by.name, by.role, by.face, by.address) == (member.id, "Anne Roy", Role.STAFF, Face.WEB, HOME)
+    assert who == member
     raw = b"".join(path.read_bytes() for path in house.store.path.parent.glob("textback.db*"))
     assert digest_of(token).encode() in raw
     assert token.encode() not in raw

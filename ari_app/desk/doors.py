@@ -76,7 +76,7 @@ class Doors:
         await self._store.members.add_session(digest_of(token), member.id, _actor(member, Face.WEB, address))
         return token
 
-    async def session(self, token: str, address: str, touch: bool = True) -> Actor | None:
+    async def session(self, token: str, address: str, touch: bool = True) -> tuple[Actor, Member] | None:
         """Who a session's token stands for; None when it is over (idle or too old), ended or was never one.
 
         ``touch`` False: what a page does by itself (live updates) does not prolong it.
@@ -93,13 +93,13 @@ class Doors:
             return None
         if touch and _stale(seen, now):
             await self._store.members.touch_session(digest)
-        return _actor(member, Face.WEB, address)
+        return _actor(member, Face.WEB, address), member
 
     async def sign_out(self, token: str, address: str = "") -> None:
         """End a session; one that is none is no error."""
-        actor = await self.session(token, address)
-        if actor is not None:
-            await self._store.members.end_session(digest_of(token), actor)
+        found = await self.session(token, address)
+        if found is not None:
+            await self._store.members.end_session(digest_of(token), found[0])
 
     # -- phones and programs
 

@@ -71,7 +71,7 @@ class House(Base):
         check_words(text, LONGEST_WORDING)
         check(text, "text", CANNED_PLACEHOLDERS)
         own = await self._own_replies(by)
-        if canned is None and len(await self._store.board.canned()) >= _MOST_CANNED:
+        if canned is None and len(await self._store.board.canned() or ()) >= _MOST_CANNED:
             raise RefusedError(f"there are {_MOST_CANNED} ready replies", "remove one first", code="too_many")
         return await self._store.acts.save_canned(_own_id(own, canned), language, plain, text, by)
 
@@ -93,7 +93,7 @@ class House(Base):
     async def _own_replies(self, by: Actor) -> dict[int, int]:
         """Make the built-in replies the clinic's own, once; their new ids by the built-in ones."""
         async with self._seeding:
-            if OWN_REPLIES in await self._store.board.settings() or await self._store.board.canned():
+            if await self._store.board.canned() is not None:
                 return {}
             languages = self._standing.settings.clinic.languages
             ready = [each for each in READY if each.language in languages]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ari_app.board import Actor, Box, Canned, Counts, Found, Row, ThreadView
 from ari_app.desk.base import Base
@@ -12,17 +12,18 @@ from ari_app.desk.checks import is_utf8
 from ari_app.desk.replies import READY
 from ari_app.errors import NotFoundError
 from ari_app.model import Language
-from ari_app.standing import OWN_REPLIES
 
 __all__ = ["MOST_ROWS", "Looking"]
 
 MOST_ROWS = 200
 """Rows or entries given at once."""
 _LONGEST_SEARCH = 200
+_READING = timedelta(hours=1)
+"""An open page that looks again, and its older entries, belong to a reading for so long."""
 
 
 class Looking(Base):
-    """Reading. The first look into a thread is audited, and says that somebody opened it."""
+    """Reading. A look into a thread is audited, and says that somebody opened it."""
 
     async def inbox(
         self, by: Actor, box: Box = Box.TO_ANSWER, *, line: str | None = None, limit: int = 50, offset: int = 0
@@ -31,6 +32,14 @@ class Looking(Base):
         del by  # every look has somebody who looks, though lists are not audited
         self._known_line(line)
         return await self._store.board.rows(box, line=line, limit=_within(limit), offset=max(offset, 0))
+
+    async def page(
+        self, by: Actor, box: Box = Box.TO_ANSWER, *, line: str | None = None, limit: int = 50, offset: int = 0
+    ) -> tuple[tuple[Row, ...], Counts]:
+        """The same with how many lie where, of one moment."""
+        del by
+        self._known_line(line)
+        return await self._store.board.page(box, line=line, limit=_within(limit), offset=max(offset, 0))
 
     async def rows(self, threads: Collection[int]) -> tuple[Row, ...]:
         """These threads as rows, for live updates."""
@@ -44,11 +53,14 @@ class Looking(Base):
     async def thread(self, by: Actor, thread: int, *, before: datetime | None = None, limit: int = 50, refresh: bool = False) -> ThreadView:
         """A thread, opened: its time line newest first, older than ``before``.
 
-        ``refresh``: an open page looks again, which is no new reading. Raises NotFoundError.
+        ``refresh``: an open page looks again. That, and turning to what is older, is no new reading within an hour of the last one
+        of the same person through the same face. Raises NotFoundError.
         """
-        if not refresh:
-            await self._store.acts.opened(thread, by)
-        return await self._store.board.thread(thread, before=before, limit=_within(limit))
+        if refresh or before is not None:
+            seen = await self._store.board.read_on(thread, by, _READING, before=before, limit=_within(limit))
+            if seen is not None:
+                return seen
+        return await self._store.acts.opened(thread, by, before=before, limit=_within(limit))
 
     async def search(self, by: Actor, words: str, *, limit: int = 30) -> tuple[Found, ...]:
         """Threads whose name, number, texts or notes hold these words; the last one may be half typed."""
@@ -61,7 +73,7 @@ class Looking(Base):
         """The ready replies of a language and those of none, in their order; built-in ones (ids below 0) until the first is changed."""
         del by
         own = await self._store.board.canned(language)
-        if own or OWN_REPLIES in await self._store.board.settings():
+        if own is not None:
             return own
         wanted = (language,) if language else self._standing.settings.clinic.languages
         return tuple(each for each in READY if each.language in wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -56,8 +57,7 @@ async def listed(request: web.Request, by: Actor, limit: int = PAGE) -> ListView
         offset = max(int(request.query.get("offset", "0")), 0)
     except ValueError as error:
         raise RefusedError("no such part of the inbox", "choose one of the tabs", code="bad_form") from error
-    rows = await desk.inbox(by, box, limit=limit + 1, offset=min(offset, 1_000_000))
-    counts = await desk.counts()
+    rows, counts = await desk.page(by, box, limit=limit + 1, offset=min(offset, 1_000_000))
     return ListView(box=str(box), rows=[view(row, t) for row in rows[:limit]], counts=counts, offset=offset, more=len(rows) > limit)
 
 
@@ -78,7 +78,7 @@ async def _search(request: web.Request) -> web.StreamResponse:
     version = request.app[VERSION]()
     words = (await form(request)).get("q", "").strip()[:200]
     desk, t, by = request.app[DESK], say(request), actor(request)
-    hits = await desk.search(by, words, limit=_FOUND)
-    shown = ListView(box="", rows=[found(hit, t) for hit in hits], counts=await desk.counts(), offset=0, more=False, words=words)
+    hits, counts = await asyncio.gather(desk.search(by, words, limit=_FOUND), desk.counts())
+    shown = ListView(box="", rows=[found(hit, t) for hit in hits], counts=counts, offset=0, more=False, words=words)
     template = "_list.html" if wants_fragment(request) else "inbox.html"
     return page(request, template, list=shown, panes=[], said=None, version=version)

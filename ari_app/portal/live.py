@@ -14,7 +14,7 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web
@@ -157,7 +157,7 @@ class Live:
 
     def drawn(self, rows: Sequence[Row], counts: Counts, views: Sequence[RowView]) -> dict[str, Any]:
         """Rows as a page's script takes them."""
-        draw = self._app[TEMPLATES].get_template("_row.html").module.row  # type: ignore[attr-defined]
+        draw = cast("Callable[[RowView], str]", self._app[TEMPLATES].globals["row"])
         return {
             "rows": [
                 {

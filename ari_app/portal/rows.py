@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ari_app.board import Box, CallEntry, Entry, Found, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState
@@ -43,17 +43,19 @@ class RowView:
     snoozed: str
     holder: str
     holder_id: int | None
-    boxes: list[str]
+    boxes: tuple[str, ...]
     order: str
     """Sorts as the inbox does, the first one highest."""
     key: str
     """Of what happened last: another one is news."""
     news: str
     """"text" or "call" where the last thing is a caller's and waits, else ""."""
-    t: Speech
+    language: str
+    t: Speech = field(compare=False)
+    """Says words that are the same at any time: two rows that say the same are equal."""
 
 
-def boxes(row: Row, now: datetime) -> list[str]:
+def boxes(row: Row, now: datetime) -> tuple[str, ...]:
     """Parts of the inbox a thread lies in."""
     put_off = row.snoozed is not None and row.snoozed > now
     lies = {
@@ -63,7 +65,7 @@ def boxes(row: Row, now: datetime) -> list[str]:
         Box.ALL: True,
         Box.DONE: row.state is ThreadState.DONE,
     }
-    return [str(box) for box, inside in lies.items() if inside]
+    return tuple(str(box) for box, inside in lies.items() if inside)
 
 
 def plain(text: str) -> str:
@@ -107,6 +109,7 @@ def view(row: Row, t: Speech, entry: TextEntry | NoteEntry | None = None) -> Row
         order=f"{int(waits and row.urgent)} {row.changed.isoformat()}",
         key=_key(row.last),
         news=_news(row.last) if waits and not row.opened else "",
+        language=t.language,
         t=t,
     )
 

@@ -243,12 +243,9 @@ async def _session(request: web.Request, handler: Handler) -> web.StreamResponse
     doors = request.app[DOORS]
     if token and not request.path.startswith("/static/"):
         # what a page fetches by itself does not make a session last
-        who = await doors.session(token, address(request), touch="X-Background" not in request.headers)
-        if who is not None:
-            request[ACTOR] = who
-            known = await doors.member(who.member) if who.member is not None else None
-            if known is not None:
-                request[MEMBER] = known
+        found = await doors.session(token, address(request), touch="X-Background" not in request.headers)
+        if found is not None:
+            request[ACTOR], request[MEMBER] = found
     needs = request.match_info.handler
     if is_public(needs) or request.match_info.http_exception is not None:
         return await handler(request)

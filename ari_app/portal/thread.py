@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -116,7 +117,9 @@ async def opened(
     """A thread as it is drawn. Raises NotFoundError; RefusedError, code ``bad_form``, for a time that is none."""
     desk, t, now = request.app[DESK], say(request), request.app[CLOCK].now()
     before = _before(request)
-    seen = await desk.thread(by, thread, before=before, limit=_ENTRIES // (1 + len(others or ())), refresh=refresh or before is not None)
+    seen, canned = await asyncio.gather(
+        desk.thread(by, thread, before=before, limit=_ENTRIES // (1 + len(others or ())), refresh=refresh), _ready(request, by, refresh)
+    )
     entries = list(reversed(seen.entries))
     holder = seen.row.holder if seen.row.holder is not None and seen.row.holder.until > now else None
     beside = others or []
@@ -129,13 +132,18 @@ async def opened(
         is_older=before is not None,
         holder=holder,
         mine=holder is not None and holder.member == by.member,
-        presets=() if refresh else _presets(request, seen.row.line, now),
-        canned=[] if refresh else _grouped(await desk.canned(by), seen.language or request.app[SETTINGS].clinic.languages[0], t),
+        presets=_presets(request, seen.row.line, now),
+        canned=_grouped(canned, seen.language or request.app[SETTINGS].clinic.languages[0], t),
         nonce=new_nonce(),
         draft=draft,
         shut=_address(beside),
         beside=beside,
     )
+
+
+async def _ready(request: web.Request, by: Actor, refresh: bool) -> tuple[Canned, ...]:
+    """The ready replies; none where the reply box stays as it is."""
+    return () if refresh else await request.app[DESK].canned(by)
 
 
 def _before(request: web.Request) -> datetime | None:

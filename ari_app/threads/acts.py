@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TypeVar
 
-from ari_app.board import Actor, Holder
+from ari_app.board import Actor, Holder, ThreadView
 from ari_app.clock import Clock
 from ari_app.model import Language
-from ari_app.threads import holding, ready, remarks, ringing, staff
+from ari_app.threads import holding, ready, remarks, ringing, staff, timeline
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Database, Transaction
 from ari_app.threads.home import Home
@@ -70,9 +70,14 @@ class Acts:
 
     # -- threads
 
-    async def opened(self, thread: int, by: Actor) -> None:
-        """Somebody reads a thread: it is no longer unopened."""
-        await self._act(lambda tx, now: holding.opened(tx, thread, by, now))
+    async def opened(self, thread: int, by: Actor, *, before: datetime | None = None, limit: int = 50) -> ThreadView:
+        """Somebody reads a thread: it is no longer unopened, and that they do is written down before anything of it is shown."""
+
+        def work(tx: Transaction, now: datetime) -> ThreadView:
+            holding.opened(tx, thread, by, now)
+            return timeline.thread_view(tx, thread, now, before=before, limit=limit)
+
+        return await self._act(work)
 
     async def claim(self, thread: int, by: Actor, takeover: bool = False) -> Holder:
         """A member answers a thread, or goes on doing so (see ``holding.claim``)."""

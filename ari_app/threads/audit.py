@@ -12,7 +12,7 @@ from ari_app.board import Actor, Audited, Face
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.rows import required, stamp
 
-__all__ = ["audit", "audited"]
+__all__ = ["audit", "audited", "has_read"]
 
 
 def audit(tx: Transaction, by: Actor, act: str, now: datetime, *, thread: int | None = None, what: str = "") -> None:
@@ -28,6 +28,17 @@ def audit(tx: Transaction, by: Actor, act: str, now: datetime, *, thread: int | 
             "thread": thread,
             "what": what,
         },
+    )
+
+
+def has_read(reader: Reader, by: Actor, thread: int, since: datetime) -> bool:
+    """Did ``by`` read a thread since then, through the same face."""
+    return (
+        reader.one(
+            "SELECT 1 FROM audit WHERE thread = ? AND at >= ? AND act = 'read' AND who = ? AND face = ?",
+            (thread, stamp(since), by.name, by.face.value),
+        )
+        is not None
     )
 
 

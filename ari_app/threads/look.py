@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from ari_app.board import Audited, Box, Canned, Counts, Found, Listed, Member, Row, Statistics, ThreadView
+from ari_app.board import Actor, Audited, Box, Canned, Counts, Found, Listed, Member, Row, Statistics, ThreadView
 from ari_app.clock import Clock
 from ari_app.errors import NotFoundError
 from ari_app.model import Language
@@ -35,6 +35,15 @@ class Board:
         """A page of a part of the inbox (see ``inbox.rows``)."""
         return await self._look(lambda reader, now: inbox.rows(reader, box, now, line=line, limit=limit, offset=offset))
 
+    async def page(self, box: Box, *, line: str | None = None, limit: int = 50, offset: int = 0) -> tuple[tuple[Row, ...], Counts]:
+        """A page of a part of the inbox, and how many threads lie in each, of one moment."""
+        return await self._look(
+            lambda reader, now: (
+                inbox.rows(reader, box, now, line=line, limit=limit, offset=offset),
+                inbox.counts(reader, now, line),
+            )
+        )
+
     async def rows_of(self, threads: Collection[int]) -> tuple[Row, ...]:
         """These threads as rows; those that are none are left out."""
         return await self._look(lambda reader, now: inbox.rows_of(reader, threads, now))
@@ -55,6 +64,18 @@ class Board:
         """A page of a thread's time line. Raises NotFoundError."""
         return await self._look(lambda reader, now: timeline.thread_view(reader, thread, now, before=before, limit=limit))
 
+    async def read_on(
+        self, thread: int, by: Actor, within: timedelta, *, before: datetime | None = None, limit: int = 50
+    ) -> ThreadView | None:
+        """The same for who read it within so long; None for who did not, whose reading is to be written down. Raises NotFoundError."""
+
+        def question(reader: Reader, now: datetime) -> ThreadView | None:
+            if not audit.has_read(reader, by, thread, now - within):
+                return None
+            return timeline.thread_view(reader, thread, now, before=before, limit=limit)
+
+        return await self._look(question)
+
     async def search(self, words: str, *, limit: int = 30) -> tuple[Found, ...]:
         """Threads with these words as they are typed (see ``finding.find``)."""
         return await self._look(lambda reader, now: finding.find(reader, words, now, limit=limit))
@@ -69,8 +90,8 @@ class Board:
         """Calls of a period (see ``listing.listed``)."""
         return await self._look(lambda reader, _: listing.listed(reader, since, until, line=line, before=before, limit=limit))
 
-    async def canned(self, language: Language | None = None) -> tuple[Canned, ...]:
-        """Ready replies of a language and of none, or all."""
+    async def canned(self, language: Language | None = None) -> tuple[Canned, ...] | None:
+        """Ready replies of a language and of none, or all (see ``ready.canned``)."""
         return await self._look(lambda reader, _: ready.canned(reader, language))
 
     async def audit(

@@ -16,12 +16,14 @@ from ari_app.threads.rows import required, stamp
 __all__ = ["CANNED", "canned", "move_canned", "remove_canned", "save_canned", "set_setting", "settings"]
 
 CANNED = "canned"
-"""Key of the notice that a ready reply changed."""
+"""Key of the setting that the ready replies are the clinic's own, even when it kept none; and of the notice that one changed."""
 
 
-def canned(reader: Reader, language: Language | None = None) -> tuple[Canned, ...]:
-    """Ready replies in their order: those of a language and of none, or all."""
+def canned(reader: Reader, language: Language | None = None) -> tuple[Canned, ...] | None:
+    """Ready replies in their order: those of a language and of none, or all. None: the clinic never wrote any of its own."""
     rows = reader.all("SELECT * FROM canned WHERE ?1 IS NULL OR language IS NULL OR language = ?1 ORDER BY position, id", (language,))
+    if not rows and reader.one("SELECT 1 FROM setting WHERE key = ?", (CANNED,)) is None:
+        return None
     return tuple(_canned(row) for row in rows)
 
 

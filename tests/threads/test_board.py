@@ -182,12 +182,12 @@ async def test_ready_replies(store: Store, heard: list[Notice]) -> None:
     french = await store.acts.save_canned(None, "fr", "Rappel", "Nous vous rappelons {opens}.", anne)
     await store.acts.save_canned(None, "en", "Call", "We call you.", anne)
     assert heard == [SettingsChanged("canned")] * 3
-    assert [each.id for each in await store.board.canned("fr")] == [both, french]
-    assert len(await store.board.canned()) == 3
+    assert [each.id for each in await store.board.canned("fr") or ()] == [both, french]
+    assert len(await store.board.canned() or ()) == 3
     assert await store.acts.save_canned(french, "fr", "Rappel", "Nous vous rappelons demain.", anne) == french
-    assert [each.text for each in await store.board.canned("fr")] == ["12 Main Street", "Nous vous rappelons demain."]
+    assert [each.text for each in await store.board.canned("fr") or ()] == ["12 Main Street", "Nous vous rappelons demain."]
     await store.acts.remove_canned(both, anne)
-    assert [each.id for each in await store.board.canned("fr")] == [french]
+    assert [each.id for each in await store.board.canned("fr") or ()] == [french]
     for act in (store.acts.remove_canned(both, anne), store.acts.save_canned(both, None, "x", "y", anne)):
         with pytest.raises(NotFoundError):
             await act
