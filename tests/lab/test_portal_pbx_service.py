@@ -44,8 +44,8 @@ class House:
         self.by = by
 
     async def missed(self, number: str) -> Row:
-        """A call that rings a second and a half and is given up; its thread."""
-        async with self.lab.phones({"103": Phone("ring")}), self.lab.trunk_call(Caller(number, RINGS, give_up=1.5)) as call:
+        """A call that rings a moment, longer than min_ring, and is given up; its thread."""
+        async with self.lab.phones({"103": Phone("ring")}), self.lab.trunk_call(Caller(number, RINGS, give_up=0.8)) as call:
             await call.over()
         row = await until("the thread of the missed call", lambda: self.row(number))
         assert isinstance(row, Row)
@@ -104,7 +104,7 @@ async def test_a_missed_call_lights_the_lamp_and_an_answered_one_of_that_number_
 
 
 async def test_who_waits_too_long_makes_it_blink(lab: Lab, tmp_path: Path) -> None:
-    async with watching(lab, "104") as phone, house(lab, tmp_path, {"portal": {"overdue": "2s"}}) as there:
+    async with watching(lab, "104") as phone, house(lab, tmp_path, {"portal": {"overdue": "1s"}}) as there:
         row = await there.missed("4385550303")
         await phone.shows("confirmed")
         await phone.shows("early")
@@ -124,9 +124,9 @@ async def test_lamps_are_told_anew_to_an_asterisk_that_comes_back(lab: Lab, tmp_
 
 async def test_calling_back_holds_the_text_while_it_lasts_is_noted_and_settles_only_when_staff_say_so(lab: Lab, tmp_path: Path) -> None:
     number = "4385550305"
-    async with house(lab, tmp_path, {"reply": {"delay": "3s", "min_ring": "500ms"}}) as there, watching(lab, "104") as phone:
+    async with house(lab, tmp_path, {"reply": {"delay": "2s", "min_ring": "500ms"}}) as there, watching(lab, "104") as phone:
         thread = (await there.missed(number)).thread
-        async with lab.phones({"101": Phone("answer", after=1.5, talk=6)}):
+        async with lab.phones({"101": Phone("answer", after=0.8, talk=3.5)}):
             asked = await there.service.desk.call_back(thread, by=there.by)
             assert asked.number == "+1" + number
             assert set(there.service._live()) == {asked.number}, "held from the first ring"
@@ -147,7 +147,7 @@ async def test_calling_back_holds_the_text_while_it_lasts_is_noted_and_settles_o
             await until("the end of the call", over)
         (entry,) = await there.outgoing(thread)
         assert entry.talked is not None
-        assert 1 < entry.talked < 8
+        assert 1 < entry.talked < 6
         await until("the decision", lambda: _decided(there, thread, ("silence", "called_back")))
         assert await there.texts(thread) == ["cancelled"]
         assert ((await there.view(thread)).row.state, entry.reached) == ("to_answer", False)
@@ -163,9 +163,9 @@ async def _decided(there: House, thread: int, wanted: tuple[str, str]) -> bool:
 
 async def test_a_caller_who_does_not_take_it_is_not_reached_and_gets_the_text_after_it(lab: Lab, tmp_path: Path) -> None:
     number = "4385550312"  # the trunk's far end lets a number that ends in 2 ring
-    async with house(lab, tmp_path, {"reply": {"delay": "3s", "min_ring": "500ms"}}) as there:
+    async with house(lab, tmp_path, {"reply": {"delay": "2s", "min_ring": "500ms"}}) as there:
         thread = (await there.missed(number)).thread
-        async with lab.phones({"101": Phone("answer", after=0.2, talk=6)}):
+        async with lab.phones({"101": Phone("answer", after=0.2, talk=4)}):
             await there.service.desk.call_back(thread, by=there.by)
 
             async def dialled() -> bool:
@@ -191,7 +191,7 @@ async def test_a_caller_who_does_not_take_it_is_not_reached_and_gets_the_text_af
 async def _held(there: House, thread: int) -> bool:
     """The text is due, and does not go."""
     (call,) = [each for each in (await there.view(thread)).entries if isinstance(each, CallEntry)]
-    overdue = (there.service.clock.now() - call.ended).total_seconds() > 4
+    overdue = (there.service.clock.now() - call.ended).total_seconds() > 3
     assert await there.texts(thread) == ["queued"]
     return overdue
 
