@@ -227,6 +227,19 @@ async def test_one_press_in_the_thread_calls_back_once(house: Phones, brand: str
         assert (await house.clinic.desk.audit(SHELL, thread=thread))[0].face is Face.PHONE
 
 
+@pytest.mark.parametrize("brand", ["cisco", "cisco-mpp", "snom", "poly", "grandstream-old"])
+async def test_giving_up_what_was_typed_leads_back_to_the_thread(house: Phones, brand: str) -> None:
+    await house.writes(WISH)
+    async with await house.phone(await house.member(), brand) as phone:
+        await phone.start()
+        thread = await phone.select(1)
+        await phone.select(row_of(thread, "Écrire"))
+        phone.type("Oui")
+        await phone.key("Annuler")
+        assert phone.shown is not None
+        assert phone.shown.title == thread.title
+
+
 @pytest.mark.parametrize("brand", ["yealink", "aastra", "htek", "fanvil", "poly"])
 async def test_one_press_on_the_row_calls_where_the_phone_dials_itself(house: Phones, brand: str) -> None:
     await house.writes(WISH)

@@ -50,10 +50,6 @@ def _exit(verb: Verb) -> str | None:
     return _EXIT if verb is Verb.EXIT else None
 
 
-def _old_verbs(verb: Verb) -> str | None:
-    return {Verb.EXIT: _EXIT, Verb.SUBMIT: _SUBMIT}.get(verb)
-
-
 def draw_old(screen: Screen, canvas: Canvas) -> Element:
     """The screen as lines at positions. Rows have no links of their own: each is a soft key of its number."""
     root = Element("Screen")
@@ -76,8 +72,9 @@ def draw_old(screen: Screen, canvas: Canvas) -> Element:
             field.set("maxlength", "8" if screen.secret else "480")
             field.set("data-type", "string")
             add(field, "styles", pos_x="0", pos_y=str(5 + 2 * _LINE), width="200")
+    verbs = {Verb.EXIT: canvas.leaving(screen, _EXIT) if isinstance(screen, Input) else _EXIT, Verb.SUBMIT: _SUBMIT}
     keys = add(page, "SoftKeys")
-    for label, address in [*numbered, *canvas.keys(screen.keys, _old_verbs)]:
+    for label, address in [*numbered, *canvas.keys(screen.keys, verbs.get)]:
         if address == _EXIT:
             add(keys, "SoftKey", action=_EXIT, label=label)
         elif address == _SUBMIT and isinstance(screen, Input):

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ari_app.portal.characters import cut, plain
 from ari_app.portal.phones.brands import Brand
-from ari_app.portal.screens import Key, Link, Verb
+from ari_app.portal.screens import Input, Key, Link, Verb
 
 __all__ = ["Canvas", "add", "document"]
 
@@ -39,6 +39,10 @@ class Canvas:
 
     def label(self, text: str) -> str:
         return cut(plain(text), self.brand.label)
+
+    def leaving(self, screen: Input, leaves: str) -> str:
+        """Address of the key that gives a field up, where a brand has no word for it: back to where one came from."""
+        return leaves if screen.back is None else self.url(screen.back)
 
     def keys(self, keys: Sequence[Key], verbs: Callable[[Verb], str | None]) -> list[tuple[str, str]]:
         """Label and address of the soft keys this brand can have. ``verbs``: its word for a verb, None for one it lacks."""

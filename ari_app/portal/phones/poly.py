@@ -40,7 +40,8 @@ def draw(screen: Screen, canvas: Canvas) -> Element:
                 else:
                     last = add(line, "br")
                     last.tail = words
-    for number, (label, address) in enumerate(canvas.keys(screen.keys, _VERBS.get), 1):
+    verbs = {**_VERBS, Verb.EXIT: canvas.leaving(screen, _VERBS[Verb.EXIT])} if isinstance(screen, Input) else _VERBS
+    for number, (label, address) in enumerate(canvas.keys(screen.keys, verbs.get), 1):
         action = address if address.startswith("Softkey:") else f"Softkey:Fetch;{address}"
         add(root, "softkey", index=str(number), label=label, action=action)
     return root

@@ -42,7 +42,8 @@ def draw(screen: Screen, canvas: Canvas) -> Element:
             root = Element("SnomIPPhoneText", {"track": "no"} if isinstance(screen, Ack) else {})
             add(root, "Title", canvas.title(screen.title))
             add(root, "Text", plain(screen.text))
-    for number, (label, address) in enumerate(canvas.keys(screen.keys, _VERBS.get), 1):
+    verbs = {Verb.EXIT: canvas.leaving(screen, _VERBS[Verb.EXIT])} if isinstance(screen, Input) else _VERBS
+    for number, (label, address) in enumerate(canvas.keys(screen.keys, verbs.get), 1):
         key = add(root, "SoftKeyItem")
         add(key, "Name", f"F{number}")
         add(key, "Label", label)
