@@ -323,7 +323,7 @@ class _Round:
                     takeover = True
                     question = [talk.own(held_by(str(error.facts["name"]), talk.language)), talk.fixed("takeover")]
                 elif error.code == "answered_meanwhile":
-                    seen = int(error.facts["seen"])
+                    seen, takeover = int(error.facts["seen"]), takeover or "holder" in error.facts
                     question = [talk.own(answered_by(str(error.facts["name"]), talk.language)), talk.fixed("takeover")]
                 else:
                     await talk.tell("opted_out_refused" if error.code == "opted_out" else "no_reply")

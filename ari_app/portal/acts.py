@@ -60,8 +60,11 @@ async def refused(request: web.Request, thread: int, fields: Fields, error: Text
         label = t("act.take_over" if request.path.endswith("/claim") else "act.take_over.send")
         offers = [{"action": request.path, "label": label, "fields": {**kept, "takeover": "1"}}]
     elif error.code == "answered_meanwhile":
-        newer = {**kept, "seen": str(error.facts.get("seen", 0))}
-        offers = [{"action": request.path, "label": t("refused.send_anyway"), "fields": newer}]
+        newer, label = {**kept, "seen": str(error.facts.get("seen", 0))}, t("refused.send_anyway")
+        if "holder" in error.facts:
+            newer["takeover"], label = "1", t("act.take_over.send")
+            what = f"{what} {t('refused.held', name=error.facts['holder'])}"
+        offers = [{"action": request.path, "label": label, "fields": newer}]
         view = await request.app[DESK].thread(actor(request), thread, limit=20, refresh=True)
         meanwhile = answers(view, number_in(fields, "seen"), t)
     template = "_refused.html" if wants_fragment(request) else "refused.html"

@@ -300,10 +300,10 @@ class Flow:
         told = self.words("held", name=plain(who), time=self.when(until) if until else "…")
         return self._refusal(told, Link(f"t/{thread}"), Choice(self.words("take_over"), over))
 
-    def answered(self, thread: int, who: str, anyway: Link) -> Menu:
-        """Somebody else answered since this was shown."""
+    def answered(self, thread: int, who: str, anyway: Link, *, held: bool = False) -> Menu:
+        """Somebody else answered since this was shown; ``held``: and is still at it, so that who sends takes over."""
         told = self.words("answered_meanwhile", name=plain(who))
-        return self._refusal(told, Link(f"t/{thread}/r/0"), Choice(self.words("send_anyway"), anyway))
+        return self._refusal(told, Link(f"t/{thread}/r/0"), Choice(self.words("take_over" if held else "send_anyway"), anyway))
 
     def _refusal(self, told: str, read: Link, anyway: Choice) -> Menu:
         say = self.words

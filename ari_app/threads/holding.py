@@ -13,7 +13,20 @@ from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.rows import moment, required, stamp
 
-__all__ = ["HELD_FOR", "claim", "expire_claims", "hold", "let_go", "next_wake", "opened", "refuse_held", "snooze", "thread_row", "wake"]
+__all__ = [
+    "HELD_FOR",
+    "claim",
+    "expire_claims",
+    "held_up_by",
+    "hold",
+    "let_go",
+    "next_wake",
+    "opened",
+    "refuse_held",
+    "snooze",
+    "thread_row",
+    "wake",
+]
 
 HELD_FOR = timedelta(minutes=5)
 """A thread is let go of when its holder did nothing in it for so long."""
@@ -36,10 +49,16 @@ def holder(reader: Reader, thread: int, now: datetime) -> Holder | None:
     return None if row is None else Holder(member=row["id"], name=row["name"], until=required(row["held_at"]) + HELD_FOR)
 
 
-def refuse_held(reader: Reader, thread: int, by: Actor, now: datetime) -> None:
-    """Raises RefusedError, code ``held``, where another member is answering. The shell, which is nobody's desk, is not held up."""
+def held_up_by(reader: Reader, thread: int, by: Actor, now: datetime) -> Holder | None:
+    """The other member who is answering. The shell, which is nobody's desk, is not held up."""
     held = holder(reader, thread, now)
-    if held is not None and by.member is not None and held.member != by.member:
+    return None if held is None or by.member is None or held.member == by.member else held
+
+
+def refuse_held(reader: Reader, thread: int, by: Actor, now: datetime) -> None:
+    """Raises RefusedError, code ``held``, where another member is answering."""
+    held = held_up_by(reader, thread, by, now)
+    if held is not None:
         raise RefusedError(
             f"{held.name} is answering this caller, until {held.until:%H:%M:%S} UTC unless they go on",
             "wait, or take it over",

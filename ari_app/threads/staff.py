@@ -13,7 +13,7 @@ from ari_app.numbers import e164
 from ari_app.threads import people
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Transaction
-from ari_app.threads.holding import hold, refuse_held, thread_row
+from ari_app.threads.holding import held_up_by, hold, refuse_held, thread_row
 from ari_app.threads.home import Home
 from ari_app.threads.rows import stamp, stamp_or_none
 from ari_app.threads.sending import AGAIN
@@ -64,8 +64,8 @@ def queue_staff(tx: Transaction, written: Written, home: Home, now: datetime) ->
     """Queue a person's text; their thread counts as answered, and is theirs. The same ``act`` twice is one text.
 
     Raises RefusedError: no phone number, no text, too long, opted out, ``act`` used before for another text, an hour that is past
-    (``in_past``) or too far (``too_far``), another member answering (``held``), or one that answered since ``seen``
-    (``answered_meanwhile``; given again with the newer ``seen`` it goes).
+    (``in_past``) or too far (``too_far``), one that answered since ``seen`` (``answered_meanwhile``; given again with the newer
+    ``seen`` it goes), or another member answering (``held``). Where both are so, the first is raised and names the ``holder`` too.
     """
     text, act, by = written.text, written.act, written.by
     dialled = e164(written.number, home.country)
@@ -91,9 +91,9 @@ def queue_staff(tx: Transaction, written: Written, home: Home, now: datetime) ->
             facts={"at": contact["opted_out"]},
         )
     thread = _thread(tx, dialled, written.line, home, now)
+    _refuse_answered(tx, thread, written, now)
     if not written.takeover:
         refuse_held(tx, thread, by, now)
-    _refuse_answered(tx, thread, written)
     tx.run("UPDATE thread SET changed = max(changed, ?) WHERE id = ?", (stamp(now), thread))
     people.settle(tx, thread, people.ANSWERED)
     people.set_contact(tx, dialled, "looping", None)
@@ -153,7 +153,7 @@ def _thread(tx: Transaction, number: str, line: str | None, home: Home, now: dat
     return int(latest["id"]) if latest else people.open_thread(tx, line or home.line, number, people.ANSWERED, now)
 
 
-def _refuse_answered(tx: Transaction, thread: int, written: Written) -> None:
+def _refuse_answered(tx: Transaction, thread: int, written: Written, now: datetime) -> None:
     """Two people must not answer one caller unknowingly."""
     if written.seen is None:
         return
@@ -165,11 +165,12 @@ def _refuse_answered(tx: Transaction, thread: int, written: Written) -> None:
     )
     if other is not None:
         name = other["author"] or "somebody at the shell"
+        held = None if written.takeover else held_up_by(tx, thread, written.by, now)
         raise RefusedError(
-            f"{name} answered meanwhile",
+            f"{name} answered meanwhile" + (f", and {held.name} is answering this caller" if held else ""),
             "read it, then send yours all the same if it still helps",
             code="answered_meanwhile",
-            facts={"name": name, "seen": other["newest"]},
+            facts={"name": name, "seen": other["newest"]} | ({"holder": held.name} if held else {}),
         )
 
 

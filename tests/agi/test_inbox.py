@@ -264,7 +264,9 @@ async def test_another_who_is_answering_is_named_before_anything_goes(clinic: Ho
     assert await clinic.texts(thread) == [("Come tomorrow at 9.", "Marie")]
 
 
-async def test_an_answer_that_came_meanwhile_is_told_before_anything_goes(clinic: House) -> None:
+@pytest.mark.parametrize("holds", [False, True])
+async def test_an_answer_that_came_meanwhile_is_told_before_anything_goes(clinic: House, holds: bool) -> None:
+    """Once, also where who gave it still holds the thread."""
     await clinic.staff()
     thread = await clinic.missed(ALICE)
     keys = await clinic.ready("Tomorrow", "Come tomorrow at 9.")
@@ -273,7 +275,8 @@ async def test_an_answer_that_came_meanwhile_is_told_before_anything_goes(clinic
     async def slow(number: int, text: str, **more: Any) -> Written:
         if len(await clinic.texts(thread)) == 0:
             await reply(thread, "I was quicker.", by=clinic.lea, act="quick")
-            await clinic.desk.let_go(thread, by=clinic.lea)
+            if not holds:
+                await clinic.desk.let_go(thread, by=clinic.lea)
         return await reply(number, text, **more)
 
     clinic.desk.reply = slow  # type: ignore[assignment, method-assign] # the other writes between the key and the desk

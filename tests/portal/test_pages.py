@@ -148,6 +148,26 @@ async def test_who_was_answered_meanwhile_is_shown_before_a_second_answer_goes(t
         assert len(await texts(where, thread)) == 2
 
 
+async def test_who_was_answered_meanwhile_by_who_still_holds_it_is_asked_once(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where:
+        anne = await where.member(password=GOOD)
+        await where.member("Bob", password=GOOD)
+        thread = await where.missed()
+        async with signed_in(where, "bob") as client:
+            form = fields(await read(client, f"/thread/{thread}"), f"/thread/{thread}/reply")
+            await where.desk.reply(thread, "We call you at two.", by=anne, act="a")
+            answer = await client.post(f"/thread/{thread}/reply", data=form | {"text": "We call you at three."})
+            page = await answer.text()
+            assert answer.status == 409
+            assert "Anne answered this caller meanwhile. Anne is answering this caller." in page
+            assert "We call you at two." in page
+            assert "Take over and send" in page
+            over = fields(page, f"/thread/{thread}/reply")
+            answer = await client.post(f"/thread/{thread}/reply", data=over | {"text": "We call you at three."}, allow_redirects=False)
+            assert answer.status == 303
+        assert len(await texts(where, thread)) == 2
+
+
 async def test_a_failed_text_is_sent_again_by_a_deliberate_act(tmp_path: Path) -> None:
     async with stage(tmp_path) as where:
         anne = await where.member(password=GOOD)

@@ -193,6 +193,19 @@ async def test_who_answers_what_was_answered_meanwhile_sees_it_first(house: Phon
         assert [author for author, _ in await house.sent(thread)] == ["Anne", "Marie"]
 
 
+async def test_who_was_answered_meanwhile_by_who_still_holds_it_is_asked_once(house: Phones) -> None:
+    thread = await house.writes(WISH)
+    marie = await house.member("Marie", extension="202")
+    async with await house.phone(await house.member(), "yealink") as phone:
+        await phone.start()
+        await phone.select(1)
+        await house.clinic.desk.reply(thread, "Je m'en occupe", by=marie, act="page-1")
+        refused = await phone.select(2)
+        assert "Marie a répondu" in refused.items[0].label
+        await phone.select(row_of(refused, "Prendre"))
+        assert [author for author, _ in await house.sent(thread)] == ["Anne", "Marie"]
+
+
 async def test_who_asked_for_no_texts_gets_none_from_a_phone(house: Phones) -> None:
     thread = await house.writes(WISH)
     async with await house.phone(await house.member(), "snom") as phone:

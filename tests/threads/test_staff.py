@@ -78,6 +78,20 @@ async def test_somebody_answered_meanwhile(store: Store) -> None:
     assert (await store.acts.queue_staff(ALICE, "more of hers", "three", seen=first.message, by=brigitte)).new, "her own is no news to her"
 
 
+async def test_who_answered_and_still_holds_it_is_one_refusal(store: Store) -> None:
+    thread = await missed(store)
+    anne, brigitte = await a_member(store, "anne"), await a_member(store, "brigitte")
+    seen = (await store.board.thread(thread)).seen
+    first = await store.acts.queue_staff(ALICE, "from Anne", "one", seen=seen, by=anne)
+    with pytest.raises(RefusedError) as told:
+        await store.acts.queue_staff(ALICE, "from Brigitte", "two", seen=seen, by=brigitte)
+    assert (told.value.code, told.value.facts) == ("answered_meanwhile", {"name": "Anne", "seen": first.message, "holder": "Anne"})
+    with pytest.raises(RefusedError) as held:
+        await store.acts.queue_staff(ALICE, "from Brigitte", "two", seen=first.message, by=brigitte)
+    assert held.value.code == "held", "who read the answer alone has not taken the thread over"
+    assert (await store.acts.queue_staff(ALICE, "from Brigitte", "two", seen=first.message, takeover=True, by=brigitte)).new
+
+
 async def test_what_failed_or_was_called_off_is_no_answer_of_somebody_else(store: Store, clock: HandClock) -> None:
     thread = await missed(store)
     anne, brigitte = await a_member(store, "anne"), await a_member(store, "brigitte")

@@ -130,8 +130,9 @@ class Pages:
                 return self.flow.held(thread, who, datetime.fromisoformat(str(until)) if until else None, again)
             view = await self._view(thread)
             if error.code == "answered_meanwhile":
-                newer = error.facts.get("seen", view.seen)
-                return self.flow.answered(thread, who, Link(f"{at}/{link.format(seen=newer)}{'/o' if over else ''}"))
+                newer, held = error.facts.get("seen", view.seen), "holder" in error.facts
+                anyway = Link(f"{at}/{link.format(seen=newer)}{'/o' if over or held else ''}")
+                return self.flow.answered(thread, who, anyway, held=held)
             return self.flow.error(told(error, self.flow.words, self.flow.name(view.row)), Link(at))
         return self.deeds.did(self.phone, nonce, self.flow.sent(await self._view(thread), text, MessageState(written.state)))
 
