@@ -18,7 +18,7 @@ from ari_app.errors import NotFoundError, RefusedError
 from ari_app.standing import Standing
 from ari_app.threads import Store
 
-__all__ = ["Doors", "digest_of", "new_token"]
+__all__ = ["Doors", "digest_of", "is_token", "new_token"]
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +31,11 @@ _LONGEST_LOGIN = 64
 def new_token() -> str:
     """128 random bits in 22 characters of the URL alphabet (RFC 4648 section 5): a Yealink takes addresses of 99 characters."""
     return secrets.token_urlsafe(16)
+
+
+def is_token(written: str) -> bool:
+    """Could ``new_token`` have made it."""
+    return _TOKEN.fullmatch(written) is not None
 
 
 def digest_of(token: str) -> str:
@@ -55,21 +60,25 @@ class Doors:
 
     # -- the page
 
-    async def sign_in(self, login: str, password: str, address: str) -> str:
-        """The token of a new session, for a cookie.
+    async def sign_in(self, login: str, password: str, address: str, browser: str = "") -> str:
+        """The token of a new session, for a cookie. ``browser``: a token that a browser keeps, by which it is known when it comes back:
+        whoever guesses this login from the same address, as behind one router, does not hold it up.
 
         Raises RefusedError: ``bad_login`` (no such login, a wrong password or a member who left: nobody is told which, and it takes as
         long), ``throttled`` (wait, and try again).
         """
         login = login.strip()[:_LONGEST_LOGIN] if is_utf8(login) else ""
-        known = self._logins.knows(login, address)
-        self._logins.enter(login, address)
+        where = browser if is_token(browser) and self._logins.knows(login, browser) else address
+        known = self._logins.knows(login, where)
+        self._logins.enter(login, where)
         found = await self._store.members.by_login(login)
         member, kept = found if found is not None and found[0].active else (None, None)
         if not await self._passwords.right(kept, password, known=known) or member is None or kept is None:
             log.warning("login_refused", address=place(address))
             raise RefusedError("this login and password do not fit", "write them again, or ask an administrator", code="bad_login")
-        self._logins.right(login, address)
+        self._logins.right(login, where)
+        if is_token(browser):
+            self._logins.right(login, browser)
         if self._passwords.outdated(kept):
             await self._store.members.rehashed(member.id, await self._passwords.hashed(password))
         token = new_token()
@@ -81,7 +90,7 @@ class Doors:
 
         ``touch`` False: what a page does by itself (live updates) does not prolong it.
         """
-        if _TOKEN.fullmatch(token) is None:
+        if not is_token(token):
             return None
         digest = digest_of(token)
         found = await self._store.members.session(digest)
@@ -105,7 +114,7 @@ class Doors:
 
     async def key(self, token: str, use: str, address: str) -> tuple[Actor, Key] | None:
         """Who a token in an address or a header stands for; ``use`` is "phone" or "api". None when it opens nothing (any more)."""
-        if _TOKEN.fullmatch(token) is None:
+        if not is_token(token):
             return None
         found = await self._store.members.key(digest_of(token))
         if found is None:

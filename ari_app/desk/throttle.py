@@ -1,9 +1,9 @@
 """Guessing made slow: each wrong try at a door makes the next one wait longer, for whoever guesses, and for nobody else.
 
 Two counts: of an account from one place, and of everything from that place (or, where there is little to guess, of the account from
-everywhere). Who once came in from there waits for their own wrong tries only: somebody else's, from the same place or from elsewhere,
-lock no member out. In memory, and bounded: a restart forgets, and a flood
-of names or places pushes out the oldest.
+everywhere). Who once came in from there waits for wrong tries at their own account from there only: others lock no member out. A place is
+an address, an extension, or a browser that is known again, which is one member's alone. In memory, and bounded: a restart forgets, and a
+flood of names or places pushes out the oldest.
 """
 
 from __future__ import annotations

@@ -6,12 +6,10 @@ from aiohttp import web
 
 from ari_app.errors import RefusedError
 from ari_app.portal.frame import ACTOR, DOORS, LANGUAGE_COOKIE, address, https, page, public, say, see_other, within
-from ari_app.portal.security import cookie_name, drop_cookie, received, set_cookie
+from ari_app.portal.security import YEAR, browser_of, cookie_name, drop_cookie, keep_browser, received, set_cookie
 from ari_app.portal.words import LANGUAGES
 
 __all__ = ["add_routes", "form"]
-
-_YEAR = 365 * 24 * 3600
 
 
 def add_routes(app: web.Application) -> None:
@@ -53,8 +51,9 @@ def _page(
 async def _sign_in(request: web.Request) -> web.StreamResponse:
     fields = await form(request)
     doors, onward, login = request.app[DOORS], within(fields.get("next")), fields.get("login", "").strip()
+    browser = browser_of(request, https=https(request))
     try:
-        token = await doors.sign_in(login, fields.get("password", ""), address(request))
+        token = await doors.sign_in(login, fields.get("password", ""), address(request), browser)
     except RefusedError as error:
         status = 429 if error.code == "throttled" else 403
         response = _page(request, onward, wrong=say(request).refusal(error), login=login, status=status)
@@ -66,6 +65,7 @@ async def _sign_in(request: web.Request) -> web.StreamResponse:
         await doors.sign_out(before, address(request))
     response = see_other(onward)
     set_cookie(response, token, https=https(request))
+    keep_browser(response, browser, https=https(request))
     response.del_cookie(LANGUAGE_COOKIE, path="/")  # that of whoever sat here before: the member's own counts again
     return response
 
@@ -87,5 +87,5 @@ async def _language(request: web.Request) -> web.StreamResponse:
     if chosen not in LANGUAGES:
         raise RefusedError(f"{chosen!r} is no language of the pages", f"choose one of: {', '.join(LANGUAGES)}", code="bad_form")
     response = see_other(within(fields.get("next")))
-    response.set_cookie(LANGUAGE_COOKIE, chosen, path="/", max_age=_YEAR, httponly=True, secure=https(request), samesite="Strict")
+    response.set_cookie(LANGUAGE_COOKIE, chosen, path="/", max_age=YEAR, httponly=True, secure=https(request), samesite="Strict")
     return response

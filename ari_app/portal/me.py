@@ -9,7 +9,7 @@ from ari_app.errors import RefusedError, TextbackError
 from ari_app.portal.admin_frame import admin_page, number, saved
 from ari_app.portal.entry import form
 from ari_app.portal.frame import DESK, DOORS, LANGUAGE_COOKIE, actor, address, https, member
-from ari_app.portal.security import set_cookie
+from ari_app.portal.security import browser_of, set_cookie
 from ari_app.portal.words import LANGUAGES
 
 __all__ = ["add_routes"]
@@ -48,7 +48,8 @@ async def _change(request: web.Request) -> web.Response:
             case "password":
                 await desk.set_password(own.id, fields.get("password", ""), current=fields.get("current"), by=by)
                 # every session ended with it, this one too: who knew both passwords goes on here, and nowhere else
-                token = await request.app[DOORS].sign_in(own.login, fields.get("password", ""), address(request))
+                browser = browser_of(request, https=https(request))
+                token = await request.app[DOORS].sign_in(own.login, fields.get("password", ""), address(request), browser)
                 set_cookie(response, token, https=https(request))
             case "pin":
                 await desk.set_pin(own.id, fields.get("pin", "").strip() or None, by=by)

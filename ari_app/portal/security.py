@@ -15,16 +15,20 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from ari_app.desk.doors import is_token, new_token
 from ari_app.errors import RefusedError
 
 __all__ = [
     "COOKIE",
     "HEADERS",
+    "YEAR",
     "Network",
     "Proxies",
+    "browser_of",
     "cookie_name",
     "cross_site",
     "drop_cookie",
+    "keep_browser",
     "networks",
     "received",
     "set_cookie",
@@ -37,6 +41,9 @@ _T = TypeVar("_T")
 SLOWEST = 20.0
 """Seconds in which a request's body must be here: one that never comes must not hold a connection."""
 COOKIE = "textback"
+_BROWSER = "browser"
+YEAR = 365 * 24 * 3600
+"""Seconds."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 HEADERS = {
@@ -139,12 +146,28 @@ async def received(body: Awaitable[_T]) -> _T:
 
 def cookie_name(*, https: bool) -> str:
     """Name of the session cookie. ``__Host-``: browsers take it over TLS only, and no other host of the domain can set it."""
-    return f"__Host-{COOKIE}" if https else COOKIE
+    return _prefixed(COOKIE, https=https)
+
+
+def _prefixed(name: str, *, https: bool) -> str:
+    return f"__Host-{name}" if https else name
 
 
 def set_cookie(response: web.StreamResponse, token: str, *, https: bool) -> None:
     """Give the browser its session, until it is closed or the session ends."""
     response.set_cookie(cookie_name(https=https), token, path="/", httponly=True, secure=https, samesite="Strict")
+
+
+def browser_of(request: web.Request, *, https: bool) -> str:
+    """The token by which this browser is known when somebody signs in again; a new one for a browser that has none."""
+    kept = request.cookies.get(_prefixed(_BROWSER, https=https), "")
+    return kept if is_token(kept) else new_token()
+
+
+def keep_browser(response: web.StreamResponse, browser: str, *, https: bool) -> None:
+    """Let the browser keep it. It opens nothing."""
+    name = _prefixed(_BROWSER, https=https)
+    response.set_cookie(name, browser, path="/", max_age=YEAR, httponly=True, secure=https, samesite="Strict")
 
 
 def drop_cookie(response: web.StreamResponse, *, https: bool) -> None:

@@ -123,6 +123,33 @@ async def test_every_answer_has_its_headers_and_pages_are_not_kept(tmp_path: Pat
             assert (await client.get("/static/x/..%2fserver.py")).status == 404
 
 
+async def test_a_colleague_behind_the_same_router_locks_nobody_out_of_their_own_browser(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where:
+        await where.member(password=GOOD)
+        async with signed_in(where) as own:
+            async with aiohttp.ClientSession(where.url) as other:
+                for _ in range(8):
+                    await other.post("/sign-in", data={"login": "anne", "password": "not hers"})
+                assert (await other.post("/sign-in", data={"login": "anne", "password": GOOD})).status == 429
+            await own.post("/sign-out")
+            answer = await own.post("/sign-in", data={"login": "anne", "password": GOOD}, allow_redirects=False)
+            assert answer.status == 303
+            # it is known for her alone, and guessing in it is as slow as anywhere
+            statuses = [(await own.post("/sign-in", data={"login": "anne", "password": "not hers"})).status for _ in range(7)]
+            assert (statuses[0], statuses[-1]) == (403, 429)
+
+
+async def test_what_a_browser_is_known_by_is_no_session_and_no_script_reads_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, aiohttp.ClientSession(where.url) as client:
+        await where.member(password=GOOD)
+        answer = await client.post("/sign-in", data={"login": "anne", "password": GOOD}, allow_redirects=False)
+        kept = next(each for each in answer.headers.getall("Set-Cookie") if each.startswith("browser="))
+        assert all(each in kept for each in ("HttpOnly", "SameSite=Strict", "Path=/"))
+        only = {"Cookie": f"textback={kept.removeprefix('browser=').partition(';')[0]}"}
+        async with aiohttp.ClientSession(where.url, cookie_jar=aiohttp.DummyCookieJar()) as thief:
+            assert (await thief.get("/", headers=only, allow_redirects=False)).status == 303
+
+
 async def test_no_answer_says_what_serves_it(tmp_path: Path) -> None:
     async with stage(tmp_path) as where, aiohttp.ClientSession(where.url) as client:
         for path in ("/sign-in", "/static/x/nothing", "/api/v1/openapi.json", "/p/x/snom"):
