@@ -183,6 +183,71 @@ async def test_ready_replies_a_plan_and_a_deliberate_second_sending(tmp_path: Pa
             await until(lambda: len(where.carrier.left) == left + 1)
 
 
+async def test_hours_offered_are_those_of_now_however_long_the_thread_is_open(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, chromium() as browser:
+        await where.member(password=GOOD)
+        thread = await where.missed()
+        async with member_at(browser, where) as page:
+            await page.goto(f"{where.url}/thread/{thread}")
+            await expect(page.locator("#live")).to_be_visible()
+            later = page.locator('[data-drop="later"]')
+            before = await page.locator('[data-drop="snooze"] .choice').all_inner_texts()
+            where.clock.move(minutes=25)
+            await page.keyboard.press("z")
+            first = page.locator('[data-drop="snooze"] .choice').first
+            await expect(first).to_contain_text("11:25")
+            assert await page.locator('[data-drop="snooze"] .choice').all_inner_texts() != before
+            await expect(first).to_be_focused()
+            await page.keyboard.press("Escape")
+            await later.locator("summary").click()
+            await expect(later.locator("[data-at]").first).to_contain_text("11:25")
+            await page.keyboard.press("Escape")
+            await page.keyboard.press("z")
+            await page.keyboard.press("Enter")
+            await expect(page.locator(".notice")).to_contain_text("Snoozed until 11:25")
+
+
+async def test_search_is_left_for_its_rows_and_a_row_that_goes_hands_the_focus_on(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, chromium() as browser:
+        anne = await where.member(password=GOOD)
+        first = await where.missed()
+        where.clock.move(minutes=1)
+        second = await where.missed(BOB)
+        async with member_at(browser, where) as page:
+            await expect(page.locator("#live")).to_be_visible()
+            row = {each: page.locator(f"#row-{each} .row-link") for each in (first, second)}
+            await page.keyboard.press("/")
+            await page.keyboard.type("0101")
+            await expect(row[second]).to_have_count(0)
+            await page.keyboard.press("ArrowDown")
+            await expect(row[first]).to_be_focused()
+            await page.keyboard.press("/")
+            await page.keyboard.press("Enter")
+            await expect(row[first]).to_be_focused()
+            await page.keyboard.press("1")
+            await row[second].focus()
+            await where.desk.done(second, by=anne)
+            await expect(row[second]).to_have_count(0)
+            await expect(row[first]).to_be_focused()
+            # what one pressed may be gone after it: the keys still mean this thread
+            await page.keyboard.press("Enter")
+            await page.fill(f"#text-{first}", "half")
+            release = page.locator(f"#thread-{first} .notice-mine button")
+            await release.press("Enter")
+            await expect(release).to_have_count(0)
+            await expect(page.locator(f"#thread-{first}")).to_be_focused()
+
+
+@pytest.mark.parametrize("name", ["snooze", "more", "canned", "later"])
+async def test_what_opens_on_a_telephone_is_within_its_screen(tmp_path: Path, name: str) -> None:
+    async with stage(tmp_path) as where, chromium() as browser:
+        ids = await morning(where)
+        async with member_at(browser, where, viewport=PHONE) as page:
+            await page.goto(f"{where.url}/thread/{ids['denis']}")
+            await page.locator(f'[data-drop="{name}"] > summary').click()
+            await expect(page.locator(f'[data-drop="{name}"] .drop-body')).to_be_in_viewport(ratio=1)
+
+
 async def test_what_is_written_outlives_a_reload_and_a_session_that_ends(tmp_path: Path) -> None:
     async with stage(tmp_path) as where, chromium() as browser:
         anne = await where.member(password=GOOD)

@@ -53,6 +53,7 @@ list.start();
 panes.start();
 notify.start();
 keys.start();
+$(".pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 setInterval(ages, 20000);
 listen((name, data, leads) => {
   if (name === "rows") {

@@ -47,7 +47,12 @@ export function changed({ rows: found, counts: numbers }) {
   const { box, offset } = list.dataset;
   for (const each of found) {
     const old = document.getElementById(`row-${each.thread}`);
-    if (box && !each.boxes.includes(box)) { old?.remove(); continue; }
+    if (box && !each.boxes.includes(box)) {
+      const next = old?.contains(document.activeElement) && (old.nextElementSibling || old.previousElementSibling);
+      old?.remove();
+      if (next) $(".row-link", next).focus();
+      continue;
+    }
     if (!old && (!box || offset !== "0")) continue;
     const fresh = parsed(each.html).firstElementChild;
     const focused = old?.contains(document.activeElement);
@@ -67,9 +72,14 @@ export function changed({ rows: found, counts: numbers }) {
   ages();
 }
 
-async function put(answer) {
+let asked = 0;
+async function put(asking) {
+  const mine = ++asked;
+  const answer = await asking;
   if (!answer.ok) return;
-  $("#side").innerHTML = await answer.text();
+  const html = await answer.text();
+  if (mine !== asked) return;  // something else was asked for since
+  $("#side").innerHTML = html;
   marked();
   const n = $('[data-count="to_answer"]');
   badge(n && !n.hidden ? Number(n.textContent) : 0);
@@ -79,14 +89,15 @@ async function put(answer) {
 export async function reload() {
   if (!$("#side")) return;
   const words = $("#q").value.trim();
-  if (words && !$("#list").dataset.box) { await search(words, true); return; }
+  if (words) { await search(words, true); return; }
   const { box, offset } = $("#list").dataset;
-  await put(await ask(`/?box=${box || "to_answer"}&offset=${offset || 0}`, { background: true }));
+  await put(ask(`/?box=${box || "to_answer"}&offset=${offset || 0}`, { background: true }));
 }
 
 export async function go(address) {
   $("#q").value = "";
-  await put(await ask(address));
+  searching?.abort();
+  await put(ask(address));
   if (openThreads().length === 0) history.replaceState(null, "", address);
 }
 
@@ -94,7 +105,7 @@ async function search(words, background = false) {
   searching?.abort();
   searching = new AbortController();
   try {
-    await put(await ask("/search", { fields: { q: words }, background, signal: searching.signal }));
+    await put(ask("/search", { fields: { q: words }, background, signal: searching.signal }));
   } catch (error) {
     if (error.name !== "AbortError") throw error;
   }
@@ -103,10 +114,10 @@ async function search(words, background = false) {
 export function start() {
   const side = $("#side"), field = $("#q");
   if (!side) return;
+  let soon = 0;
   document.title = base;
   const n = $('[data-count="to_answer"]');
   badge(n && !n.hidden ? Number(n.textContent) : 0);
-  let soon = 0;
   field.addEventListener("input", () => {
     clearTimeout(soon);
     const words = field.value.trim();
@@ -115,7 +126,13 @@ export function start() {
   });
   $("#search").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (field.value.trim()) search(field.value.trim());
+    clearTimeout(soon);
+    if (field.value.trim()) search(field.value.trim()).then(() => $("#rows .row-link")?.focus());
+  });
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowDown") return;
+    event.preventDefault();
+    $("#rows .row-link")?.focus();
   });
   side.addEventListener("click", (event) => {
     const link = event.target.closest("a.tab, a[data-list], a[data-end-search]");

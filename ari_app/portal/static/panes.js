@@ -90,14 +90,17 @@ export async function refresh(thread) {
     const answer = await ask(`/thread/${thread}`, { background: true });
     if (!answer.ok || !box.isConnected) return;
     const fresh = parsed(await answer.text()).firstElementChild;
-    for (const name of ["head", "acts", "notice"]) {
+    for (const each of $$("[data-at]", fresh)) each.hidden = false;
+    const inside = box.contains(document.activeElement);
+    for (const name of ["head", "acts", "notice", "snooze", "later"]) {
       const old = $(`[data-part="${name}"]`, box), now = $(`[data-part="${name}"]`, fresh);
-      if (old.innerHTML.trim() === now.innerHTML.trim()) continue;
-      const focused = old.contains(document.activeElement) && document.activeElement.closest("form")?.dataset.key;
+      if (!old || old.innerHTML.trim() === now.innerHTML.trim()) continue;
+      const focused = $$("button", old).indexOf(document.activeElement);
       old.innerHTML = now.innerHTML;
-      if (focused) $(`[data-key="${focused}"] button`, old)?.focus();
+      $$("button", old)[focused]?.focus();
     }
     merge($(".line", box), $('[data-part="line"]', fresh));
+    if (inside && !box.contains(document.activeElement)) box.focus();  // what was focused is gone: the keys still mean this thread
     // with a draft begun, what came since is told before it is sent: another may have answered
     const form = $("[data-reply]", box);
     if (form && !form.elements.text.value.trim()) form.elements.seen.value = fresh.dataset.seen;
@@ -182,6 +185,14 @@ export function start() {
   if (!all) return;
   panes().forEach(begun);
   arranged(false);
+  // hours offered when the thread was opened are past by and by
+  all.addEventListener("toggle", async (event) => {
+    const drop = event.target;
+    if (!drop.open || !["snooze", "later"].includes(drop.dataset.drop)) return;
+    await refresh(drop.closest(".pane").dataset.thread);
+    const at = $('[data-drop="later"] [name="at"]', drop.closest(".pane")), offered = $$("[data-at]", drop.closest(".pane")).at(-1);
+    if (at && offered && at.value === at.defaultValue) at.value = at.defaultValue = offered.dataset.at;
+  }, true);
   all.addEventListener("focusin", (event) => { last = event.target.closest(".pane") || last; });
   all.addEventListener("input", (event) => {
     const text = event.target;
