@@ -122,6 +122,10 @@ class Watch:
                         await self._on_output(Attached(tracker.live_ids, tracker.call_backs, tracker.legs))
                     elif isinstance(event, Disconnected):
                         await self._on_output(Detached(event.reason))
+        except PbxError as error:
+            # another client has our place now: its lamps are not to be put out with ours
+            await self._on_output(Detached(error.what))
+            raise
         finally:
             self.connected, self._since, self._reason = False, self._clock.now(), "stopped"
             for task in self._asking:

@@ -201,6 +201,8 @@ async def test_a_takeover_ends_the_watching() -> None:
             await asyncio.wait_for(run.task, 10)
         assert not run.watch.connected
         assert run.watch.status().reason == "stopped"
+        # so that our lamps let those of the other one be
+        assert [type(output) for output in run.outputs] == [Attached, Detached]
 
 
 async def test_an_output_that_cannot_be_handled_is_no_silence() -> None:
