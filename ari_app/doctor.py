@@ -210,7 +210,7 @@ async def _for_staff(settings: Settings, facts: dict[str, Any] | None, now: date
     told = await doctor_ami.look(settings)
     items += [] if told is None else [_item("ami", told)]
     if facts is not None and facts["extensions"]:  # whose phones may dial *767
-        items += [_item("voice", finding) for finding in await doctor_voice.look(settings.agi, settings.clinic.languages)]
+        items += [_item("voice", finding) for finding in await doctor_voice.look(settings.agi, settings.clinic.languages, settings.pbx)]
     return items
 
 

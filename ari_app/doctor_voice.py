@@ -9,19 +9,23 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ari_app.errors import PbxError
 from ari_app.model import Language
+from ari_app.pbx.ari_rest import AriRest
 from ari_app.probes import Finding
-from ari_app.settings import AgiSettings
+from ari_app.settings import AgiSettings, PbxSettings
 from ari_app.speech import SpeechError, made, speak
 
-__all__ = ["look"]
+__all__ = ["look", "resampling"]
 
 _PBX = "asterisk"
+_RESAMPLER = "codec_resample.so"
+_PATIENCE = 3.0
 _WORD = {"fr": "bonjour", "en": "hello"}
 
 
-async def look(settings: AgiSettings, languages: Sequence[Language]) -> list[Finding]:
-    """Everything wrong with it, or one finding that it is in order. Speaks a word in each language; leaves nothing.
+async def look(settings: AgiSettings, languages: Sequence[Language], pbx: PbxSettings | None = None) -> list[Finding]:
+    """Everything wrong with it, or one finding that it is in order. Speaks a word in each language; leaves nothing. ``pbx`` is asked too.
 
     Nothing here is worse than "warn": texts go all the same.
     """
@@ -31,12 +35,33 @@ async def look(settings: AgiSettings, languages: Sequence[Language]) -> list[Fin
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
         return [Finding("warn", "sounds", f"*767 cannot write what is spoken into {folder}", made(folder))]
     found = list(_open_to(folder))
+    endings = set()
     for language in languages:
         try:
-            (await speak(settings.speech, _WORD[language], language, folder)).for_asterisk()
+            endings.add((await speak(settings.speech, _WORD[language], language, folder)).for_asterisk()[0])
         except SpeechError as error:
             return [*found, Finding("warn", error.code, f"*767 cannot speak: {error.what}", error.fix)]
+    if pbx is not None and endings != {"sln"} and (silent := await resampling(pbx)) is not None:
+        found.append(silent)
     return found or [Finding("ok", "speech", f"{settings.speech[0]} speaks {', '.join(languages)} into {folder}")]
+
+
+async def resampling(settings: PbxSettings) -> Finding | None:
+    """Can Asterisk play what is spoken at the speech engine's own rate; None where it can, or does not answer (said elsewhere)."""
+    ari = AriRest(settings, patience=_PATIENCE)
+    try:
+        if await ari.runs(_RESAMPLER):
+            return None
+    except PbxError:
+        return None
+    finally:
+        await ari.close()
+    return Finding(
+        "warn",
+        "sounds_rate",
+        f"*767 would be silent: Asterisk has no {_RESAMPLER} to bring speech to the rate of telephones",
+        f"asterisk -rx 'module load {_RESAMPLER}', and no noload of it in modules.conf; or let agi.speech make WAVs of 8000 Hz",
+    )
 
 
 def _open_to(folder: Path) -> Iterator[Finding]:

@@ -43,6 +43,16 @@ class AriRest:
         found = await self._request("GET", "/asterisk/info")
         return found if isinstance(found, dict) else {}
 
+    async def runs(self, module: str) -> bool:
+        """Is a module ("codec_resample.so") loaded and running."""
+        try:
+            found = await self._request("GET", f"/asterisk/modules/{quote(module, safe='')}")
+        except PbxRequestError as error:
+            if error.status in (404, 409):
+                return False
+            raise
+        return isinstance(found, dict) and found.get("status") == "Running"
+
     async def application(self, name: str) -> dict[str, Any]:
         """``GET /applications/…``: what an application is subscribed to. Raises PbxRequestError, status 404 where there is none."""
         found = await self._request("GET", f"/applications/{quote(name, safe='')}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -22,7 +21,6 @@ from ari_app.model import NotDialled
 from ari_app.pbx.ami import Ami, check
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.dial import Dialler
-from ari_app.pbx.events import Connected, DeviceStateChanged
 from ari_app.pbx.outputs import CallBackEnded, OutgoingDialled, OutgoingEnded, OutgoingJoined, Output
 from ari_app.pbx.watch import Watch
 from ari_app.phone_push import notification
@@ -361,47 +359,3 @@ async def test_a_dialplan_that_dials_nobody_is_told(lab: Lab) -> None:
         call_back = dialler.new_id()
         await dialler.place(call_back, "101", ANSWERS)
         assert (await heard.end(call_back)).why == NotDialled.NOBODY
-
-
-# -- what a lamp that goes out with the service must not do
-
-
-async def test_a_socket_that_closes_while_device_states_change_leaves_ari_whole(lab: Lab) -> None:
-    """Seen on 22 with a socket subscribed to all of them: one such close locks ARI up for good (asterisk/asterisk#2170)."""
-
-    async def flicker(name: str) -> None:
-        for state in itertools.cycle(("INUSE", "NOT_INUSE")):
-            await hand.set_device_state(name, state)
-
-    names = [f"Stasis:flicker-{number}" for number in range(4)]
-    async with client(lab) as hand:
-        flickering = [asyncio.create_task(flicker(name)) for name in names]
-        for turn in range(40):
-            async with client(lab) as ari, aclosing(ari.events()) as events:
-                first = await asyncio.wait_for(anext(events), 20)
-                assert isinstance(first, Connected), f"turn {turn}: {first}"
-        for task in flickering:
-            task.cancel()
-        await asyncio.gather(*flickering, return_exceptions=True)
-        for name in names:
-            await hand.remove_device_state(name)
-
-
-async def test_of_all_device_states_only_the_night_switch_comes_and_after_each_reconnect_again(lab: Lab) -> None:
-    night, other = "Custom:NIGHT-SWITCH", "Custom:NO-SWITCH"
-    for turn in range(6):
-        ari = AriClient(settings_of(lab).pbx, SystemClock(), device_states=(night,))
-        async with aclosing(ari.events()) as events:
-            first = await asyncio.wait_for(anext(events), 20)
-            assert isinstance(first, Connected), f"turn {turn}: {first}"
-            known = await ari.application("textback")
-            assert known["device_names"] == [night], f"turn {turn}"
-            for state in ("INUSE", "NOT_INUSE"):
-                await lab.ami.command(f"devstate change {other} {state}")
-                await lab.ami.command(f"devstate change {night} {state}")
-                while not isinstance(event := await asyncio.wait_for(anext(events), 20), DeviceStateChanged):
-                    pass
-                assert (event.name, event.state) == (night, state), f"turn {turn}"
-            if turn % 2:
-                await ari.close()  # the socket is gone without a good-bye
-        await ari.close()
