@@ -94,7 +94,4 @@ class Base:
         return rows[0]
 
     async def _member(self, member: int) -> Member:
-        found = await self._store.board.member(member)
-        if found is None:
-            raise NotFoundError(f"there is no member {member}", "see the list of members", code="no_member")
-        return found
+        return await self._store.members.get(member)

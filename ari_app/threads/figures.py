@@ -32,6 +32,7 @@ FIGURES = {
             {_CALLS} AND c.outcome = 'missed' AND c.caller IS NOT NULL AND c.presentation != 'prohibited'
         UNION ALL SELECT m.thread, m.at, m.kind, NULL FROM message m INDEXED BY message_said
             WHERE m.kind IN ('caller', 'staff') AND NOT m.automatic AND m.at >= :since AND m.at < :after
+            AND m.state NOT IN ('cancelled', 'expired', 'failed')
             AND (:line IS NULL OR m.thread IN (SELECT id FROM thread WHERE line = :line))
         UNION ALL SELECT c.thread, r.at, 'spoken', NULL FROM call c INDEXED BY call_by_start JOIN reached r ON r.call = c.id
             WHERE c.started >= :since AND c.started < :after AND (:line IS NULL OR c.line = :line)
@@ -51,8 +52,8 @@ class _Callers:
     texted_until: dict[int, str] = field(default_factory=dict)
     waits: dict[int, str] = field(default_factory=dict)
     """Since when a thread waits for the first words of a person."""
-    said: dict[int, set[str]] = field(default_factory=dict)
-    """Who wrote since the last missed call."""
+    said: dict[tuple[int, str], str] = field(default_factory=dict)
+    """Until when what the other side writes makes a conversation of the last words of a side, by thread and side."""
     texted: set[int] = field(default_factory=set)
     wrote_back: set[int] = field(default_factory=set)
     recovered: set[int] = field(default_factory=set)
@@ -60,8 +61,6 @@ class _Callers:
 
     def tell(self, thread: int, at: str, what: str, until: str | None) -> None:
         if until is not None:
-            if self.called.get(thread, "") < at:
-                self.said[thread] = set()
             self.called[thread] = until
             if what == "texted":
                 self.texted.add(thread)
@@ -73,10 +72,10 @@ class _Callers:
         elif at < self.end:
             self.waits.setdefault(thread, at)
         if until is None and at <= self.called.get(thread, ""):
-            said = self.said[thread]
-            said.add(what)
-            if "spoken" in said or len(said) > 1:
+            other = "staff" if what == "caller" else "caller"
+            if what == "spoken" or at <= self.said.get((thread, other), ""):
                 self.recovered.add(thread)
+            self.said[thread, what] = self.called[thread]
         if what == "caller" and at <= self.texted_until.get(thread, ""):
             self.wrote_back.add(thread)
 

@@ -7,13 +7,11 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from ari_app.board import Actor, Audited, Box, Canned, Counts, Found, Listed, Member, Row, Statistics, ThreadView
+from ari_app.board import Actor, Audited, Box, Canned, Counts, Found, Listed, Row, Statistics, ThreadView
 from ari_app.clock import Clock
-from ari_app.errors import NotFoundError
 from ari_app.model import Language
 from ari_app.threads import audit, figures, finding, inbox, listing, ready, timeline
 from ari_app.threads.database import Database, Reader
-from ari_app.threads.members import member_of
 
 __all__ = ["Board"]
 
@@ -109,13 +107,6 @@ class Board:
         return await self._look(
             lambda reader, _: audit.audited(reader, before=before, limit=limit, thread=thread, who=who, act=act, since=since, until=until)
         )
-
-    async def member(self, member: int) -> Member:
-        """Raises NotFoundError."""
-        row = await self._look(lambda reader, _: reader.one("SELECT * FROM member WHERE id = ?", (member,)))
-        if row is None:
-            raise NotFoundError(f"there is no member {member}", "see `textback staff list`", code="no_member")
-        return member_of(row)
 
     async def settings(self) -> dict[str, tuple[str, datetime, str]]:
         """What was changed in the portal: key to value (JSON), when, and by whom."""

@@ -114,6 +114,39 @@ async def test_the_order_in_which_they_write_does_not_matter(store: Store, clock
     assert (got.recovered, got.texted, got.wrote_back) == (1, 0, 0)
 
 
+async def test_who_calls_in_vain_again_meanwhile_is_in_the_same_conversation(store: Store, clock: HandClock) -> None:
+    await missed(store)
+    clock.move(minutes=1)
+    await store.acts.queue_staff(ALICE, "you called?", "one", by=STAFF)
+    clock.move(minutes=1)
+    await missed(store)
+    clock.move(minutes=1)
+    await texted(store, "yes, nobody answers")
+    assert (await figures(store)).recovered == 1
+
+
+async def test_words_of_another_week_make_no_conversation(store: Store, clock: HandClock) -> None:
+    await missed(store)
+    clock.move(minutes=1)
+    await store.acts.queue_staff(ALICE, "you called?", "one", by=STAFF)
+    clock.move(days=6)
+    await missed(store)
+    clock.move(days=6)
+    await texted(store, "hello")
+    assert (await figures(store, until=date(2026, 3, 31))).recovered == 0
+
+
+async def test_what_was_called_off_or_failed_is_no_reply(store: Store, clock: HandClock) -> None:
+    await missed(store)
+    clock.move(minutes=1)
+    later = await store.acts.queue_staff(ALICE, "tomorrow?", "one", scheduled=clock.now() + timedelta(hours=1), by=STAFF)
+    await texted(store, "hello?")
+    assert (await figures(store)).recovered == 1
+    await store.acts.call_off(later.message, STAFF)
+    got = await figures(store)
+    assert (got.recovered, got.first_reply) == (0, None)
+
+
 @pytest.mark.parametrize("how", ["they rang again", "reached", "not reached", "too late"])
 async def test_spoken_with(store: Store, clock: HandClock, how: str) -> None:
     await missed(store)

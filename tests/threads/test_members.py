@@ -41,10 +41,9 @@ async def test_a_member_is_found_by_login_and_extension(store: Store, anne: Memb
     assert await store.members.by_extension("201") == anne
     assert (await store.members.by_login("bob"), await store.members.by_extension("9")) == (None, None)
     assert await store.members.all() == (anne,)
-    assert await store.members.get(anne.id) == await store.board.member(anne.id) == anne
-    for missing in (store.members.get(9), store.board.member(9)):
-        with pytest.raises(NotFoundError):
-            await missing
+    assert await store.members.get(anne.id) == anne
+    with pytest.raises(NotFoundError):
+        await store.members.get(9)
 
 
 async def test_logins_and_extensions_are_one_member_s(store: Store, anne: Member) -> None:

@@ -20,6 +20,8 @@ AT = "2026-03-01T10:00:00.000000Z"
 OLD = (
     f"INSERT INTO contact (id, number, name, created) VALUES (1, '{ALICE}', 'Éloïse Côté', '{AT}')",
     f"INSERT INTO contact (id, number, created) VALUES (2, '{BOB}', '{AT}')",
+    f"INSERT INTO contact (id, number, name, created) VALUES (3, 'CLINIQUE', '', '{AT}')",
+    f"INSERT INTO thread (id, line, number, state, created, changed) VALUES (3, 'a line that left', NULL, 'to_answer', '{AT}', '{AT}')",
     *(
         f"INSERT INTO thread (id, line, number, state, created, changed) VALUES ({thread}, 'main', '{number}', '{state}', '{AT}', '{AT}')"
         for thread, number, state in ((1, ALICE, "to_answer"), (2, BOB, "done"))
@@ -44,12 +46,12 @@ OLD = (
 )
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A file as the version before the portal left it, written by its own statements."""
+@pytest.fixture(params=[1, 2])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A file as each version before the portal left it, written by its own statements."""
     path = tmp_path / "textback.db"
     before = Migrations("textback")
-    for name, statements in (("m001_threads", migrations._M001), ("m002_pool", migrations._M002)):
+    for name, statements in list(migrations._EACH.items())[: request.param]:
 
         def apply(db: Utils, statements: tuple[str, ...] = statements) -> None:
             for statement in statements:
@@ -89,7 +91,8 @@ async def test_everything_of_an_older_store_is_kept(old: Path) -> None:
 async def test_an_older_store_is_shown_as_it_stands(old: Path) -> None:
     store = Store(old, HandClock())
     await store.open()
-    (row,) = await store.board.rows(Box.TO_ANSWER)
+    hidden, row = await store.board.rows(Box.TO_ANSWER)
+    assert (hidden.number, hidden.name, hidden.line, hidden.last) == (None, None, "a line that left", None)
     assert (row.number, row.name, row.state, row.opened) == (ALICE, "Éloïse Côté", ThreadState.TO_ANSWER, False)
     assert row.waits_since == row.changed
     # what was ticked off, or sent again, is no trouble any more: the automatic text that failed is
