@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ def run(env: Env, verbose: bool) -> None:
 
     settings = env.settings
     logs.set_up(level=logging.DEBUG if verbose else logging.INFO, secrets=logs.secrets_of(settings))
+    gc.collect()
+    gc.freeze()  # what is loaded stays: to look through all of it for garbage now and then would hold the event loop for 20 ms
     asyncio.run(serve(settings))
     env.answer({"stopped": True}, lambda _: None)
 

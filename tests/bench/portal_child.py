@@ -8,6 +8,7 @@ Beside the product's own routes it has ``/bench/one``: SELECT 1 through the same
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ PASSWORD = "a long one for the bench"
 
 async def main(path: Path) -> None:
     """Serve ``path`` until stdin ends."""
+    gc.collect()
+    gc.freeze()  # as ``textback run`` does
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     clock = SystemClock()
     standing = Standing(
