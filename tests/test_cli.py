@@ -382,5 +382,5 @@ async def serve(settings):
 ari_app.service.serve = serve
 main(["--config", sys.argv[1], "run"])
 """
-    ended = subprocess.run([sys.executable, "-c", asked, str(config)], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    ended = subprocess.run([sys.executable, "-c", asked, str(config)], capture_output=True, text=True, timeout=60, check=False)
     assert (ended.returncode, ended.stderr.splitlines()[-1:]) == (0, ["True"]), ended.stderr
