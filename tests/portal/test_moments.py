@@ -56,6 +56,12 @@ def test_a_time_written_by_hand_is_the_clinics() -> None:
     assert written("2026-03-02T14:30:00+00:00", ZONE) == datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 
 
+def test_a_time_that_clocks_skip_is_an_hour_later_and_one_they_repeat_is_the_first() -> None:
+    """As RFC 5545 3.3.5 has it."""
+    assert written("2026-03-08T02:30", ZONE).astimezone(ZONE) == datetime(2026, 3, 8, 3, 30, tzinfo=ZONE)
+    assert written("2026-11-01T01:30", ZONE) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("text", ["", "tomorrow", "2026-13-01T00:00", "0001-01-01T00:00:00+14:00", "9" * 500])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(RefusedError) as refused:
