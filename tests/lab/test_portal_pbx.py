@@ -194,12 +194,14 @@ async def test_the_shipped_user_may_send_a_notify_and_little_else(lab: Lab) -> N
 @pytest.mark.parametrize(("brand", "event"), [("yealink", "Yealink-xml"), ("aastra", "aastra-xml")])
 async def test_a_phone_receives_the_line_of_its_brand_as_xml(lab: Lab, brand: str, event: str) -> None:
     async with ami(lab) as ours, pushed(lab, "102") as phone:
-        for place, count in enumerate((3, 0), 1):
+        for count in (3, 0):
+            before = len(phone.notifies)
             said = notification(brand, count, "fr", beep=count > 0, address="http://127.0.0.1:8790")
             assert said is not None
             await ours.notify("102", said.event, said.content_type, said.body)
             # one after the other: Asterisk sends what was asked for at once in any order
-            await until("its NOTIFY", lambda place=place: len(phone.notifies) == place)
+            while len(phone.notifies) == before:  # noqa: ASYNC110 - read from SIPp's trace, which has no event
+                await asyncio.sleep(0.05)
         first, second = phone.notifies
         assert (first.headers["event"], first.headers["content-type"]) == (event, "application/xml")
         assert int(first.headers["content-length"]) == len(first.body.encode())
