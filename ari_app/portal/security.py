@@ -100,6 +100,10 @@ class Proxies:
                 break
         return address
 
+    def unnamed(self, request: web.Request) -> bool:
+        """Does somebody ask for another who is no proxy of ours."""
+        return "X-Forwarded-For" in request.headers and not within(_plain(request.remote or ""), self._trusted)
+
     def https(self, request: web.Request) -> bool:
         """Does the browser speak TLS, to us or to a proxy of ours."""
         if within(_plain(request.remote or ""), self._trusted):

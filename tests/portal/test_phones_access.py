@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from ari_app.desk import SHELL
@@ -116,6 +117,29 @@ async def test_a_pin_opens_the_phone_for_some_minutes(house: Phones, brand: str)
         # what the phone's history holds of the PIN opens nothing a second time
         await phone._go(keyed)
         assert "514" not in phone.display(everything=True)
+
+
+async def test_a_pin_opens_the_phone_it_was_typed_at_and_no_other_with_its_token(house: Phones) -> None:
+    await house.writes(WISH)
+    who = await house.member(pin="4071")
+    _, url = await house.key(who, "yealink")
+    async with DeskPhone(url, "yealink") as phone:
+        await phone.start()
+        phone.type("4071")
+        assert (await phone.submit()).title == "À répondre (1)"
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))) as elsewhere:
+        answer = await (await elsewhere.get(f"{url}/yealink")).text()
+    assert "NIP" in answer
+    assert "514" not in answer
+
+
+async def test_a_proxy_nobody_named_is_no_phone_of_the_network(house: Phones) -> None:
+    await house.writes(WISH)
+    _, url = await house.key(await house.member(), "yealink")
+    for path in ("/yealink", "/unheard-of"):
+        async with house.session.get(url + path, headers={"X-Forwarded-For": "203.0.113.9"}) as answer:
+            assert answer.status == 403
+            assert "514" not in await answer.text()
 
 
 async def test_guessing_a_pin_is_made_slow(house: Phones) -> None:

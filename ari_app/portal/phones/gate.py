@@ -44,7 +44,7 @@ class Gate:
         self._doors = doors
         self._clock = clock
         self._tries = Throttle(clock)
-        self._open: dict[int, float] = {}
+        self._open: dict[tuple[int, str], float] = {}
 
     def admits(self, address: str) -> bool:
         """Is this an address of portal.phones.allow. Asked before the token is looked at."""
@@ -74,13 +74,13 @@ class Gate:
 
     def locked(self, phone: Phone) -> bool:
         """Must the PIN be typed first."""
-        return phone.member.has_pin and self._clock.monotonic() >= self._open.get(phone.key.id, -1.0)
+        return phone.member.has_pin and self._clock.monotonic() >= self._open.get((phone.key.id, phone.actor.address), -1.0)
 
     async def try_pin(self, phone: Phone, pin: str) -> bool:
-        """Opens for ``OPEN_FOR`` where it is right. Raises RefusedError, code ``throttled``."""
+        """Opens for ``OPEN_FOR``, to the address it came from, where it is right. Raises RefusedError, code ``throttled``."""
         right = await self._doors.check_pin(phone.member, pin, phone.actor.address)
         if right:
-            self._open[phone.key.id] = self._clock.monotonic() + OPEN_FOR
+            self._open[phone.key.id, phone.actor.address] = self._clock.monotonic() + OPEN_FOR
         return right
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from ari_app.errors import RefusedError, StoreError, TextbackError
 from ari_app.numbers import dialled
-from ari_app.portal.frame import CLOCK, DESK, DOORS, SETTINGS, address, language, public
+from ari_app.portal.frame import CLOCK, DESK, DOORS, PROXIES, SETTINGS, address, language, public
 from ari_app.portal.phone_words import DIAL_IN, WORDS, Words
 from ari_app.portal.phones.brands import BRANDS, Brand, brand_of
 from ari_app.portal.phones.gate import Deeds, Gate
@@ -42,6 +42,11 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/p/{token}/{brand}/{path:.*}", _phone, allow_head=False)
 
 
+def _admitted(request: web.Request) -> bool:
+    """Does a phone's network ask. Not through a proxy that nobody named: whom it asks for, its own address does not say."""
+    return request.app[_GATE].admits(address(request)) and not request.app[PROXIES].unnamed(request)
+
+
 @public
 async def _unknown(request: web.Request) -> web.Response:
     return _plain_text(request)
@@ -49,7 +54,7 @@ async def _unknown(request: web.Request) -> web.Response:
 
 def _plain_text(request: web.Request) -> web.Response:
     """For phones whose dialect nobody knows: the voice menu works on any."""
-    status = 200 if request.app[_GATE].admits(address(request)) else 403
+    status = 200 if _admitted(request) else 403
     response = web.Response(status=status, text=DIAL_IN, content_type="text/plain", charset="utf-8")
     response.force_close()
     return response
@@ -58,7 +63,7 @@ def _plain_text(request: web.Request) -> web.Response:
 @public
 async def _waiting(request: web.Request) -> web.Response:
     """What a push makes a Cisco phone open: how many wait, of which nobody is named. Needs no token, as it reads nothing."""
-    if not request.app[_GATE].admits(address(request)):
+    if not _admitted(request):
         return _plain_text(request)
     say = Words(request.match_info["language"])
     keys = (Key(say("exit"), Verb.EXIT),)
@@ -93,7 +98,7 @@ async def _phone(request: web.Request) -> web.Response:
 async def _decided(request: web.Request, brand: Brand, flow: Flow) -> tuple[int, Screen]:
     """HTTP status and screen. Raises StoreError."""
     gate, where = request.app[_GATE], address(request)
-    if not gate.admits(where):
+    if not _admitted(request):
         return 403, flow.error(flow.words("not_from_here"), None)
     try:
         phone = await gate.phone(request.match_info["token"], where)
