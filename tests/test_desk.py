@@ -84,6 +84,8 @@ async def test_a_search_finds_what_it_holds_and_nothing_odd_breaks_it(house: Cli
     await writes(house, "J'ai cassé une dent")
     await house.caller(BOB)
     (found,) = await house.desk.search(anne, "casse")
+    (audited,) = await house.desk.audit(SHELL, act="searched")
+    assert (audited.who, audited.what) == ("Anne", f"#{found.row.thread}")
     assert found.row.number == ALICE
     for odd in ("", "   ", '"', "*", "a AND", "NEAR(", "\x00", "\ud800", "(((", "-", "x" * 5000, "'; DROP TABLE thread"):
         assert await house.desk.search(anne, odd) == ()

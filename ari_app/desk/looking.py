@@ -63,11 +63,16 @@ class Looking(Base):
         return await self._store.acts.opened(thread, by, before=before, limit=_within(limit))
 
     async def search(self, by: Actor, words: str, *, limit: int = 30) -> tuple[Found, ...]:
-        """Threads whose name, number, texts or notes hold these words; the last one may be half typed."""
-        del by
+        """Threads whose name, number, texts or notes hold these words; the last one may be half typed.
+
+        It is audited which ones were shown, as words out of them are; not what was searched for, which is a patient's name.
+        """
         if not words.strip() or not is_utf8(words):
             return ()
-        return await self._store.board.search(words[:_LONGEST_SEARCH], limit=_within(limit))
+        found = await self._store.board.search(words[:_LONGEST_SEARCH], limit=_within(limit))
+        if found:
+            await self._store.acts.audited(by, "searched", None, " ".join(f"#{each.row.thread}" for each in found))
+        return found
 
     async def canned(self, by: Actor, language: Language | None = None) -> tuple[Canned, ...]:
         """The ready replies of a language and those of none, in their order; built-in ones (ids below 0) until the first is changed."""

@@ -345,6 +345,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "audit.face.shell": ("shell", "console"),
     # -- what was audited
     "audited.read": ("read", "a lu"),
+    "audited.searched": ("searched", "a cherché"),
     "audited.send": ("sent a text", "a envoyé un texto"),
     "audited.schedule": ("planned a text", "a planifié un texto"),
     "audited.call_off": ("called a text off", "a annulé un texto"),
