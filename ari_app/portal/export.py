@@ -27,19 +27,26 @@ CALL_COLUMNS = (
 """The names of the JSON contract. In every language: who reads a file by a program finds its columns."""
 
 
-def harmless(value: object) -> str:
+def harmless(value: object, language: str = "en") -> str:
     """A cell. What would be taken for a formula gets an apostrophe before it, which spreadsheets read as "this is text".
 
     So do numbers (+15145550123): a spreadsheet would make 15145550123 of them.
     """
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float) and language == "fr":
+        return text.replace(".", ",")
     return text if isinstance(value, int | float) else _FORMULA.sub(lambda found: f"{found[0]}'", text)
 
 
-def lines(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV, each ended by CR LF."""
+def lines(rows: Iterable[Sequence[object]], language: str = "en") -> str:
+    """Rows as CSV, each ended by CR LF.
+
+    In French with semicolons and decimal commas: Excel reads a file as the computer's region writes lists and numbers, and where the
+    decimal sign is a comma, a file with commas between cells is one column.
+    """
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerows([harmless(cell) for cell in row] for row in rows)
+    delimiter = ";" if language == "fr" else ","
+    csv.writer(out, lineterminator="\r\n", delimiter=delimiter).writerows([harmless(cell, language) for cell in row] for row in rows)
     return out.getvalue()
 
 

@@ -86,7 +86,11 @@ class Speech:
         if near is not None:
             return self(near)
         year = "" if local.year == today.year else f" {local.year}"
-        return f"{_DAYS[self.language][local.weekday()]} {local.day} {_MONTHS[self.language][local.month - 1]}{year}"
+        return f"{_DAYS[self.language][local.weekday()]} {self.date(local)}{year}"
+
+    def date(self, of: date) -> str:
+        """Day and month: 2 Mar, 2 mars."""
+        return f"{of.day} {_MONTHS[self.language][of.month - 1]}"
 
     def weekday(self, of: datetime) -> str:
         """Monday, lundi."""

@@ -14,7 +14,7 @@ from ari_app.errors import NotFoundError, RefusedError
 from ari_app.model import REPLIES, Reason
 from ari_app.portal.admin_frame import admin_page
 from ari_app.portal.export import BOM, CALL_COLUMNS, call_row, lines, statistics_rows
-from ari_app.portal.frame import CLOCK, DESK, SETTINGS, actor, say
+from ari_app.portal.frame import CLOCK, DESK, SETTINGS, actor, language, say
 from ari_app.portal.pictures import Bar, by_period, columns, period_days, share
 from ari_app.portal.speech import Speech
 from ari_app.settings import MAIN_LINE
@@ -118,7 +118,7 @@ def pictures(found: Statistics, t: Speech) -> tuple[Picture, ...]:
     every = -(-len(counted) // 6)
     named = [_date(day, kind, t) for day, _ in counted]
     under = [
-        (name if kind == "month" else f"{day:%m-%d}") if place % every == 0 else ""
+        (name if kind == "month" else t.date(day)) if place % every == 0 else ""
         for place, (name, (day, _)) in enumerate(zip(named, counted, strict=True))
     ]
     return (
@@ -195,9 +195,9 @@ async def _calls(request: web.Request) -> web.StreamResponse:
     found = await desk.calls(by, asked.since, asked.until, line=asked.line)
     response = _file(f"calls-{asked.since}-{asked.until}.csv", web.StreamResponse())
     await response.prepare(request)
-    await response.write((BOM + lines([CALL_COLUMNS])).encode())
+    await response.write((BOM + lines([CALL_COLUMNS], language(request))).encode())
     while found:
-        await response.write(lines(call_row(call, zone) for call in found).encode())
+        await response.write(lines((call_row(call, zone) for call in found), language(request)).encode())
         last = found[-1]
         found = await desk.calls(by, asked.since, asked.until, line=asked.line, before=(last.started, last.id))
     await response.write_eof()
@@ -208,7 +208,7 @@ async def _figures(request: web.Request) -> web.StreamResponse:
     asked, desk, by = _asked(request), request.app[DESK], actor(request)
     found = await desk.statistics(by, asked.since, asked.until, line=asked.line)
     await desk.exported(by, f"statistics {asked.since} to {asked.until}")
-    body = (BOM + lines(statistics_rows(found))).encode()
+    body = (BOM + lines(statistics_rows(found), language(request))).encode()
     return _file(f"statistics-{asked.since}-{asked.until}.csv", web.Response(body=body))
 
 

@@ -78,6 +78,11 @@ async def test_calls_of_a_period_leave_as_one_file_whoever_asks(tmp_path: Path) 
         assert [act for who, act in await here.clinic.acts() if who == "Staff"].count("calls_listed") == 1
 
 
+def test_in_french_a_spreadsheet_finds_its_columns_and_its_numbers() -> None:
+    assert lines([("a,b", "c;d", 20.5, 3, None)], "fr") == 'a,b;"c;d";20,5;3;\r\n'
+    assert lines([("a,b", "c;d", 20.5, 3, None)]) == '"a,b",c;d,20.5,3,\r\n'
+
+
 async def test_figures_leave_as_a_file(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         await here.clinic.caller()
