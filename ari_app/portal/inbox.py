@@ -16,7 +16,7 @@ from ari_app.portal.words import WORDS
 
 __all__ = ["PAGE", "ListView", "add_routes", "listed", "said_in"]
 
-PAGE = 30
+PAGE = 25
 """Rows at once: the page stays small, and older ones are one click away."""
 _FOUND = 30
 

@@ -211,10 +211,10 @@ class Live:
         if self._closed or len(self._streams) >= _MOST:
             raise web.HTTPServiceUnavailable
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        await response.prepare(request)
         stream = _Stream(who, reads, lasts)
         self._streams.add(stream)
         try:
+            await response.prepare(request)
             await self._tell(request, response, stream)
         except (TimeoutError, ConnectionError):
             # it does not read: what waits for it is thrown away, and it begins again when it can

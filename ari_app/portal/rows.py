@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ari_app.board import Box, CallEntry, Entry, Found, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState
 from ari_app.model import MessageKind, Outcome
@@ -14,6 +14,9 @@ __all__ = ["RowView", "boxes", "found", "plain", "view"]
 
 _WORDS = 140
 """Characters of the last words: more than two lines of the list."""
+_NEWS = timedelta(minutes=11)
+"""How old what a caller said may be to be told as news: a long text waits ten minutes for a part that is missing. A page does not know
+every thread's last words: without this, one that is only marked urgent would ring as if it had come just now."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -49,7 +52,7 @@ class RowView:
     key: str
     """Of what happened last: another one is news."""
     news: str
-    """"text" or "call" where the last thing is a caller's and waits, else ""."""
+    """"text" or "call" where the last thing is a caller's, came lately and waits, else ""."""
     language: str
     t: Speech = field(compare=False)
     """Says words that are the same at any time: two rows that say the same are equal."""
@@ -98,7 +101,7 @@ def view(row: Row, t: Speech, entry: TextEntry | NoteEntry | None = None) -> Row
         last=_line(plain(t.last(shown))),
         mark=_mark(shown),
         urgent=row.urgent,
-        new=not row.known,
+        new=not row.known and row.number is not None,  # who hides the number may have called a hundred times
         trouble=row.trouble,
         opted_out=row.opted_out,
         scheduled=t.count("row.scheduled", row.scheduled) if row.scheduled else "",
@@ -108,7 +111,7 @@ def view(row: Row, t: Speech, entry: TextEntry | NoteEntry | None = None) -> Row
         boxes=inside,
         order=f"{int(waits and row.urgent)} {row.changed.isoformat()}",
         key=_key(row.last),
-        news=_news(row.last) if waits and not row.opened else "",
+        news=_news(row.last, t.now) if waits and not row.opened else "",
         language=t.language,
         t=t,
     )
@@ -142,11 +145,11 @@ def _key(entry: Entry | None) -> str:
     return "" if entry is None else f"{type(entry).__name__[0]}{entry.id}"
 
 
-def _news(entry: Entry | None) -> str:
+def _news(entry: Entry | None, now: datetime) -> str:
     match entry:
-        case TextEntry(incoming=True):
+        case TextEntry(incoming=True) if now - entry.at <= _NEWS:
             return "text"
-        case CallEntry(outcome=outcome) if outcome is not Outcome.ANSWERED:
+        case CallEntry(outcome=outcome) if outcome is not Outcome.ANSWERED and now - entry.ended <= _NEWS:
             return "call"
         case _:
             return ""

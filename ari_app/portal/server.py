@@ -19,6 +19,7 @@ from ari_app.errors import NotFoundError, RefusedError, SettingsError, StoreErro
 from ari_app.events import Notice
 from ari_app.portal import acts, admin, api, entry, inbox, live, phones, statistics, thread, writing
 from ari_app.portal.assets import Assets
+from ari_app.portal.entry import form
 from ari_app.portal.frame import (
     ACTOR,
     ASSETS,
@@ -42,6 +43,7 @@ from ari_app.portal.frame import (
     see_other,
     templates,
     wants_fragment,
+    within,
 )
 from ari_app.portal.live import LIVE, Live
 from ari_app.portal.security import HEADERS, Proxies, cookie_name, cross_site
@@ -194,7 +196,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         code = {404: "not_found", 413: "too_big"}.get(error.status, "bad_form")
         return _error(request, error.status, RefusedError(error.reason, "", code=code))
     except TextbackError as error:
-        return _error(request, _status(error), error)
+        return _error(request, _status(error), error, await _written(request, error))
     except (ConnectionError, asyncio.CancelledError):
         raise
     except Exception:
@@ -214,12 +216,26 @@ def _status(error: TextbackError) -> int:
     )
 
 
-def _error(request: web.Request, status: int, error: TextbackError) -> web.Response:
+async def _written(request: web.Request, error: TextbackError) -> dict[str, str]:
+    """What somebody wrote whose session ended meanwhile: it is shown, to be sent once they signed in again."""
+    if error.code != "signed_out" or request.method != "POST" or request.path.startswith("/api/"):
+        return {}
+    try:
+        return await form(request)
+    except (TextbackError, web.HTTPException):
+        return {}
+
+
+def _error(request: web.Request, status: int, error: TextbackError, fields: dict[str, str] | None = None) -> web.Response:
     what, fix = say(request).refusal(error)
     if request.path.startswith("/api/"):
         return web.json_response({"error": {"code": error.code, "what": error.what, "fix": error.fix}}, status=status)
     template = "_refused.html" if wants_fragment(request) else "refused.html"
-    return page(request, template, status=status, what=what, fix=fix, offers=(), words=None)
+    back: dict[str, str] = {}
+    if error.code == "signed_out":
+        onward = (fields or {}).get("next") or (request.path if request.path == "/new" else "/")
+        back = {"back": f"/sign-in?next={quote(within(onward), safe='')}", "onward": say(request)("in.button")}
+    return page(request, template, status=status, what=what, fix=fix, offers=(), words=(fields or {}).get("text"), **back)
 
 
 def _route(request: web.Request) -> str:

@@ -163,6 +163,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "new.number": ("Telephone number", "Numéro de téléphone"),
     "new.number.hint": ("Such as 514 555-0123", "Par exemple 514 555-0123"),
     "new.line": ("Line", "Ligne"),
+    "new.open": ("Open the conversation", "Ouvrir la conversation"),
     "new.text": ("Text", "Texto"),
     # -- time line
     "text.in": ("From the caller", "De l’appelant"),

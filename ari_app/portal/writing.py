@@ -84,9 +84,17 @@ async def _fill(request: web.Request) -> web.StreamResponse:
     return await show(request, drafts={thread: f"{draft}\n{text}" if draft else text})
 
 
-def _new_page(request: web.Request, fields: Fields, wrong: tuple[str, str] | None = None, status: int = 200) -> web.Response:
-    lines = request.app[STANDING].lines
-    return page(request, "new.html", status=status, lines=lines, fields=fields, wrong=wrong, nonce=fields.get("nonce") or new_nonce())
+def _new_page(request: web.Request, fields: Fields, refused: TextbackError | None = None) -> web.Response:
+    return page(
+        request,
+        "new.html",
+        status=200 if refused is None else 409,
+        lines=request.app[STANDING].lines,
+        fields=fields,
+        wrong=None if refused is None else say(request).refusal(refused),
+        there=None if refused is None else refused.facts.get("thread"),
+        nonce=fields.get("nonce") or new_nonce(),
+    )
 
 
 async def _ask_new(request: web.Request) -> web.StreamResponse:
@@ -103,7 +111,7 @@ async def _new(request: web.Request) -> web.StreamResponse:
         act = _act(fields, number, text, str(at))
         sent = await request.app[DESK].send(number, text, by=actor(request), act=act, line=line, at=at)
     except TextbackError as error:
-        return _new_page(request, fields, say(request).refusal(error), status=409)
+        return _new_page(request, fields, error)
     said = "planned" if at is not None else "sent" if sent.new else "twice"
     return done(request, f"/thread/{sent.thread}", said, thread=sent.thread)
 

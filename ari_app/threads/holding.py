@@ -63,7 +63,7 @@ def refuse_held(reader: Reader, thread: int, by: Actor, now: datetime) -> None:
             f"{held.name} is answering this caller, until {held.until:%H:%M:%S} UTC unless they go on",
             "wait, or take it over",
             code="held",
-            facts={"name": held.name, "until": held.until.isoformat()},
+            facts={"name": held.name, "until": held.until.isoformat(), "thread": thread},
         )
 
 

@@ -50,7 +50,7 @@ async def member_at(browser: Browser, where: Stage, login: str = "anne", **how: 
     await page.wait_for_url(f"{where.url}/")
     yield page
     await context.close()
-    assert not wrong
+    assert not wrong, wrong
 
 
 async def test_a_missed_call_comes_without_reload_is_answered_and_comes_back(tmp_path: Path) -> None:
@@ -269,6 +269,34 @@ async def test_what_is_written_outlives_a_reload_and_a_session_that_ends(tmp_pat
             await expect(page.locator(f"#text-{thread}")).to_have_value("half a sent")
 
 
+async def test_a_first_text_outlives_a_session_that_ends_and_leads_to_who_answers_already(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, chromium() as browser:
+        anne = await where.member(password=GOOD)
+        bob = await where.member("Bob", password=GOOD)
+        thread = await where.missed()
+        await where.desk.claim(thread, by=bob)
+        async with member_at(browser, where) as page:
+            await page.goto(f"{where.url}/new")
+            await page.fill("#number", "514 555-0101")
+            await page.fill("#text", "a long first text")
+            assert anne.member is not None
+            await where.desk.end_sessions(anne.member, by=SHELL)
+            await page.locator(".row-of > .strong").click()
+            await expect(page.locator("main textarea")).to_have_value("a long first text")
+            await page.locator("main .card > p a").click()
+            await page.fill("#login", "anne")
+            await page.fill("#password", GOOD)
+            await page.click(".sign-in .strong")
+            await page.fill("#number", "514 555-0101")
+            await page.fill("#text", "a long first text")
+            await page.locator(".row-of > .strong").click()
+            await expect(page.locator("#wrong")).to_contain_text("Bob is answering this caller.")
+            await expect(page.locator("#text")).to_have_value("a long first text")
+            await page.locator("#wrong a").click()
+            await expect(page.locator(f"#thread-{thread} [data-held]")).to_be_visible()
+            assert not where.carrier.left
+
+
 async def test_a_hostile_text_stays_text_in_the_live_row_and_in_the_thread(tmp_path: Path) -> None:
     async with stage(tmp_path) as where, chromium() as browser:
         await where.member(password=GOOD)
@@ -315,6 +343,26 @@ async def test_notifications_and_sound_only_for_who_asks_and_never_the_words(tmp
                 while len(await told(page)) < 3:  # noqa: ASYNC110  (the condition is the browser's)
                     await asyncio.sleep(0.02)
             assert (await told(page))[2:] == [["2 callers wait too long", ""]]
+
+
+async def test_what_is_not_new_is_not_told_as_new(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, chromium() as browser:
+        anne = await where.member(password=GOOD)
+        old = await where.missed()
+        async with member_at(browser, where) as page:
+            await page.add_init_script(
+                """window.told = []; window.Notification = class { constructor(title, more) { window.told.push([title, more.body]); }
+                static permission = "granted"; }; document.hasFocus = () => false; localStorage.setItem("textback-notify", "1");"""
+            )
+            await page.goto(f"{where.url}/statistics")  # no list here: what is in it is not known
+            await expect(page.locator("#live")).to_be_visible()
+            where.clock.move(minutes=20)
+            await where.desk.urgent(old, True, by=anne)
+            await where.missed(BOB)
+            async with asyncio.timeout(20):
+                while not await told(page):  # noqa: ASYNC110  (the condition is the browser's)
+                    await asyncio.sleep(0.02)
+            assert await told(page) == [["Missed call", ""]]
 
 
 async def told(page: Page) -> list[list[str]]:

@@ -11,7 +11,7 @@ import pytest
 
 from ari_app.board import Box, Holder, NoteEntry, TextEntry
 from ari_app.desk import SHELL
-from ari_app.model import Reason
+from ari_app.model import Language, Reason
 from tests.desk_world import GOOD
 from tests.portal.morning import HOSTILE, morning
 from tests.portal.world import ALICE, FAILS, Stage, signed_in, stage
@@ -417,9 +417,10 @@ async def test_several_threads_open_beside_each_other(tmp_path: Path) -> None:
             assert f'href="/thread/{first}?beside={third}"' in page  # closes the second
 
 
-async def test_no_page_needs_more_than_100_kb(tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["en", "fr"])
+async def test_no_page_needs_more_than_100_kb(tmp_path: Path, language: Language) -> None:
     async with stage(tmp_path) as where:
-        await where.member(password=GOOD)
+        await where.member(password=GOOD, language=language)
         wordy = "Bonjour, j'aimerais savoir si vous avez une place cette semaine pour mon fils, il a mal à une dent depuis hier. Merci!"
         for n in range(60):
             await where.missed(f"+1514555{2000 + n}")

@@ -42,12 +42,15 @@ export async function ask(url, { fields, background = false, signal } = {}) {
   try {
     answer = await fetch(url, { method: fields ? "POST" : "GET", body: fields && new URLSearchParams(fields), headers, signal });
   } catch (error) {
-    if (error.name !== "AbortError") toast(say("live.lost"));
+    if (error.name !== "AbortError") { error.told = true; toast(say("live.lost")); }
     throw error;
   }
-  if (answer.status === 401) { ended(); throw new Error("signed out"); }
+  if (answer.status === 401) { ended(); throw Object.assign(new Error("signed out"), { told: true }); }
   return answer;
 }
+
+// a question that failed was told in a toast: whoever asked it stops there
+addEventListener("unhandledrejection", (event) => { if (event.reason?.told || event.reason?.name === "AbortError") event.preventDefault(); });
 
 export function show(dialogHtml) {
   $("#dialog-body").innerHTML = dialogHtml;
