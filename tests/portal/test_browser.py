@@ -248,6 +248,18 @@ async def test_what_opens_on_a_telephone_is_within_its_screen(tmp_path: Path, na
             await expect(page.locator(f'[data-drop="{name}"] .drop-body')).to_be_in_viewport(ratio=1)
 
 
+async def test_what_opens_in_the_last_of_three_threads_is_within_the_window(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, chromium() as browser:
+        ids = await morning(where)
+        async with member_at(browser, where, viewport={"width": 1024, "height": 700}) as page:
+            await page.goto(f"{where.url}/thread/{ids['bob']}?beside={ids['denis']}&beside={ids['emma']}")
+            for name in ("canned", "later"):
+                drop = page.locator(f'[data-drop="{name}"]').last
+                await drop.locator("summary").click()
+                await expect(drop.locator(".drop-body")).to_be_in_viewport(ratio=1)
+                await page.keyboard.press("Escape")
+
+
 async def test_what_is_written_outlives_a_reload_and_a_session_that_ends(tmp_path: Path) -> None:
     async with stage(tmp_path) as where, chromium() as browser:
         anne = await where.member(password=GOOD)
