@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from ari_app.board import Actor
+from ari_app.board import Actor, Face
 from ari_app.desk.base import Base, Written
 from ari_app.desk.checks import check_text, check_time, known_modem
 from ari_app.desk.cost import Cost, cost_of
@@ -36,7 +36,8 @@ class Writing(Base):
 
         ``act``: an id made by the caller of this, 1 to 100 printable ASCII characters; without one the text is a new act.
         ``line``: the line whose thread it belongs to; else the number's latest. ``modem``: the only one that may carry it.
-        ``at``: not before this instant, at most ``FURTHEST`` ahead. Raises RefusedError, NotFoundError with the fix.
+        ``at``: not before this instant, at most ``FURTHEST`` ahead. Raises RefusedError, NotFoundError with the fix; at the page
+        ``answered_meanwhile`` too, where a colleague wrote to the number lately: this form shows nothing of it.
         """
         dialled = check_text(number, text, self._country, act=act)
         self._known_line(line)
@@ -45,7 +46,7 @@ class Writing(Base):
         self._schedule(at)
         return _written(
             await self._store.acts.queue_staff(
-                dialled, text, act or uuid.uuid4().hex, line=line, modem=modem, scheduled=at, seen=None, takeover=False, by=by
+                dialled, text, act or uuid.uuid4().hex, line=line, modem=modem, scheduled=at, blind=by.face is Face.WEB, by=by
             )
         )
 

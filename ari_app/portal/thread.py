@@ -41,8 +41,6 @@ class Pane:
     """Date, its name, and what happened then: oldest first, as it is read."""
     older: str | None
     """``before`` of the entries that come before these."""
-    is_older: bool
-    """These are not the newest."""
     holder: Holder | None
     mine: bool
     presets: tuple[Moment, ...]
@@ -129,7 +127,6 @@ async def opened(
         view=seen,
         days=[(day.isoformat(), t.day(day), list(items)) for day, items in groupby(entries, lambda entry: t.day_of(entry.at))],
         older=seen.entries[-1].at.isoformat() if seen.older and seen.entries else None,
-        is_older=before is not None,
         holder=holder,
         mine=holder is not None and holder.member == by.member,
         presets=_presets(request, seen.row.line, now),

@@ -43,6 +43,7 @@ class Acts:
         modem: str | None = None,
         scheduled: datetime | None = None,
         seen: int | None = None,
+        blind: bool = False,
         takeover: bool = False,
         by: Actor,
     ) -> staff.Queued:
@@ -56,6 +57,7 @@ class Acts:
             modem=modem,
             scheduled=scheduled,
             seen=seen,
+            blind=blind,
             takeover=takeover,
         )
         return await self._act(lambda tx, now: staff.queue_staff(tx, written, self._home, now))

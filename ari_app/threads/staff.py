@@ -27,6 +27,8 @@ STAFF_PARTS = 16
 """Parts of the longest text a person may send: what the plainest phones still join."""
 FARTHEST = timedelta(days=366)
 """How far ahead a text may be put off."""
+LATELY = timedelta(hours=12)
+"""How long what a colleague wrote is news to who begins a conversation."""
 _AGAIN = ("failed", "unknown", "expired", "cancelled")
 
 
@@ -56,6 +58,8 @@ class Written:
     """The hour at which it is to go; None: now."""
     seen: int | None = None
     """Id of the newest text its writer saw: staff's texts after it, of others, are news to them. None: they saw the thread as it is."""
+    blind: bool = False
+    """Nobody looked at the thread: what a colleague wrote lately is to be read first."""
     takeover: bool = False
     """Also where another member is answering: a deliberate act."""
 
@@ -65,7 +69,8 @@ def queue_staff(tx: Transaction, written: Written, home: Home, now: datetime) ->
 
     Raises RefusedError: no phone number, no text, too long, opted out, ``act`` used before for another text, an hour that is past
     (``in_past``) or too far (``too_far``), one that answered since ``seen`` (``answered_meanwhile``; given again with the newer
-    ``seen`` it goes), or another member answering (``held``). Where both are so, the first is raised and names the ``holder`` too.
+    ``seen`` it goes; ``blind``: within ``LATELY``), or another member answering (``held``). Where both are so, the first is raised and
+    names the ``holder`` too.
     """
     text, act, by = written.text, written.act, written.by
     dialled = e164(written.number, home.country)
@@ -155,13 +160,14 @@ def _thread(tx: Transaction, number: str, line: str | None, home: Home, now: dat
 
 def _refuse_answered(tx: Transaction, thread: int, written: Written, now: datetime) -> None:
     """Two people must not answer one caller unknowingly."""
-    if written.seen is None:
+    if written.seen is None and not written.blind:
         return
+    since = stamp(now - LATELY) if written.blind else ""
     other = tx.one(
         """SELECT author, (SELECT max(id) FROM message WHERE thread = :thread) AS newest FROM message
-            WHERE thread = :thread AND id > :seen AND kind = 'staff' AND member IS NOT :member
+            WHERE thread = :thread AND id > :seen AND at > :since AND kind = 'staff' AND member IS NOT :member
             AND state NOT IN ('cancelled', 'failed', 'expired') ORDER BY id DESC LIMIT 1""",
-        {"thread": thread, "seen": written.seen, "member": written.by.member},
+        {"thread": thread, "seen": written.seen or 0, "since": since, "member": written.by.member},
     )
     if other is not None:
         name = other["author"] or "somebody at the shell"
@@ -170,7 +176,7 @@ def _refuse_answered(tx: Transaction, thread: int, written: Written, now: dateti
             f"{name} answered meanwhile" + (f", and {held.name} is answering this caller" if held else ""),
             "read it, then send yours all the same if it still helps",
             code="answered_meanwhile",
-            facts={"name": name, "seen": other["newest"]} | ({"holder": held.name} if held else {}),
+            facts={"name": name, "seen": other["newest"], "thread": thread} | ({"holder": held.name} if held else {}),
         )
 
 

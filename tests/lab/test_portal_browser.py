@@ -40,7 +40,7 @@ class House:
     async def missed(self, number: str) -> None:
         """Rings a second and a half, nobody takes it."""
         lab = self.staged.lab
-        async with lab.phones({"103": Phone("ring")}), lab.trunk_call(Caller(number, RINGS, give_up=1.5)) as call:
+        async with lab.phones({"101": Phone("ring")}), lab.trunk_call(Caller(number, RINGS, give_up=1.5)) as call:
             await call.over()
 
     async def writes(self, number: str, words: str) -> None:

@@ -352,6 +352,29 @@ async def test_a_new_conversation_to_any_number(tmp_path: Path) -> None:
             await sent(where, 1)
 
 
+async def test_a_new_conversation_with_whom_a_colleague_wrote_lately_is_read_first(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where:
+        await where.member("Anne", password=GOOD)
+        bob = await where.member("Bob", password=GOOD)
+        thread = await where.missed()
+        await where.desk.reply(thread, "Come at ten.", by=bob, act="one")
+        await where.desk.let_go(thread, by=bob)
+        await sent(where, 1)
+        async with signed_in(where) as client:
+            form = fields(await read(client, "/new"), "/new") | {"number": ALICE, "text": "Come at nine."}
+            answer = await client.post("/new", data=form, allow_redirects=False)
+            page = await answer.text()
+            assert answer.status == 409
+            assert "Bob answered this caller meanwhile." in page
+            assert f'href="/thread/{thread}"' in page
+            assert "Come at nine.</textarea>" in page
+        where.clock.move(hours=13)
+        async with signed_in(where) as client:
+            answer = await client.post("/new", data=form, allow_redirects=False)
+            assert answer.status == 303, "what was written half a day ago is no news"
+        await sent(where, 2)
+
+
 async def test_ready_replies_fill_the_reply_box(tmp_path: Path) -> None:
     async with stage(tmp_path) as where:
         anne = await where.member(password=GOOD)

@@ -24,7 +24,8 @@ async def test_two_members_claim_at_the_same_moment_and_one_has_it(store: Store)
     held = [claim for claim in claims if not isinstance(claim, BaseException)]
     assert len(held) == 1
     refused = [claim for claim in claims if isinstance(claim, RefusedError)]
-    assert [(claim.code, claim.facts) for claim in refused] == [("held", {"name": held[0].name, "until": held[0].until.isoformat()})] * 2
+    facts = {"name": held[0].name, "until": held[0].until.isoformat(), "thread": thread}
+    assert [(claim.code, claim.facts) for claim in refused] == [("held", facts)] * 2
     assert (await row(store, thread)).holder == held[0]
 
 

@@ -72,7 +72,7 @@ async def test_somebody_answered_meanwhile(store: Store) -> None:
     with pytest.raises(RefusedError) as told:
         await store.acts.queue_staff(ALICE, "from Brigitte", "two", seen=seen, by=brigitte)
     assert told.value.code == "answered_meanwhile"
-    assert told.value.facts == {"name": "Anne", "seen": first.message}
+    assert told.value.facts == {"name": "Anne", "seen": first.message, "thread": thread}
     sent = await store.acts.queue_staff(ALICE, "from Brigitte", "two", seen=int(told.value.facts["seen"]), by=brigitte)
     assert sent.new
     assert (await store.acts.queue_staff(ALICE, "more of hers", "three", seen=first.message, by=brigitte)).new, "her own is no news to her"
@@ -85,7 +85,10 @@ async def test_who_answered_and_still_holds_it_is_one_refusal(store: Store) -> N
     first = await store.acts.queue_staff(ALICE, "from Anne", "one", seen=seen, by=anne)
     with pytest.raises(RefusedError) as told:
         await store.acts.queue_staff(ALICE, "from Brigitte", "two", seen=seen, by=brigitte)
-    assert (told.value.code, told.value.facts) == ("answered_meanwhile", {"name": "Anne", "seen": first.message, "holder": "Anne"})
+    assert (told.value.code, told.value.facts) == (
+        "answered_meanwhile",
+        {"name": "Anne", "seen": first.message, "thread": thread, "holder": "Anne"},
+    )
     with pytest.raises(RefusedError) as held:
         await store.acts.queue_staff(ALICE, "from Brigitte", "two", seen=first.message, by=brigitte)
     assert held.value.code == "held", "who read the answer alone has not taken the thread over"
