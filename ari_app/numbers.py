@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import phonenumbers
 
-__all__ = ["country_of", "dialled", "e164", "national", "pretty", "shortened"]
+__all__ = ["dialled", "e164", "national", "pretty", "shortened"]
 
 
 def e164(presented: str | None, country: str) -> str | None:
@@ -23,14 +23,6 @@ def e164(presented: str | None, country: str) -> str | None:
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None  # seven digits may be dialled locally, and are still no number of anybody's
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def country_of(number: str) -> str | None:
-    """ISO 3166 code of an E.164 number's country, None where the plan names none (toll-free, unassigned)."""
-    try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(number))
-    except phonenumbers.NumberParseException:
-        return None
 
 
 def pretty(number: str | None, country: str) -> str:
