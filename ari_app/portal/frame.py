@@ -92,8 +92,6 @@ _SCRIPT_WORDS = (
     "live.ended",
     "live.lost",
     "in.button",
-    "close",
-    "cancel",
     "now",
     "age.minutes",
     "age.hours",

@@ -31,7 +31,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "menu.number": ("Show the number in notifications", "Montrer le numéro dans les avis"),
     "menu.out": ("Sign out", "Se déconnecter"),
     "close": ("Close", "Fermer"),
-    "cancel": ("Cancel", "Annuler"),
     "save": ("Save", "Enregistrer"),
     "back": ("Back to the inbox", "Retour à la boîte"),
     "live.on": ("Live", "En direct"),
