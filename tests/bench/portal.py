@@ -77,7 +77,7 @@ async def speed(folder: Path, say: Say, *, quick: bool) -> list[Row]:
                         raise LabError(f"{path} answered {answer.status}")
 
             async def search(words: str) -> None:
-                async with session.post(f"{address}/search", data={"q": words}, headers={"Origin": address, "X-Fragment": "1"}) as answer:
+                async with session.post(f"{address}/search", data={"q": words}, headers={"Origin": address}) as answer:
                     await answer.read()
                     if answer.status != 200:
                         raise LabError(f"/search answered {answer.status}")
@@ -161,7 +161,7 @@ async def live(folder: Path, say: Say, *, quick: bool) -> list[Row]:
             await end(process)
     saw_all = sum(seen == marks for seen in said["seen"])
     waits = [(at - sent[int(mark)]) * 1000 for mark, at in said["last"].items()]
-    tenth = sizes[len(sizes) // 6]
+    sixth = sizes[len(sizes) // 6]
     return [
         Row(figure="live_pages", unit="pages", ours=pages),
         Row(figure="live_texts", unit="texts kept", ours=kept - 1, limit=marks, least=True),
@@ -170,7 +170,7 @@ async def live(folder: Path, say: Say, *, quick: bool) -> list[Row]:
         Row(figure="live_ms_p50", unit="ms from the SIM to the last of all pages", ours=round(percentile(waits, 0.5))),
         Row(figure="live_ms_p99", unit="ms from the SIM to the last of all pages", ours=round(percentile(waits, 0.99))),
         Row(figure="live_rss_mb", unit="MB at the end", ours=round(sizes[-1], 1)),
-        Row(figure="growth_mb", unit="MB from a sixth of the time to the end", ours=round(sizes[-1] - tenth, 1), limit=20),
+        Row(figure="growth_mb", unit="MB from a sixth of the time to the end", ours=round(sizes[-1] - sixth, 1), limit=20),
     ]
 
 
@@ -217,7 +217,7 @@ async def _signed_in(address: str) -> tuple[str, str]:
                         raise LabError(f"signing in answered {answer.status}")
                     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in answer.cookies.items() if morsel.value)
                 async with session.get(f"{address}/", headers={"Cookie": cookie}) as answer:
-                    version = re.search(r'data-(?:live|version|since)="([^"]+)"', await answer.text())
+                    version = re.search(r'data-version="([^"]+)"', await answer.text())
                 if version is None:
                     raise LabError("the inbox does not say at which version it was drawn")
                 return cookie, version[1]
