@@ -260,6 +260,8 @@ async def test_statistics_are_drawn_with_a_table_behind_each_picture(here: Serve
     assert html.count('<svg class="pic"') == html.count("<details>") == 3
     assert "Monday 2" in said(html)
     assert "texted lately" in said(html)
+    for step in ("First reply of a person", "Texted", "Wrote back", "Recovered"):
+        assert step in said(html)
     assert "Statistiques" in await (await here.browser(here.staff, "fr")).get("/statistics?since=2025-01-01&until=2026-03-02&line=lab")
     assert "These days cannot be shown." in said(await browser.get("/statistics?since=2026-03-02&until=2026-03-01", status=422))
     assert "These days cannot be shown." in said(await browser.get("/statistics?since=x", status=422))

@@ -80,6 +80,7 @@ async def test_parts_of_the_inbox_in_both_languages_and_how_many_lie_there(tmp_p
             page = words(await read(client, "/"))
             assert "To answer 7 Not sent 1 Snoozed 1 All Done" in page
             assert "Bob answers" in page
+            assert "Voicemail left" in words(await read(client, f"/thread/{ids['emma']}"))
             for box, thread in (("trouble", "fails"), ("snoozed", "emma"), ("done", "helen"), ("all", "guy")):
                 assert f'id="row-{ids[thread]}"' in await read(client, f"/?box={box}")
             client.headers["Accept-Language"] = "fr"

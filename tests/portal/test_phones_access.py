@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import aiohttp
 import pytest
@@ -179,6 +180,7 @@ async def test_what_a_push_opens_needs_no_token_and_names_nobody(house: Phones) 
     for language, words in (("fr", "À répondre (3)"), ("en", "To answer (3)")):
         async with house.session.get(f"{house.url}/p/waiting/3/{language}") as answer:
             body = await answer.text()
+            assert ET.fromstring(body).tag == "CiscoIPPhoneText"  # noqa: S314  (drawn here)
             assert words in body
             assert "http://" not in body
             assert "514" not in body

@@ -12,7 +12,7 @@ from ari_app.errors import RefusedError
 from ari_app.events import MessageChanged, Notice, ThreadChanged
 from ari_app.model import Inbound, MessageState, Reaction
 from ari_app.threads import Store
-from modem.types import NotSent, Refused
+from modem.types import NotSent, Refused, SendResult, Unknown
 from tests.threads.crew import a_member, missed, row, texted, texts
 from tests.threads.world import ALICE, BOB, STAFF, Carrier, Clerk, HandClock, a_call, inbound, raw
 
@@ -37,13 +37,16 @@ async def _yes() -> bool:
     return True
 
 
-async def refuse(store: Store, message: int) -> None:
-    """The network refuses it for good."""
+REFUSED = Refused("cms_21", "rejected", permanent=True, number_at_fault=False)
+
+
+async def refuse(store: Store, message: int, result: SendResult = REFUSED) -> None:
+    """The network refuses it for good, or ``result``."""
     claimed = await store.claim(message, Clerk(), Carrier().split, live=False)
     assert claimed is not None
     attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")
     assert attempt is not None
-    await store.finish_attempt(attempt, Refused("cms_21", "rejected", permanent=True, number_at_fault=False))
+    await store.finish_attempt(attempt, result)
 
 
 async def test_a_reply_claims_settles_and_is_audited(store: Store, heard: list[Notice]) -> None:
@@ -228,14 +231,18 @@ async def test_only_what_waits_for_its_hour_is_called_off(store: Store, clock: H
 
 
 @pytest.mark.parametrize("how", ["again", "done"])
-async def test_a_text_that_failed_is_trouble_until_somebody_sees_to_it(store: Store, clock: HandClock, how: str) -> None:
+@pytest.mark.parametrize("result", [REFUSED, Unknown("no answer")])
+async def test_a_text_that_failed_or_may_not_have_gone_is_trouble_until_somebody_sees_to_it(
+    store: Store, clock: HandClock, result: SendResult, how: str
+) -> None:
     thread = await missed(store)
     anne = await a_member(store, "anne")
     written = await store.acts.queue_staff(ALICE, "hello", "one", by=anne)
     clock.move(minutes=1)
-    await refuse(store, written.message)
+    await refuse(store, written.message, result)
     drawn = await row(store, thread)
-    assert (drawn.state, drawn.trouble, drawn.waits_since) == (ThreadState.TO_ANSWER, True, clock.now() - timedelta(minutes=1))
+    assert (drawn.state, drawn.trouble) == (ThreadState.TO_ANSWER if result is REFUSED else ThreadState.ANSWERED, True)
+    assert drawn.waits_since == (clock.now() - timedelta(minutes=1) if result is REFUSED else None)
     assert [found.thread for found in await store.board.rows(Box.TROUBLE, line="main")] == [thread]
     assert (await store.board.counts()).trouble == (await store.board.counts_by_line())["main"].trouble == 1
     if how == "again":
