@@ -316,6 +316,9 @@ async def test_hostile_texts_show_as_text(tmp_path: Path) -> None:
                 odd = {"text": "x", "nonce": "y", "seen": "0"} | {name: "\x00'\"<>\ud7ff%"}
                 answer = await client.post(f"/thread/{ids['alice']}/reply", data=odd, allow_redirects=False)
                 assert answer.status in {303, 409}
+            await where.text(ALICE, long)
+            assert long in await read(client, f"/thread/{ids['alice']}")
+            assert long[:200] not in await read(client, "/?box=all")  # a line of the list holds the beginning
 
 
 async def test_search_finds_names_numbers_and_texts(tmp_path: Path) -> None:
