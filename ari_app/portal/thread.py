@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,9 +12,10 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from markupsafe import escape
 from yarl import URL
 
-from ari_app.board import Actor, Canned, Entry, Holder, TextEntry, ThreadView
+from ari_app.board import Actor, Canned, Entry, Holder, NoteEntry, TextEntry, ThreadView
 from ari_app.errors import RefusedError
 from ari_app.policy import Policy
 from ari_app.portal.frame import CLOCK, DESK, SETTINGS, STANDING, VERSION, actor, page, say, wants_fragment
@@ -28,6 +30,10 @@ MOST_PANES = 3
 """Beside each other: more are too narrow to read."""
 _ENTRIES = 30
 """Of a time line at once: shared by all that are open, so that a page of three threads stays small."""
+_BYTES = 25_000
+"""Of a time line at once, shared likewise: long texts fill a page with fewer of them."""
+_AROUND = 700
+"""Bytes about that the words of an entry stand in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,8 @@ async def opened(
     seen, canned = await asyncio.gather(
         desk.thread(by, thread, before=before, limit=_ENTRIES // (1 + len(others or ())), refresh=refresh), _ready(request, by, refresh)
     )
-    entries = list(reversed(seen.entries))
+    newest = _fitting(seen.entries, _BYTES // (1 + len(others or ())))
+    entries = list(reversed(newest))
     holder = seen.row.holder if seen.row.holder is not None and seen.row.holder.until > now else None
     beside = others or []
     return Pane(
@@ -126,7 +133,7 @@ async def opened(
         row=view(seen.row, t),
         view=seen,
         days=[(day.isoformat(), t.day(day), list(items)) for day, items in groupby(entries, lambda entry: t.day_of(entry.at))],
-        older=seen.entries[-1].at.isoformat() if seen.older and seen.entries else None,
+        older=newest[-1].at.isoformat() if newest and (seen.older or len(newest) < len(seen.entries)) else None,
         holder=holder,
         mine=holder is not None and holder.member == by.member,
         presets=_presets(request, seen.row.line, now),
@@ -136,6 +143,16 @@ async def opened(
         shut=_address(beside),
         beside=beside,
     )
+
+
+def _fitting(entries: Sequence[Entry], most: int) -> Sequence[Entry]:
+    """The newest of these that take no more than ``most`` bytes of a page, at least one; those of one moment stay together."""
+    taken = 0
+    for place, entry in enumerate(entries):
+        taken += _AROUND + (len(escape(entry.text).encode()) if isinstance(entry, TextEntry | NoteEntry) else 0)
+        if taken > most and place and entry.at != entries[place - 1].at:
+            return entries[:place]
+    return entries
 
 
 async def _ready(request: web.Request, by: Actor, refresh: bool) -> tuple[Canned, ...]:
