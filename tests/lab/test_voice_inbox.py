@@ -215,6 +215,8 @@ async def test_next_and_done_and_nobody_left(voice: Voice) -> None:
     async with voice.call() as phone:
         await phone.hears("2 callers wait")
         await phone.hears("0 2 3 3. Missed call")
+        await phone.press("1")
+        await until("the same once more", lambda: sum("0 2 3 3. Missed call" in each for each in voice.said()) == 2)
         await phone.press("2")
         await phone.hears("0 2 3 2. Missed call")
         await phone.press("7")
