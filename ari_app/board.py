@@ -10,7 +10,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from ari_app.model import AnsweredBy, DecisionKind, Language, MessageKind, MessageState, Outcome, Reached, Reason
+from ari_app.model import AnsweredBy, DecisionKind, Kind, Language, Level, MessageKind, MessageState, Outcome, Reached, Reason
+from ari_app.person import Person
 
 __all__ = [
     "Actor",
@@ -29,12 +30,14 @@ __all__ = [
     "Member",
     "NoteEntry",
     "OutgoingEntry",
+    "Ringing",
     "Role",
     "Row",
     "Statistics",
     "TextEntry",
     "ThreadState",
     "ThreadView",
+    "VoicemailEntry",
 ]
 
 
@@ -130,6 +133,21 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing:
+    """An inbound call that is up and nobody answered yet. ``id`` is the PBX's uniqueid."""
+
+    id: str
+    number: str | None
+    name: str | None
+    line: str
+    since: datetime
+    extensions: tuple[str, ...]
+    """Whose phones ring for it now."""
+    thread: int | None
+    """Of its number, where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One thread as a line of the inbox."""
 
@@ -137,12 +155,13 @@ class Row:
     number: str | None
     """E.164; None for a call that showed none."""
     name: str | None
-    """The contact's, or the sender's name or short code of a text that came from no number."""
+    """The names behind the number, or the sender's name or short code of a text that came from no number."""
     known: bool
     """Named, or wrote or was written to by a person before; else a new caller."""
     line: str
     state: ThreadState
     urgent: bool
+    """``level`` is URGENT."""
     waits_since: datetime | None
     """Since when the oldest thing in it waits; None where nothing does."""
     opened: bool
@@ -157,6 +176,15 @@ class Row:
     changed: datetime
     last: Entry | None
     """What happened last: words of a person, a call or a note."""
+    kind: Kind | None = None
+    """None for nobody known."""
+    level: Level = Level.NORMAL
+    why: str | None = None
+    """The rule that raised it; None when a person did, or nobody."""
+    unheard: int = 0
+    """Voicemail that nobody listened to."""
+    offered: str | None = None
+    """A name the caller gave, that nobody took over or turned down yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +266,28 @@ class NoteEntry:
     text: str
 
 
-Entry = CallEntry | OutgoingEntry | TextEntry | NoteEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailEntry:
+    """A message a caller left."""
+
+    type: Literal["voicemail"] = field(default="voicemail", init=False)
+    id: int
+    at: datetime
+    call: str
+    """The call it was left in."""
+    mailbox: str
+    seconds: float
+    heard: datetime | None
+    heard_by: str | None
+    """Name of the member; None for who listened on a phone."""
+    transcription: Literal["off", "waiting", "done", "failed"]
+    transcript: str | None
+    """Made by a machine."""
+    playable: bool
+    """Its sound is kept."""
+
+
+Entry = CallEntry | OutgoingEntry | TextEntry | NoteEntry | VoicemailEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +296,7 @@ class ThreadView:
 
     row: Row
     language: Language | None
-    """The caller's, where it is known."""
+    """The caller's, where it is known: in which they last wrote, else the contact's."""
     opted_out: datetime | None
     not_textable: str | None
     """Why the number takes no texts, learnt from a permanent failure."""
@@ -255,6 +304,9 @@ class ThreadView:
     older: bool
     seen: int
     """Id of its newest text: given back with a reply, it shows whether somebody else answered meanwhile. 0 without texts."""
+    people: tuple[Person, ...] = ()
+    """Behind its number, by name."""
+    language_from: Literal["wrote", "contact"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,10 +324,10 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A thread that a search found, and the text or note in it that holds the words (None: its name or number does)."""
+    """A thread that a search found, and the text, note or transcript in it that holds the words (None: its name or number does)."""
 
     row: Row
-    entry: TextEntry | NoteEntry | None
+    entry: TextEntry | NoteEntry | VoicemailEntry | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

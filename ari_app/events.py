@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CallChanged", "ContactChanged", "MessageChanged", "Notice", "SettingsChanged", "StaffChanged", "ThreadChanged"]
+__all__ = [
+    "CallChanged",
+    "ContactChanged",
+    "ContactsSynced",
+    "MessageChanged",
+    "Notice",
+    "SettingsChanged",
+    "StaffChanged",
+    "ThreadChanged",
+    "VoicemailChanged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ class MessageChanged:
 
 @dataclass(frozen=True, slots=True)
 class ContactChanged:
-    """A contact's name, language, opt-out or textability changed."""
+    """Who a number is changed: its people, names, language, a name offered, opt-out or textability."""
 
     number: str
 
@@ -50,4 +60,19 @@ class SettingsChanged:
     key: str
 
 
-Notice = CallChanged | ThreadChanged | MessageChanged | ContactChanged | StaffChanged | SettingsChanged
+@dataclass(frozen=True, slots=True)
+class ContactsSynced:
+    """An import, or a look at the clinic's own database, ended: many contacts may have changed."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoicemailChanged:
+    """A message left was found, was heard, moved, or has a transcript now."""
+
+    id: int
+    thread: int
+
+
+Notice = CallChanged | ThreadChanged | MessageChanged | ContactChanged | ContactsSynced | StaffChanged | SettingsChanged | VoicemailChanged

@@ -9,24 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from types import MappingProxyType
 
 __all__ = [
     "CLOCK_SLACK",
+    "NO_TEXT",
     "AnsweredBy",
     "Call",
     "Decision",
     "DecisionKind",
     "Inbound",
+    "Kind",
     "Known",
     "Language",
+    "Level",
     "MessageKind",
     "MessageState",
     "NotDialled",
     "Outcome",
     "OutgoingCall",
     "Presentation",
+    "Priority",
     "Reached",
     "Reaction",
     "Reason",
@@ -38,6 +42,37 @@ CLOCK_SLACK = timedelta(minutes=5)
 
 Language = str
 """An ISO 639-1 code that has a set of wordings: "fr" or "en"."""
+
+
+NO_TEXT = "no-text"
+"""The tag of a contact that no automatic text may go to: a laboratory, the switchboard of a hospital."""
+
+
+class Kind(StrEnum):
+    """What a caller is to the clinic. ``PROSPECT``: wrote or called, and is no client (yet)."""
+
+    CLIENT = "client"
+    PROSPECT = "prospect"
+    STAFF = "staff"
+    SUPPLIER = "supplier"
+
+
+class Level(IntEnum):
+    """How soon a thread is to be answered: the higher first."""
+
+    NORMAL = 0
+    HIGH = 1
+    URGENT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Priority:
+    """Why a thread goes before others. ``why``: name of the rule, as staff read it; "emergency" for the emergency words."""
+
+    level: Level
+    why: str
+    notify: str | None = None
+    """E.164 of who is on call, to be told that somebody waits."""
 
 
 class Outcome(StrEnum):
@@ -128,6 +163,8 @@ class Trigger(StrEnum):
     VOICEMAIL = "voicemail"
     ASKED = "asked"
     RECEIVED = "received"
+    SAFETY = "safety"
+    """To who writes emergency words."""
 
 
 class MessageKind(StrEnum):
@@ -189,6 +226,10 @@ class Call:
     """The caller asked for a text in the dialplan."""
     suspect: bool = False
     """The carrier's attestation failed (STIR/SHAKEN verstat)."""
+    option: str = ""
+    """What the caller chose in a menu: the channel variable TEXTBACK_OPTION, "" when none was set."""
+    blacklisted: bool = False
+    """The number stands in the PBX's own blacklist."""
     switches: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """Device states of the night switches watched, as they were at the call's start."""
 
@@ -226,7 +267,19 @@ class Known:
 
     number: str | None
     language: Language | None = None
-    """The contact's language."""
+    """The contact's language: as staff chose it, else that of the people behind the number where they have one and the same."""
+    wrote: Language | None = None
+    """In which language they last wrote."""
+    kind: Kind | None = None
+    """Of the people behind the number: staff before supplier, client, prospect; None for nobody known."""
+    tags: frozenset[str] = frozenset()
+    """All of theirs."""
+    named: bool = False
+    """Somebody behind the number has a name here."""
+    first: bool = True
+    """No automatic text went to this number yet, nor may have."""
+    calls: tuple[datetime, ...] = ()
+    """Starts of this number's other inbound calls of the last 24 h that nobody answered, newest first."""
     known_contact: bool = False
     """Named in the contacts, or has written or been written to by a person before."""
     opted_out: datetime | None = None
@@ -274,11 +327,13 @@ class Decision:
     expires: datetime | None = None
     language: Language | None = None
     language_from: str | None = None
-    """Which setting chose the language: "contact", "line" or "clinic"."""
+    """What chose the language: "wrote", "contact", "line" or "clinic"; "both": nothing did, and the text is in both."""
     trigger: Trigger | None = None
     text: str | None = None
     modem: str | None = None
     """Name of the modem the line is bound to, None for any."""
+    priority: Priority | None = None
+    """What puts the call's thread before others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,9 +346,17 @@ class Inbound:
     received: datetime
     line: str
     language: Language | None
+    """The contact's language, as in ``Known``."""
     opted_out: bool
+    wrote: Language | None = None
+    """In which language they wrote before this text."""
+    kind: Kind | None = None
+    tags: frozenset[str] = frozenset()
+    named: bool = False
+    calls: tuple[datetime, ...] = ()
+    """As in ``Known``."""
     notices: Mapping[str, datetime] = field(default_factory=dict)
-    """When a notice of each name ("stop", "start", "help", "received", "picture") last went, or was queued, to this number."""
+    """When a notice of each name ("stop", "start", "help", "received", "picture", "safety") last went, or was queued, to this number."""
     last_staff: datetime | None = None
     """When staff last wrote to this number."""
     auto_recent: int = 0
@@ -319,7 +382,7 @@ class Reaction:
     notice: str | None = None
     """Text of a notice to queue at once."""
     notice_name: str | None = None
-    """Which notice it is: "stop", "start", "help", "received" or "picture"."""
+    """Which notice it is: "stop", "start", "help", "received", "picture" or "safety"."""
     note: str | None = None
     """What staff are told the text is; None where it speaks for itself."""
     automatic: bool = False
@@ -331,3 +394,9 @@ class Reaction:
     language: Language | None = None
     """The language of the notice; None without one."""
     delay: timedelta = timedelta(0)
+    wrote: Language | None = None
+    """The language of the caller's words; None where they do not tell: what was known before stays."""
+    offered: str | None = None
+    """The name they say is theirs, where nobody behind the number has one."""
+    priority: Priority | None = None
+    """What puts the thread before others."""

@@ -25,6 +25,7 @@ __all__ = [
     "Name",
     "Network",
     "Part",
+    "PatientUrl",
     "Pin",
     "SendUrl",
     "Url",
@@ -37,6 +38,8 @@ __all__ = [
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = timedelta(days=36500)
+_SCHEME = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+"""A program of the clinic may have a scheme of its own ("dentitek:patient?id=")."""
 
 
 def _duration(value: object) -> object:
@@ -96,6 +99,12 @@ def _send_url(value: str) -> str:
     return value
 
 
+def _patient_url(value: str) -> str:
+    if value.count("{external}") != 1 or re.search(r"[\s{}\"'<>]", value.replace("{external}", "")) or _SCHEME.match(value) is None:
+        raise ValueError('cannot be used; write an address with {external} where the id goes, such as "https://host/client/{external}"')
+    return value
+
+
 def _address(value: str) -> str:
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value)
     if match is None or not 0 < int(match[2]) < 65536:
@@ -136,6 +145,8 @@ Pin = Annotated[str, _like(r"[0-9]{4,8}", "4 to 8 digits in quotes")]
 AgiAddress = Annotated[str, AfterValidator(_agi)]
 Address = Annotated[str, AfterValidator(_address)]
 """Host and port to listen at."""
+PatientUrl = Annotated[str, AfterValidator(_patient_url)]
+"""An address with {external} in it."""
 SendUrl = Annotated[str, AfterValidator(_send_url)]
 """URL of an HTTP service, path included, without a query."""
 

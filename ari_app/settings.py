@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from ari_app.contact_settings import ContactsSettings
 from ari_app.errors import SettingsError
 from ari_app.modem_settings import ModemSettings
 from ari_app.numbers import e164
+from ari_app.priority_settings import EmergencySettings, PrioritySettings, VoicemailSettings
 from ari_app.setting_types import (
     Address,
     AgiAddress,
@@ -57,6 +59,12 @@ __all__ = [
 DEFAULT_PATH = Path("/etc/textback/textback.toml")
 MAIN_LINE = "main"
 """Name of the line of every DID that no [[line]] claims."""
+URGENT_LAMP = "urgent"
+"""What the device state of the second lamp ends with."""
+
+
+Texts = dict[Literal["fr", "en", "both"], dict[Literal["missed", "closed", "voicemail", "asked", "received", "safety"], str]]
+"""Words by language and trigger; "both": for who may speak either."""
 
 
 class ClinicSettings(Part):
@@ -118,7 +126,7 @@ class LineSettings(Part):
     name: Name | None = None
     number: str | None = None
     hours: str | None = None
-    text: dict[Literal["fr", "en"], dict[Literal["missed", "closed", "voicemail", "asked", "received"], str]] = Field(default_factory=dict)
+    text: Texts = Field(default_factory=dict)
     modem: str | None = None
     language: Literal["fr", "en"] | None = None
     reply: YesNo = True
@@ -214,7 +222,7 @@ class ReplySettings(Part):
     exclude: tuple[str, ...] = ()
     compact: YesNo = True
     """Write “ as ", œ as oe, ê as e and the like where the text then takes fewer SMS."""
-    text: dict[Literal["fr", "en"], dict[Literal["missed", "closed", "voicemail", "asked", "received"], str]] = Field(default_factory=dict)
+    text: Texts = Field(default_factory=dict)
 
 
 class RetentionSettings(Part):
@@ -282,6 +290,8 @@ class AgiSettings(Part):
     """Speaks a text given on stdin into the WAV file {file}; {language} is "fr" or "en"."""
     sounds: AnyFile = Path("/var/spool/textback")
     """Folder both we and Asterisk can read, for what is spoken; each file is there for one call only."""
+    recordings: AnyFile | None = None
+    """Folder of the clinic's own recordings, as Asterisk sees it too: LANGUAGE/NAME.wav in place of what is spoken."""
 
 
 def _no_twins(key: str, names: list[str], fix: str) -> None:
@@ -307,6 +317,10 @@ class Settings(Part):
     store: StoreSettings = StoreSettings()
     portal: PortalSettings = PortalSettings()
     agi: AgiSettings = AgiSettings()
+    contacts: ContactsSettings = ContactsSettings()
+    priority: tuple[PrioritySettings, ...] = ()
+    emergency: EmergencySettings = EmergencySettings()
+    voicemail: VoicemailSettings = VoicemailSettings()
 
     @model_validator(mode="after")
     def _modems(self) -> Self:
@@ -334,6 +348,18 @@ class Settings(Part):
         for position, number in enumerate(self.reply.exclude):
             if e164(number, self.clinic.country) is None:
                 raise ValueError(f'reply.exclude.{position}: "{number}" is no phone number; write it as "+15145550123"')
+        return self
+
+    @model_validator(mode="after")
+    def _priorities(self) -> Self:
+        lines = (MAIN_LINE, *(self.line_name(line) for line in self.line))
+        for position, rule in enumerate(self.priority):
+            unknown = next((line for line in rule.line if line not in lines), None)
+            if unknown is not None:
+                raise ValueError(f'priority.{position}.line: there is no line "{unknown}"; use one of: {", ".join(lines)}')
+            _is_e164(f"priority.{position}.notify", rule.notify, self.clinic.country)
+        if URGENT_LAMP in lines:
+            raise ValueError(f'line: none may be named "{URGENT_LAMP}": so is the lamp of what is urgent')
         return self
 
     @staticmethod

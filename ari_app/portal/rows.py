@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ari_app.board import Box, CallEntry, Entry, Found, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState
+from ari_app.board import Box, CallEntry, Entry, Found, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState, VoicemailEntry
 from ari_app.model import MessageKind, Outcome
 from ari_app.portal.speech import Speech
 
@@ -78,7 +78,7 @@ def plain(text: str) -> str:
     )
 
 
-def view(row: Row, t: Speech, entry: TextEntry | NoteEntry | None = None) -> RowView:
+def view(row: Row, t: Speech, entry: TextEntry | NoteEntry | VoicemailEntry | None = None) -> RowView:
     """``entry``: shown instead of the last one, because a search found it."""
     inside = boxes(row, t.now)
     waits = str(Box.TO_ANSWER) in inside

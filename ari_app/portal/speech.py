@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from ari_app.board import CallEntry, Entry, NoteEntry, OutgoingEntry, Row, TextEntry
+from ari_app.board import CallEntry, Entry, NoteEntry, OutgoingEntry, Row, TextEntry, VoicemailEntry
 from ari_app.errors import StoreError, TextbackError
 from ari_app.model import MessageKind, Outcome
 from ari_app.numbers import pretty
@@ -208,6 +208,8 @@ class Speech:
             case OutgoingEntry():
                 begun = self("call.back", name=entry.by) if entry.by else self("call.outgoing")
                 return f"{begun}, {self.outgoing(entry)}"
+            case VoicemailEntry():
+                return self("call.voicemail")
 
     # -- refusals
 

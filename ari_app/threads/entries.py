@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from ari_app.board import CallEntry, NoteEntry, OutgoingEntry, TextEntry
+from ari_app.board import CallEntry, NoteEntry, OutgoingEntry, TextEntry, VoicemailEntry
 from ari_app.model import AnsweredBy, DecisionKind, MessageKind, MessageState, Outcome, Reached, Reason
 from ari_app.threads.rows import moment, required
 
-__all__ = ["ASKED", "OUTGOING", "TEXT", "call_entry", "note_entry", "outgoing_entry", "text_entry"]
+__all__ = ["ASKED", "OUTGOING", "TEXT", "VOICEMAIL", "call_entry", "note_entry", "outgoing_entry", "text_entry", "voicemail_entry"]
 
 TEXT = "m.*, EXISTS (SELECT 1 FROM message a WHERE a.act = 'again:' || m.id) AS again_sent"
 """Columns of a text; its table is ``m``."""
@@ -18,6 +18,8 @@ OUTGOING = """o.id, o.started AS at, o.joined, o.ended, o.reached, NULL AS faile
 """Columns of a leg the PBX made; its table is ``o``."""
 ASKED = "b.id, b.at, NULL AS joined, b.ended, NULL AS reached, b.author, b.failed"
 """The same of a call back of which no leg is seen (yet); its table is ``b``."""
+VOICEMAIL = "v.*, EXISTS (SELECT 1 FROM recording r WHERE r.voicemail = v.id) AS playable"
+"""Columns of a message left; its table is ``v``."""
 _AGAIN = frozenset((MessageState.FAILED, MessageState.UNKNOWN, MessageState.EXPIRED, MessageState.CANCELLED))
 
 
@@ -81,6 +83,22 @@ def outgoing_entry(row: sqlite3.Row) -> OutgoingEntry:
 def note_entry(row: sqlite3.Row) -> NoteEntry:
     """Of a row of ``note``."""
     return NoteEntry(id=row["id"], at=required(row["at"]), author=row["author"], text=row["text"])
+
+
+def voicemail_entry(row: sqlite3.Row) -> VoicemailEntry:
+    """Of a row of ``VOICEMAIL``."""
+    return VoicemailEntry(
+        id=row["id"],
+        at=required(row["at"]),
+        call=row["call"],
+        mailbox=row["mailbox"],
+        seconds=row["seconds"],
+        heard=moment(row["heard"]),
+        heard_by=row["heard_by"],
+        transcription=row["transcription"],
+        transcript=row["transcript"],
+        playable=bool(row["playable"]),
+    )
 
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:

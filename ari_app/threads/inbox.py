@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 from ari_app.board import Box, Counts, Entry, Holder, Row, ThreadState
+from ari_app.model import Kind, Level
 from ari_app.threads.database import Reader
 from ari_app.threads.entries import ASKED, OUTGOING, TEXT, call_entry, note_entry, outgoing_entry, text_entry
 from ari_app.threads.holding import HELD_FOR
@@ -38,11 +39,12 @@ PICKS = {
 }
 """Ids of a page of each part of the inbox, of the house or of one line: each by an index in its order, so that a page costs a page."""
 
-_ROWS = f"""SELECT t.*, c.name, c.opted_out, h.name AS holder_name,
+_ROWS = f"""SELECT t.*, c.name, c.kind, c.offered, c.opted_out, h.name AS holder_name,
     EXISTS (SELECT 1 FROM message b INDEXED BY message_open_trouble WHERE b.thread = t.id AND b.direction = 'out'
         AND b.state IN ('failed', 'unknown') AND b.seen_to IS NULL) AS trouble,
     (SELECT count(*) FROM message s INDEXED BY message_scheduled WHERE s.thread = t.id AND s.state = 'queued'
         AND s.scheduled IS NOT NULL) AS scheduled,
+    (SELECT count(*) FROM voicemail v INDEXED BY voicemail_unheard WHERE v.thread = t.id AND v.heard IS NULL) AS unheard,
     c.name IS NOT NULL OR EXISTS (SELECT 1 FROM message m INDEXED BY message_by_thread WHERE m.thread = t.id AND NOT m.automatic
         AND (m.kind = 'caller' OR ({STAFF_WROTE}))) AS known
     FROM thread t LEFT JOIN contact c ON c.number = t.number LEFT JOIN member h ON h.id = t.holder
@@ -128,7 +130,7 @@ def _row(row: sqlite3.Row, last: Entry | None, now: datetime) -> Row:
         known=bool(row["known"]),
         line=row["line"],
         state=ThreadState(row["state"]),
-        urgent=bool(row["urgent"]),
+        urgent=row["urgent"] == Level.URGENT,
         waits_since=moment(row["waits_since"]),
         opened=row["opened"] is not None,
         trouble=bool(row["trouble"]),
@@ -138,6 +140,11 @@ def _row(row: sqlite3.Row, last: Entry | None, now: datetime) -> Row:
         scheduled=row["scheduled"],
         changed=required(row["changed"]),
         last=last,
+        kind=Kind(row["kind"]) if row["kind"] else None,
+        level=Level(row["urgent"]),
+        why=row["urgent_why"],
+        unheard=row["unheard"],
+        offered=row["offered"],
     )
 
 

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from ari_app.model import CLOCK_SLACK, Known
 from ari_app.threads.database import Reader
-from ari_app.threads.rows import moment, stamp
+from ari_app.threads.persons import people_of, standing
+from ari_app.threads.rows import moment, required, stamp
 
-__all__ = ["BURST_WINDOW", "DAY", "STAFF_WROTE", "gather", "known_person"]
+__all__ = ["BURST_WINDOW", "DAY", "STAFF_WROTE", "gather", "known_person", "unanswered"]
 
 BURST_WINDOW = timedelta(minutes=10)
 DAY = timedelta(hours=24)
@@ -23,13 +24,23 @@ def known_person(reader: Reader, number: str) -> bool:
     """Named, or has written or been written to by a person."""
     return bool(
         reader.value(
-            f"""SELECT EXISTS (SELECT 1 FROM contact WHERE number = :number AND name IS NOT NULL)
+            f"""SELECT EXISTS (SELECT 1 FROM person_number WHERE number = :number)
                 OR EXISTS (SELECT 1 FROM message m JOIN thread t ON t.id = m.thread
                     WHERE t.number = :number AND NOT m.automatic
                     AND (m.kind = 'caller' OR ({STAFF_WROTE})))""",  # noqa: S608  (our own)
             {"number": number},
         )
     )
+
+
+def unanswered(reader: Reader, number: str, now: datetime, *, but: str = "") -> tuple[datetime, ...]:
+    """Starts of a number's calls of the last 24 h that nobody answered, newest first. ``but``: id of a call that does not count."""
+    rows = reader.all(
+        """SELECT started FROM call INDEXED BY call_by_caller WHERE caller = ? AND started BETWEEN ? AND ? AND outcome != 'answered'
+            AND id != ? ORDER BY started DESC""",
+        (number, stamp(now - DAY), stamp(now + CLOCK_SLACK), but),
+    )
+    return tuple(required(row["started"]) for row in rows)
 
 
 def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: datetime, now: datetime, live: bool) -> Known:
@@ -79,9 +90,16 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
             AND (c.ended, c.id) > (:ended, :call)""",
         about,
     )
+    behind = standing(people_of(reader, number))
     return Known(
         number=number,
-        language=contact["language"] if contact else None,
+        language=(contact["language"] if contact else None) or behind.language,
+        wrote=contact["wrote"] if contact else None,
+        kind=behind.kind,
+        tags=behind.tags,
+        named=behind.name is not None,
+        first=last_auto is None,
+        calls=unanswered(reader, number, now, but=call),
         known_contact=known_person(reader, number),
         opted_out=moment(contact["opted_out"]) if contact else None,
         not_textable=contact["not_textable"] if contact else None,

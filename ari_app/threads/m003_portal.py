@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["STATEMENTS"]
+__all__ = ["STATEMENTS", "search"]
 
 
-def _search(
+def search(
     source: str,
     *columns: str,
     table: str | None = None,
@@ -158,9 +158,9 @@ STATEMENTS = (
     # Search as you type: the last word is a beginning. FTS5 keeps its options as they were made, so the tables are made anew.
     # Texts of the service, the same by the thousand, are found by nobody who looks for words.
     "CREATE VIEW said AS SELECT id, text FROM message WHERE kind IN ('caller', 'staff')",
-    *_search("message", "text", content="said", only=" AND {}.kind IN ('caller', 'staff')"),
-    *_search("contact", "name", "number"),
-    *_search("note", "text", old=False),
+    *search("message", "text", content="said", only=" AND {}.kind IN ('caller', 'staff')"),
+    *search("contact", "name", "number"),
+    *search("note", "text", old=False),
     # Digits anywhere in a number.
-    *_search("contact", "number", table="contact_digits", tokenize="trigram", prefix="", old=False),
+    *search("contact", "number", table="contact_digits", tokenize="trigram", prefix="", old=False),
 )

@@ -8,7 +8,7 @@ from sqlite_utils import Database as Utils
 from sqlite_utils.migrations import Migrations
 
 from ari_app.errors import StoreError
-from ari_app.threads import m001_threads, m002_pool, m003_portal
+from ari_app.threads import m001_threads, m002_pool, m003_portal, m004_contacts
 
 __all__ = ["MIGRATIONS", "check", "migrate"]
 
@@ -17,6 +17,7 @@ _EACH = {
     "m001_threads": m001_threads.STATEMENTS,
     "m002_pool": m002_pool.STATEMENTS,
     "m003_portal": m003_portal.STATEMENTS,
+    "m004_contacts": m004_contacts.STATEMENTS,
 }
 """Statements of each migration, in their order."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ari_app.events import ContactChanged, ThreadChanged
 from ari_app.threads.database import Reader, Transaction
+from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import stamp
 
 __all__ = ["ANSWERED", "DONE", "TO_ANSWER", "contact", "latest_thread", "open_thread", "set_contact", "settle", "threads_of", "waits"]
@@ -18,8 +19,11 @@ DONE = "done"
 
 def contact(tx: Transaction, number: str, now: datetime) -> sqlite3.Row:
     """The contact of a number, made when there is none."""
-    tx.run("INSERT INTO contact (number, created) VALUES (?, ?) ON CONFLICT (number) DO NOTHING", (number, stamp(now)))
     row = tx.one("SELECT * FROM contact WHERE number = ?", (number,))
+    if row is None:
+        behind = standing(people_of(tx, number))
+        tx.insert("contact", {"number": number, "name": behind.name, "kind": behind.kind, "created": stamp(now)})
+        row = tx.one("SELECT * FROM contact WHERE number = ?", (number,))
     assert row is not None  # noqa: S101  (inserted above)
     return row
 
@@ -79,8 +83,10 @@ def settle(tx: Transaction, thread: int, state: str) -> bool:
     """Nothing in the thread waits any more: ``ANSWERED`` or ``DONE``. True when that changed its state."""
     changed = tx.run("UPDATE thread SET state = ? WHERE id = ? AND state != ?", (state, thread, state)) > 0
     tx.run("UPDATE thread SET text_waits = 0, waits_since = NULL, opened = NULL, snoozed = NULL WHERE id = ?", (thread,))
+    # what a rule raised was raised for what is settled now; what a person raised stays until it is done
+    tx.run("UPDATE thread SET urgent = 0, urgent_why = NULL WHERE id = ? AND (urgent_why IS NOT NULL OR ?)", (thread, state == DONE))
     if state == DONE:
-        tx.run("UPDATE thread SET urgent = 0, holder = NULL, held_at = NULL WHERE id = ?", (thread,))
+        tx.run("UPDATE thread SET holder = NULL, held_at = NULL WHERE id = ?", (thread,))
     if changed:
         tx.notify(ThreadChanged(thread))
     return changed

@@ -13,7 +13,8 @@ from ari_app.model import CLOCK_SLACK, Inbound, MessageKind, MessageState, React
 from ari_app.threads import people
 from ari_app.threads.database import Transaction
 from ari_app.threads.home import Home
-from ari_app.threads.known import DAY, STAFF_WROTE
+from ari_app.threads.known import DAY, STAFF_WROTE, unanswered
+from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import moment, required, stamp
 
 __all__ = ["React", "react_to"]
@@ -32,12 +33,18 @@ def react_to(tx: Transaction, message: int, react: React, home: Home, now: datet
     assert row is not None  # noqa: S101  (filed just now)
     thread, number = int(row["thread"]), str(row["number"])
     contact = people.contact(tx, number, now)
+    behind = standing(people_of(tx, number))
     inbound = Inbound(
         number=number,
         text=row["text"],
         received=now,
         line=row["line"],
-        language=contact["language"],
+        language=contact["language"] or behind.language,
+        wrote=contact["wrote"],
+        kind=behind.kind,
+        tags=behind.tags,
+        named=behind.name is not None,
+        calls=unanswered(tx, number, now),
         opted_out=contact["opted_out"] is not None,
         notices=_notices(tx, number),
         last_staff=moment(_last_staff(tx, number, now)),

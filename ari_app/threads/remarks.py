@@ -7,7 +7,7 @@ from datetime import datetime
 from ari_app.board import Actor
 from ari_app.errors import RefusedError
 from ari_app.events import ThreadChanged
-from ari_app.model import Language
+from ari_app.model import Language, Level
 from ari_app.threads import people
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Transaction
@@ -40,7 +40,8 @@ def note(tx: Transaction, thread: int, text: str, by: Actor, now: datetime, *, a
 def urgent(tx: Transaction, thread: int, on: bool, by: Actor, now: datetime) -> bool:
     """Put a thread before the others, or back among them; False when it stood so. Raises NotFoundError."""
     thread_row(tx, thread)
-    changed = tx.run("UPDATE thread SET urgent = ? WHERE id = ? AND urgent != ?", (int(on), thread, int(on))) > 0
+    level = Level.URGENT if on else Level.NORMAL
+    changed = tx.run("UPDATE thread SET urgent = ?, urgent_why = NULL WHERE id = ? AND urgent != ?", (level, thread, level)) > 0
     if changed:
         audit(tx, by, "urgent" if on else "not_urgent", now, thread=thread)
         tx.notify(ThreadChanged(thread))

@@ -64,6 +64,8 @@ def call_columns(call: Call) -> dict[str, Any]:
         "machine": int(call.machine),
         "asked": int(call.asked),
         "suspect": int(call.suspect),
+        "option": call.option,
+        "blacklisted": int(call.blacklisted),
         "switches": json.dumps(dict(call.switches), ensure_ascii=False),
     }
 
@@ -90,5 +92,7 @@ def call_of(row: Row | Mapping[str, Any]) -> Call:
         machine=bool(row["machine"]),
         asked=bool(row["asked"]),
         suspect=bool(row["suspect"]),
+        option=row["option"],
+        blacklisted=bool(row["blacklisted"]),
         switches=facts_of(row["switches"]),
     )

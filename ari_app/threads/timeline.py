@@ -11,8 +11,19 @@ from datetime import datetime
 from ari_app.board import Entry, ThreadView
 from ari_app.errors import NotFoundError
 from ari_app.threads.database import Reader
-from ari_app.threads.entries import ASKED, OUTGOING, TEXT, call_entry, note_entry, outgoing_entry, text_entry
+from ari_app.threads.entries import (
+    ASKED,
+    OUTGOING,
+    TEXT,
+    VOICEMAIL,
+    call_entry,
+    note_entry,
+    outgoing_entry,
+    text_entry,
+    voicemail_entry,
+)
 from ari_app.threads.inbox import rows_of
+from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import moment, stamp
 
 __all__ = ["ENTRIES", "thread_view"]
@@ -45,6 +56,11 @@ ENTRIES: tuple[tuple[str, Callable[[sqlite3.Row], Entry]], ...] = (
             ORDER BY n.at DESC, n.id DESC LIMIT :most""",
         note_entry,
     ),
+    (
+        f"""SELECT {VOICEMAIL} FROM voicemail v INDEXED BY voicemail_by_thread WHERE v.thread = :thread AND v.at < :before
+            ORDER BY v.at DESC, v.id DESC LIMIT :most""",
+        voicemail_entry,
+    ),
 )
 """Each kind by an index in the order of its time."""
 
@@ -53,7 +69,7 @@ def thread_view(reader: Reader, thread: int, now: datetime, *, before: datetime 
     """A page of a thread: ``limit`` entries older than ``before``, and those of the same moment as the last. Raises NotFoundError."""
     drawn = rows_of(reader, (thread,), now)
     row = reader.one(
-        """SELECT t.number, c.language, c.opted_out, c.not_textable, (SELECT max(id) FROM message WHERE thread = t.id) AS newest
+        """SELECT t.number, c.language, c.wrote, c.opted_out, c.not_textable, (SELECT max(id) FROM message WHERE thread = t.id) AS newest
             FROM thread t LEFT JOIN contact c ON c.number = t.number WHERE t.id = ?""",
         (thread,),
     )
@@ -63,12 +79,16 @@ def thread_view(reader: Reader, thread: int, now: datetime, *, before: datetime 
     found = [entry(each) for sql, entry in ENTRIES for each in reader.all(sql, params)]
     found.sort(key=lambda entry: entry.at, reverse=True)
     page = found[:limit] + [entry for entry in found[limit:] if entry.at == found[limit - 1].at]
+    people = people_of(reader, row["number"])
+    language = row["wrote"] or row["language"] or standing(people).language
     return ThreadView(
         row=drawn[0],
-        language=row["language"],
+        language=language,
         opted_out=moment(row["opted_out"]),
         not_textable=row["not_textable"],
         entries=tuple(page),
         older=len(page) < len(found),
         seen=row["newest"] or 0,
+        people=people,
+        language_from="wrote" if row["wrote"] else "contact" if language else None,
     )

@@ -1,0 +1,1 @@
+"""Reading contacts from where the clinic keeps them: files, databases, directories. Read only."""

@@ -1,0 +1,1 @@
+"""Inbound calls that ring now: shown to staff, and declined by them."""

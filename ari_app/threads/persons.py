@@ -1,0 +1,67 @@
+"""People behind numbers, as they are read: whose number is it, in which language, what are they to the clinic."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ari_app.model import Kind, Language
+from ari_app.person import Person, PersonNumber
+from ari_app.threads.database import Reader
+from ari_app.threads.rows import required
+
+__all__ = ["NUMBERS", "Standing", "people_of", "person_of", "standing"]
+
+NUMBERS = """(SELECT json_group_array(json_array(o.number, o.label)) FROM (
+    SELECT n.number, n.label FROM person_number n WHERE n.person = p.id ORDER BY n.position) o) AS numbers"""
+"""Column of a person; its table is ``p``."""
+_BEHIND = f"SELECT p.*, {NUMBERS} FROM person_number x JOIN person p ON p.id = x.person WHERE x.number = ? ORDER BY p.name, p.id"  # noqa: S608
+_WEIGHT = (Kind.STAFF, Kind.SUPPLIER, Kind.CLIENT, Kind.PROSPECT)
+"""Of several behind one number the first of these tells what it is: in doubt no text goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a number is by the people behind it."""
+
+    name: str | None
+    """All their names, each once."""
+    kind: Kind | None
+    language: Language | None
+    """Where they have one and the same."""
+    tags: frozenset[str]
+
+
+def person_of(row: sqlite3.Row) -> Person:
+    """Of a row of ``person`` with ``NUMBERS``."""
+    return Person(
+        id=row["id"],
+        external=row["external"],
+        source=row["source"],
+        name=row["name"],
+        kind=Kind(row["kind"]),
+        language=row["language"],
+        tags=tuple(row["tags"].split()),
+        numbers=tuple(PersonNumber(number=number, label=label) for number, label in json.loads(row["numbers"])),
+        edited=tuple(row["edited"].split()),
+        changed=required(row["changed"]),
+    )
+
+
+def people_of(reader: Reader, number: str | None) -> tuple[Person, ...]:
+    """Everybody behind a number, by name."""
+    return () if number is None else tuple(person_of(row) for row in reader.all(_BEHIND, (number,)))
+
+
+def standing(people: Iterable[Person]) -> Standing:
+    """What they come to together."""
+    found = tuple(people)
+    languages = {one.language for one in found if one.language is not None}
+    return Standing(
+        name=", ".join(dict.fromkeys(one.name for one in found)) or None,
+        kind=next((kind for kind in _WEIGHT if any(one.kind is kind for one in found)), None),
+        language=languages.pop() if len(languages) == 1 else None,
+        tags=frozenset(tag for one in found for tag in one.tags),
+    )

@@ -1,0 +1,1 @@
+"""Messages left in Asterisk's own voicemail: found, kept, played, marked heard, written down."""
