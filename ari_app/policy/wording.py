@@ -28,6 +28,7 @@ DEFAULTS: Mapping[Language, Mapping[Trigger, str]] = MappingProxyType(
             Trigger.VOICEMAIL: "{clinic} ({number}): nous avons votre message vocal. Autre chose? Répondez à ce texto. Pour cesser: ARRET",
             Trigger.ASKED: "{clinic} ({number}): vous vouliez nous écrire. Que vous faut-il? Répondez à ce texto. Pour cesser: ARRET",
             Trigger.RECEIVED: "{clinic} ({number}): texto arrivé. Nous rouvrons {opens} et le lirons. Urgence: {emergency}",
+            Trigger.SAFETY: "{clinic}: nous ne lisons pas les textos sans cesse. Si c'est une urgence, appelez le {emergency} tout de suite.",
         },
         "en": {
             Trigger.MISSED: "{clinic} ({number}): sorry we missed your call. What do you need? Reply to this text. To opt out: STOP",
@@ -35,6 +36,7 @@ DEFAULTS: Mapping[Language, Mapping[Trigger, str]] = MappingProxyType(
             Trigger.VOICEMAIL: "{clinic} ({number}): we have your voicemail. Anything to add? Reply to this text. To opt out: STOP",
             Trigger.ASKED: "{clinic} ({number}): you asked to text us. What do you need? Reply to this text. To opt out: STOP",
             Trigger.RECEIVED: "{clinic} ({number}): text received. We reopen {opens} and will read it then. Emergency: {emergency}",
+            Trigger.SAFETY: "{clinic}: texts are not read at every moment. If this is an emergency, call {emergency} right now.",
         },
     }
 )

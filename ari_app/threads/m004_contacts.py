@@ -72,6 +72,7 @@ STATEMENTS = (
     ) STRICT""",
     "ALTER TABLE call ADD COLUMN option TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE call ADD COLUMN blacklisted INTEGER NOT NULL DEFAULT 0",
+    "UPDATE open_call SET call = json_set(call, '$.option', '', '$.blacklisted', 0)",
     # A message left. ``message``: Asterisk's id of it, by which it is found again when its file moves; ``folder``: where it was last seen
     # in the spool, NULL when it is gone there. ``heard``: by whom or on the phone.
     """CREATE TABLE voicemail (
