@@ -10,13 +10,14 @@ from pydantic import Field, model_validator
 from ari_app.model import Kind
 from ari_app.setting_types import AnyFile, Duration, Part, PatientUrl, SendUrl, YesNo, secret
 
-__all__ = ["ColumnsSettings", "ContactsSettings", "FilingSettings", "SourceSettings"]
+__all__ = ["SOURCE_KEYS", "ColumnsSettings", "ContactsSettings", "FilingSettings", "SourceSettings"]
 
-_ONLY = {
+SOURCE_KEYS = {
     "csv": ("path", "encoding", "delimiter"),
     "sql": ("url", "url_file", "query"),
     "ldap": ("server", "start_tls", "certificate", "username", "password", "password_file", "base", "filter"),
 }
+"""Which keys are of which kind alone."""
 _NEEDED = {"csv": ("path",), "sql": ("query",), "ldap": ("server", "base")}
 
 
@@ -69,7 +70,7 @@ class SourceSettings(Part):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for kind, keys in _ONLY.items():
+        for kind, keys in SOURCE_KEYS.items():
             given = [key for key in keys if key in self.model_fields_set]
             if kind != self.kind and given:
                 raise ValueError(f'{given[0]}: is of kind = "{kind}", and this source is "{self.kind}"')

@@ -15,6 +15,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from ari_app.contact_settings import SOURCE_KEYS
 from ari_app.settings import Settings, load, parse
 
 CONFIG = Path(__file__).parents[1] / "config"
@@ -71,7 +72,8 @@ def test_the_example_shows_every_key_and_its_default(key: str) -> None:
     assert values, f"{key} is not in config/textback.toml"
     field = KEYS[key]
     default = field.get_default(call_default_factory=True)
-    if field.is_required() or default in (None, {}) or key in {"line.reply", "hours.exception.closed"}:
+    example = key in {"line.reply", "hours.exception.closed", "contacts.source.columns.numbers"} or key.startswith("priority.")
+    if field.is_required() or default in (None, {}) or (example and key != "priority.level"):
         return
     assert plain(values[0]) == plain(default), f"config/textback.toml does not show the default of {key}"
 
@@ -93,7 +95,16 @@ def test_the_example_with_everything_switched_on_is_valid_too() -> None:
     del document["modem"][0]["pin"]
     for key in ("password", "secret"):
         del document["modem"][1][key]
-    settings = parse(document)
+    del document["contacts"]["filing"]["folder"]  # instead of the webhook
+    del document["contacts"]["filing"]["secret"]
+    source = document["contacts"]["source"]
+    del source["password"], source["url"]
+    for kind in ("csv", "sql", "ldap"):
+        others = {key for other, keys in SOURCE_KEYS.items() if other != kind for key in keys}
+        document["contacts"]["source"] = {key: value for key, value in source.items() if key not in others} | {"kind": kind}
+        settings = parse(document)
+        assert settings.contacts.source is not None
+        assert settings.contacts.source.kind == kind
     assert [settings.line_name(line) for line in settings.line] == ["lab"]
     assert [exception.closed for exception in settings.hours.exception] == [False, True]
 
@@ -103,7 +114,7 @@ def test_the_example_shows_no_key_that_there_is_not() -> None:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             for item in value:
                 yield from walk(item, path)
-        elif isinstance(value, dict) and not path.endswith(".text"):
+        elif isinstance(value, dict) and not path.endswith((".text", ".kinds", "emergency.words")):
             for name, inner in value.items():
                 yield from walk(inner, f"{path}.{name}".strip("."))
         else:

@@ -112,7 +112,10 @@ def test_every_dependency_is_used() -> None:
     modules = {
         "argon2-cffi": "argon2",
         "opening-hours-py": "opening_hours",
+        "charset-normalizer": "charset_normalizer",
+        "lingua-language-detector": "lingua",
         "pyserial": "serial",
+        "python-calamine": "python_calamine",
         "python-gsmmodem-new": "gsmmodem",
         "sqlite-utils": "sqlite_utils",
     }

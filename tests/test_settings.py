@@ -66,7 +66,7 @@ def test_the_least_settings_have_the_defaults_of_the_contract() -> None:
         ("reply.exclude", ["5551234"], 'reply.exclude.0: "5551234" is no phone number'),
         ("reply.exclude", "+15145550101", "reply.exclude: is no list"),
         ("reply.text.fr.mised", "x", "reply.text.fr.mised: there is no such key; known are missed, closed"),
-        ("reply.text.de.missed", "x", "reply.text.de: there is no such key; known are fr or en"),
+        ("reply.text.de.missed", "x", "reply.text.de: there is no such key; known are fr, en or both"),
         ("clinic.number", "5145550199", "clinic.number: is not E.164"),
         ("clinic.name", "", "clinic.name: is empty"),
         ("clinic.name", 3, "clinic.name: is no text"),
