@@ -14,8 +14,7 @@ from ari_app.threads.rows import required
 
 __all__ = ["NUMBERS", "Standing", "people_of", "person_of", "standing"]
 
-NUMBERS = """(SELECT json_group_array(json_array(o.number, o.label)) FROM (
-    SELECT n.number, n.label FROM person_number n WHERE n.person = p.id ORDER BY n.position) o) AS numbers"""
+NUMBERS = """(SELECT json_group_array(json_array(n.position, n.number, n.label)) FROM person_number n WHERE n.person = p.id) AS numbers"""
 """Column of a person; its table is ``p``."""
 _BEHIND = f"SELECT p.*, {NUMBERS} FROM person_number x JOIN person p ON p.id = x.person WHERE x.number = ? ORDER BY p.name, p.id"  # noqa: S608
 _WEIGHT = (Kind.STAFF, Kind.SUPPLIER, Kind.CLIENT, Kind.PROSPECT)
@@ -44,7 +43,7 @@ def person_of(row: sqlite3.Row) -> Person:
         kind=Kind(row["kind"]),
         language=row["language"],
         tags=tuple(row["tags"].split()),
-        numbers=tuple(PersonNumber(number=number, label=label) for number, label in json.loads(row["numbers"])),
+        numbers=tuple(PersonNumber(number=number, label=label) for _, number, label in sorted(json.loads(row["numbers"]))),
         edited=tuple(row["edited"].split()),
         changed=required(row["changed"]),
     )

@@ -75,13 +75,15 @@ _HOURS = (8, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 20, 60, 70, 60, 50, 60, 55, 50, 45
 """Calls by the hour of UTC, of a clinic in Québec."""
 _AT_ONCE = 20_000
 
-_CONTACT = "INSERT INTO contact (id, number, name, language, opted_out, created) VALUES (?, ?, ?, ?, ?, ?)"
+_CONTACT = "INSERT INTO contact (id, number, name, kind, language, opted_out, created) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PERSON = "INSERT INTO person (id, external, source, name, kind, created, changed) VALUES (?, ?, 'sync', ?, 'client', ?, ?)"
+_PERSON_NUMBER = "INSERT INTO person_number (person, number, position) VALUES (?, ?, ?)"
 _THREAD = """INSERT INTO thread (id, line, number, state, text_waits, created, changed, waits_since, opened, urgent, snoozed)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _CALL = """INSERT INTO called (id, thread, started, ended, presented, caller, presentation, did, context, channel, outcome, answered_by,
-    reached, rang, caller_hung_up, voicemail_left, handed_on, machine, asked, suspect, switches, to_answer, decision, reason, open, line,
-    detail, language, decided) VALUES (?, ?, ?, ?, ?, ?, 'allowed', '5145550199', 'from-trunk', 'PJSIP/trunk-1', ?, ?, 'ring', ?,
-    1, 0, 0, 0, 0, 0, '{}', ?, ?, ?, ?, ?, '{}', ?, ?)"""
+    reached, rang, caller_hung_up, voicemail_left, handed_on, machine, asked, suspect, option, blacklisted, switches, to_answer, decision,
+    reason, open, line, detail, language, decided) VALUES (?, ?, ?, ?, ?, ?, 'allowed', '5145550199', 'from-trunk', 'PJSIP/trunk-1', ?, ?,
+    'ring', ?, 1, 0, 0, 0, 0, 0, '', 0, '{}', ?, ?, ?, ?, ?, '{}', ?, ?)"""
 _TEXT = """thread, direction, kind, text, state, at, act, call, author, member, language, modem, due, expires, went, claimed, parts,
     code, what"""
 _MESSAGE = f"""INSERT INTO written ({_TEXT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'gsm1', ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608  (our own)
@@ -153,6 +155,7 @@ class _Maker:
         self._threads = threads
         self._messages = messages
         self._calls = 0
+        self._people = 0
 
     def rows(self) -> Iterator[tuple[str, tuple[object, ...]]]:
         for member, name in enumerate(_MEMBERS, 1):
@@ -179,9 +182,14 @@ class _Maker:
         language = pick.choices(("fr", "en"), (70, 30))[0]
         # most of what is there is old; what is new is what waits
         begun = END - _YEARS * pick.random()
-        name = f"{pick.choice(_FIRST)} {pick.choice(_LAST)}" if pick.random() < 0.6 else None
+        names = self._names()
         opted_out = stamp(begun) if pick.random() < 0.01 else None
-        yield _CONTACT, (thread, number, name, language, opted_out, stamp(begun))
+        kind = "client" if names else None
+        yield _CONTACT, (thread, number, ", ".join(names) or None, kind, language, opted_out, stamp(begun))
+        for name in names:
+            self._people += 1
+            yield _PERSON, (self._people, f"D{self._people}", name, stamp(begun), stamp(begun))
+            yield _PERSON_NUMBER, (self._people, number, 0)
         made = list(self._conversation(thread, number, line, language, begun, size))
         last = max(str(row[5] if sql is _MESSAGE else row[3]) for sql, row in made if sql in (_MESSAGE, _CALL))
         recent = last > stamp(END - timedelta(days=20))
@@ -213,6 +221,14 @@ class _Maker:
             joined = started + timedelta(seconds=12)
             spoke = stamp(joined) if pick.random() < 0.5 else None
             yield _OUTGOING, (f"out.{thread}", number, stamp(started), stamp(joined), stamp(joined + timedelta(minutes=2)), spoke)
+
+    def _names(self) -> list[str]:
+        """Who is behind a number, by name: nobody known, one, or a family."""
+        pick = self._random
+        if pick.random() >= 0.6:
+            return []
+        family = pick.choice(_LAST)
+        return sorted({f"{pick.choice(_FIRST)} {family}" for _ in range(pick.choices((1, 2, 3), (90, 7, 3))[0])})
 
     def _conversation(  # noqa: PLR0917  (facts of one caller)
         self, thread: int, number: str, line: str, language: str, begun: datetime, size: int

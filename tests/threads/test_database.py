@@ -352,6 +352,7 @@ async def test_opened_twice_from_blank(path: Path) -> None:
             "m001_threads",
             "m002_pool",
             "m003_portal",
+            "m004_contacts",
         ]
         await database.close()
     assert schema[0] == schema[1]
