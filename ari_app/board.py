@@ -145,6 +145,10 @@ class Ringing:
     """Whose phones ring for it now."""
     thread: int | None
     """Of its number, where there is one."""
+    kind: Kind | None = None
+    """None for nobody known."""
+    level: Level = Level.NORMAL
+    """By the rules that hold while it rings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
