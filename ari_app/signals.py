@@ -64,10 +64,11 @@ class Signals:
         self.reminders = Reminders(store.acts, clock)
         self.jobs: list[Callable[[], Coroutine[Any, Any, None]]] = [self.overdue.run, self.lamps.run, self.reminders.run]
         """What is to run beside the watcher."""
-        self.ami: Ami | None = None
+        self.ami = None if settings.pbx.ami is None else Ami(settings.pbx.ami, clock)
         self.push: PhonePush | None = None
-        if phones.push and settings.pbx.ami is not None:
-            self.ami = Ami(settings.pbx.ami, clock)
+        if self.ami is not None and not phones.push:
+            self.jobs.append(self.ami.run)
+        elif self.ami is not None:
             self.push = PhonePush(
                 self.ami,
                 clock,
@@ -77,7 +78,7 @@ class Signals:
                 language=settings.clinic.languages[0],
                 address=settings.portal.address,
             )
-            self.ami.on_connected = self.push.connected
+            self.ami.on_connected.append(self.push.connected)
             self.jobs.append(partial(_pushing, self.ami, self.push))
 
     def heard(self, output: Output) -> None:

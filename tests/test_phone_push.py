@@ -117,7 +117,7 @@ async def house(count: int = 0, device: str = "PJSIP/{extension}", **answers: An
         there.push = PhonePush(
             ami, Impatient(), count=there.waits, people=there.people, device=device, language="fr", address=ADDRESS
         )  # fmt: skip
-        ami.on_connected = there.push.connected
+        ami.on_connected.append(there.push.connected)
         tasks = [asyncio.create_task(ami.run()), asyncio.create_task(there.push.run())]
         try:
             yield there, tasks[1].cancel

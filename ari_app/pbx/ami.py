@@ -153,8 +153,10 @@ class _Manager(Manager):  # type: ignore[misc]
         if self.lost.done():
             raise PbxUnavailableError("AMI is not connected")
         answer = await self.answer(self.send_action({"Action": action, **headers}), action)
-        if answer.response != "Success":
-            raise PbxRequestError(0, f"Asterisk refused the AMI action {action}: {answer.message or answer.response}")
+        # a list where events follow
+        first = answer[0] if isinstance(answer, list) else answer
+        if first.response != "Success":
+            raise PbxRequestError(0, f"Asterisk refused the AMI action {action}: {first.message or first.response}")
         return answer
 
     def shut(self) -> None:
@@ -169,8 +171,8 @@ class Ami:
         self._settings = settings
         self._secret = settings.read_secret()
         self._clock = clock
-        self.on_connected: Callable[[], None] = lambda: None
-        """Called after each login."""
+        self.on_connected: list[Callable[[], None]] = []
+        """Each is called after each login."""
         self._manager: _Manager | None = None
         self.status = AmiStatus()
 
@@ -186,7 +188,8 @@ class Ami:
                 attempt = 0
                 self._manager, self.status.connected, self.status.reason = manager, True, ""
                 log.info("ami_connected")
-                self.on_connected()
+                for told in self.on_connected:
+                    told()
                 await self._pulse(manager)
                 reason = "Asterisk closed the connection"
             except PbxError as error:
@@ -224,6 +227,25 @@ class Ami:
         """
         lines = [variable("Event", event), variable("Content-Type", content_type), *content_lines(body)]
         await self.action("PJSIPNotify", {"Endpoint": endpoint, "Variable": lines})
+
+    async def redirect(self, channel: str, context: str) -> None:
+        """Send a channel to ``s`` of a context, out of whatever it is in. Raises ValueError, PbxUnavailableError, PbxRequestError."""
+        await self.action("Redirect", {"Channel": channel, "Context": context, "Exten": "s", "Priority": "1"})
+
+    async def in_bridge(self, channel: str) -> bool:
+        """Is a channel joined to another now. Raises ValueError, PbxUnavailableError, PbxRequestError (it is gone)."""
+        answer = await self.action("Getvar", {"Channel": channel, "Variable": "BRIDGEPEER"})
+        return bool(answer.value)
+
+    async def db_get(self, family: str, key: str) -> str | None:
+        """A value of AstDB; None where there is none. Raises ValueError, PbxUnavailableError, PbxRequestError."""
+        try:
+            answer = await self.action("DBGet", {"Family": family, "Key": key})
+        except PbxRequestError as error:
+            if "not found" in error.what:
+                return None
+            raise
+        return next((str(each.val) for each in answer if each.event == "DBGetResponse"), "")
 
 
 async def check(settings: AmiSettings) -> tuple[str, ...]:

@@ -111,6 +111,9 @@ class Portal:
         """These threads wait for too long: members who asked for notifications get one."""
         self.live.overdue(threads)
 
+    def ringing_changed(self) -> None:
+        """Another call rings, or one does no more: what ``Desk.ringing`` says changed."""
+
     async def run(self) -> None:
         """Serve until cancelled. Raises SettingsError when the address or the certificate cannot be used."""
         try:

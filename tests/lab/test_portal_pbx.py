@@ -168,7 +168,7 @@ def ami_settings(lab: Lab) -> AmiSettings:
 @asynccontextmanager
 async def ami(lab: Lab) -> AsyncIterator[Ami]:
     made, up = Ami(ami_settings(lab), SystemClock()), asyncio.Event()
-    made.on_connected = up.set
+    made.on_connected.append(up.set)
     task = asyncio.create_task(made.run())
     try:
         await asyncio.wait_for(up.wait(), 20)

@@ -28,7 +28,7 @@ async def connected(settings: AmiSettings) -> AsyncIterator[tuple[Ami, Callable[
         times[0] += 1
         up.set()
 
-    ami.on_connected = count
+    ami.on_connected.append(count)
     task = asyncio.create_task(ami.run())
     try:
         await asyncio.wait_for(up.wait(), 10)
