@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 __all__ = [
     "CLOCK_SLACK",
+    "EMERGENCY",
     "NO_TEXT",
     "AnsweredBy",
     "Call",
@@ -44,6 +45,8 @@ Language = str
 """An ISO 639-1 code that has a set of wordings: "fr" or "en"."""
 
 
+EMERGENCY = "emergency"
+"""Why a thread with emergency words goes first."""
 NO_TEXT = "no-text"
 """The tag of a contact that no automatic text may go to: a laboratory, the switchboard of a hospital."""
 
@@ -67,12 +70,14 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Priority:
-    """Why a thread goes before others. ``why``: name of the rule, as staff read it; "emergency" for the emergency words."""
+    """Why a thread goes before others. ``why``: name of the rule, as staff read it; ``EMERGENCY`` for the emergency words."""
 
     level: Level
     why: str
     notify: str | None = None
     """E.164 of who is on call, to be told that somebody waits."""
+    notice: str | None = None
+    """What they are told: neither who nor what."""
 
 
 class Outcome(StrEnum):

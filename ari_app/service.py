@@ -254,8 +254,8 @@ class Service:
         ``modem``: the one whose number was called, from which its caller is best answered.
         """
 
-        def decide(known: Known) -> Decision:
-            decision = self.policy.decide(call, known, self.clock.now())
+        def decide(filed: Call, known: Known) -> Decision:
+            decision = self.policy.decide(filed, known, self.clock.now())
             return decision if modem is None else replace(decision, modem=modem)
 
         live = call.caller is not None and call.caller in self.watch.live_numbers

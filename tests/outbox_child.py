@@ -69,7 +69,7 @@ async def work(path: Path, port: str, count: int) -> None:
         make = answered if index % 10 == 9 else a_call
         call = make(number(index), id=f"call.{index}", ended=ended)
         assert call.outcome in (Outcome.MISSED, Outcome.ANSWERED)
-        await store.record_call(call, clerk.first(call, ended), line="main")
+        await store.record_call(call, clerk.first(ended), line="main")
         outbox.wake()
         await asyncio.sleep(0.005)
     await asyncio.gather(*tasks)

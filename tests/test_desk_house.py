@@ -35,7 +35,7 @@ async def house(tmp_path: Path) -> AsyncIterator[Clinic]:
 async def missed(house: Clinic, number: str = ALICE) -> tuple[str, str]:
     """A missed call, decided about by the policy in force: (decision, reason)."""
     call = a_call(number, ended=house.clock.at)
-    recorded = await house.store.record_call(call, lambda known: house.standing.decide(call, known, house.clock.at), line="main")
+    recorded = await house.store.record_call(call, lambda filed, known: house.standing.decide(filed, known, house.clock.at), line="main")
     return str(recorded.kind), str(recorded.reason)
 
 

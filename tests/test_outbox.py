@@ -53,7 +53,7 @@ class House:
     async def call(self, number: str, clerk: Clerk | None = None) -> int:
         clerk = clerk or self.clerk
         call = a_call(number, ended=self.clock.at)
-        recorded = await self.store.record_call(call, clerk.first(call, self.clock.at), line="main")
+        recorded = await self.store.record_call(call, clerk.first(self.clock.at), line="main")
         self.outbox.wake()
         assert recorded.message is not None
         return recorded.message
@@ -202,7 +202,7 @@ async def test_automatic_texts_wait_while_their_caller_is_on_the_telephone(build
 
 async def test_fifty_calls_from_one_caller_are_one_text_even_over_two_modems(build: Build) -> None:
     house = build(Carrier("gsm1"), Carrier("gsm2"))
-    messages = [(await house.store.record_call(call, house.clerk.first(call, house.clock.at), line="main")).message for call in
+    messages = [(await house.store.record_call(call, house.clerk.first(house.clock.at), line="main")).message for call in
                 (a_call(ALICE, ended=house.clock.at) for _ in range(50))]  # fmt: skip
     async with house.running():
         for message in messages:

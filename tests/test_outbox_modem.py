@@ -38,7 +38,7 @@ class Rig:
 
     async def call(self, to: str, clerk: Clerk) -> int:
         call = a_call(to, ended=SystemClock().now())
-        message = (await self.store.record_call(call, clerk.first(call, call.ended), line="main")).message
+        message = (await self.store.record_call(call, clerk.first(call.ended), line="main")).message
         self.outbox.wake()
         assert message
         return message

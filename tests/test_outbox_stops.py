@@ -70,7 +70,7 @@ async def a_morning(store: Store, clock: HandClock, carrier: Carrier, clerk: Cle
     task = asyncio.create_task(outbox.run())
     for number in (ALICE, BOB, ALICE, DAVE):
         call = a_call(number, ended=clock.at)
-        await store.record_call(call, clerk.first(call, clock.at), line="main")
+        await store.record_call(call, clerk.first(clock.at), line="main")
         clock.move(seconds=1)
     await store.record_call(answered(BOB, started=clock.at, ended=clock.at + timedelta(seconds=9)), silence(Reason.ANSWERED), line="main")
     await store.acts.queue_staff(CAROL, LONG, "form-1", by=STAFF)

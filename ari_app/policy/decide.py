@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ari_app.model import CLOCK_SLACK, AnsweredBy, Call, Known, Outcome, Presentation, Reached, Reason
+from ari_app.model import CLOCK_SLACK, NO_TEXT, AnsweredBy, Call, Kind, Known, Outcome, Presentation, Reached, Reason
 from ari_app.policy.textable import House, refusal
 from ari_app.settings import LineSettings, Settings
 
@@ -36,7 +36,12 @@ class Case:
 
 
 def due_at(case: Case) -> datetime:
-    """When the text is due: the delay after the call's end, and never before the text of a later call from the same number."""
+    """When the text is due: the delay after the call's end, and never before the text of a later call from the same number.
+
+    What was asked for is due at once.
+    """
+    if case.call.asked:
+        return case.call.ended
     due = case.call.ended + case.settings.reply.delay
     return due if case.known.later_due is None else max(due, case.known.later_due)
 
@@ -97,7 +102,13 @@ def _not_textable(case: Case) -> Facts | None:
 
 def _excluded(case: Case) -> Facts | None:
     owner = case.house.owner(case.call.caller, case.call.presented, case.settings.clinic.country)
-    return None if owner is None else {"setting": owner}
+    if owner is not None:
+        return {"setting": owner}
+    if case.known.kind in (Kind.STAFF, Kind.SUPPLIER):
+        return {"kind": case.known.kind.value}
+    if NO_TEXT in case.known.tags:
+        return {"tag": NO_TEXT}
+    return _when(case.call.blacklisted, blacklist="pbx")
 
 
 def _opted_out(case: Case) -> Facts | None:
@@ -139,10 +150,14 @@ def _within(case: Case, then: datetime | None, span: timedelta) -> Facts | None:
 
 
 def _in_conversation(case: Case) -> Facts | None:
+    if case.call.asked:
+        return None
     return _within(case, case.known.last_person, case.settings.reply.conversation)
 
 
 def _cooldown(case: Case) -> Facts | None:
+    if case.call.asked:
+        return None
     last, span = case.known.last_auto, case.settings.reply.cooldown
     facts = _within(case, last, span)
     if facts is None and last is not None and last >= case.call.started and not _ahead(case, last):
@@ -154,7 +169,9 @@ def _cooldown(case: Case) -> Facts | None:
 
 
 def _since_call(case: Case, then: datetime | None) -> Facts | None:
-    return None if then is None or then < case.call.started or _ahead(case, then) else {"at": then.isoformat()}
+    if case.call.asked or then is None or then < case.call.started or _ahead(case, then):
+        return None
+    return {"at": then.isoformat()}
 
 
 def _limit(case: Case) -> Facts | None:

@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from ari_app.errors import SettingsError
-from ari_app.model import REPLIES, Call, Decision, DecisionKind, Inbound, Known, Language, Reaction, Reason, Trigger
+from ari_app.model import (
+    REPLIES,
+    Call,
+    Decision,
+    DecisionKind,
+    Inbound,
+    Known,
+    Language,
+    Outcome,
+    Presentation,
+    Reached,
+    Reaction,
+    Reason,
+    Trigger,
+)
 from ari_app.policy.checks import Problem, check_settings
 from ari_app.policy.decide import Case, due_at, expires_at, reason_for
 from ari_app.policy.hours import Opening
@@ -100,6 +114,33 @@ class Policy:
             text=line.text(trigger, language, present.opens, now),
             modem=None if line.own is None else line.own.modem,
         )
+
+    def may_ask(self, number: str | None, did: str, known: Known, now: datetime, *, blacklisted: bool = False) -> Reason | None:
+        """Would who is on the telephone get a text if they asked for one now: None, else why not. Never raises.
+
+        ``number``: E.164, None when it is hidden or none. ``known``: of that number on the line of ``did``.
+        """
+        call = Call(
+            id="",
+            started=now,
+            ended=now,
+            presented=number or "",
+            caller=number,
+            presentation=Presentation.ALLOWED,
+            did=did,
+            context="",
+            channel="",
+            outcome=Outcome.MISSED,
+            answered_by=None,
+            reached=Reached.NONE,
+            rang=0.0,
+            caller_hung_up=False,
+            asked=True,
+            blacklisted=blacklisted,
+        )
+        own = self._line(self.line_name(did)).own
+        reason, _ = reason_for(Case(call, known, now, True, self._settings, own, self._house))
+        return None if reason is Reason.ASKED else reason
 
     def react(self, inbound: Inbound, now: datetime, switches: Mapping[str, str]) -> Reaction:
         """What a caller's text comes to beside its place in the thread. Never raises."""

@@ -23,14 +23,17 @@ from ari_app.model import (
     Presentation,
     Reason,
 )
-from ari_app.threads import people
+from ari_app.threads import people, urgent
 from ari_app.threads.database import Reader, Transaction
-from ari_app.threads.known import gather, known_person
+from ari_app.threads.home import Home
+from ari_app.threads.known import DAY, gather, known_person
 from ari_app.threads.rows import call_columns, call_of, moment, stamp, stamp_or_none
 
 __all__ = [
     "AUTO_LIFE",
     "Recorded",
+    "forget_asked",
+    "note_asked",
     "note_outgoing",
     "note_reached",
     "note_started",
@@ -63,9 +66,12 @@ def number_of(call: Call) -> str | None:
 
 
 def record_call(
-    tx: Transaction, call: Call, decide: Callable[[Known], Decision], *, line: str, now: datetime, live: bool = False
+    tx: Transaction, call: Call, decide: Callable[[Call, Known], Decision], *, line: str, home: Home, now: datetime, live: bool = False
 ) -> Recorded:
-    """File one finished call with what it comes to. Recorded once: a second time changes nothing."""
+    """File one finished call with what it comes to. Recorded once: a second time changes nothing.
+
+    ``decide`` is given the call as it is filed: ``asked`` where a text was asked for while it was up.
+    """
     known_row = tx.one(
         "SELECT c.thread, c.decision, c.reason, c.due, m.id AS message FROM call c LEFT JOIN message m ON m.call = c.id WHERE c.id = ?",
         (call.id,),
@@ -82,7 +88,10 @@ def record_call(
         )
     tx.run("DELETE FROM open_call WHERE id = ?", (call.id,))
     number = number_of(call)
-    decision = decide(gather(tx, call=call.id, number=number, line=line, ended=call.ended, now=now, live=live))
+    asked = tx.one("DELETE FROM asked WHERE call = ? RETURNING member", (call.id,))
+    if asked is not None:
+        call = replace(call, asked=True)
+    decision = decide(call, gather(tx, call=call.id, number=number, line=line, ended=call.ended, now=now, live=live))
     texts = decision.kind is not DecisionKind.SILENCE
     if texts and (number is None or decision.reason not in REPLIES or not decision.text):
         raise ValueError(f"call {call.id}: the decision to text ({decision.reason.value}) lacks number or text")
@@ -91,6 +100,9 @@ def record_call(
     thread = people.open_thread(tx, line, number, fresh, now)
     if waits:
         people.waits(tx, thread, call.ended)
+        urgent.raised(tx, thread, decision.priority, home, now)
+        if asked is not None and asked["member"] is not None:
+            tx.run("UPDATE thread SET holder = ?, held_at = ? WHERE id = ?", (asked["member"], stamp(now), thread))
     kind = DecisionKind.PENDING if texts else DecisionKind.SILENCE
     due = (decision.due or now) if texts else None
     tx.insert(
@@ -187,6 +199,22 @@ def note_started(tx: Transaction, call: Call) -> None:
         "INSERT INTO open_call (id, call) SELECT ?, ? WHERE NOT EXISTS (SELECT 1 FROM call WHERE id = ?) ON CONFLICT DO NOTHING",
         (call.id, row, call.id),
     )
+
+
+def note_asked(tx: Transaction, call: str, member: int | None, now: datetime) -> bool:
+    """A text was asked for while a call is up, by its caller or by the ``member`` whose phone it rings; False once it is filed."""
+    tx.run("DELETE FROM asked WHERE at < ?", (stamp(now - DAY),))
+    asked = tx.run(
+        """INSERT INTO asked (call, at, member) SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM call WHERE id = ?)
+            ON CONFLICT (call) DO UPDATE SET member = coalesce(excluded.member, member)""",
+        (call, stamp(now), member, call),
+    )
+    return asked > 0
+
+
+def forget_asked(tx: Transaction, call: str) -> None:
+    """It could not be promised after all."""
+    tx.run("DELETE FROM asked WHERE call = ?", (call,))
 
 
 def open_calls(reader: Reader) -> list[Call]:

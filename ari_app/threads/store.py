@@ -17,6 +17,7 @@ from ari_app.threads import agenda, calls, ending, inbound, radio, reports, send
 from ari_app.threads.acts import Acts
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.home import Home
+from ari_app.threads.known import gather
 from ari_app.threads.look import Board
 from ari_app.threads.members import Members
 from ari_app.threads.rows import stamp
@@ -86,13 +87,27 @@ class Store:
 
     # -- calls
 
-    async def record_call(self, call: Call, decide: Callable[[Known], Decision], *, line: str, live: bool = False) -> calls.Recorded:
+    async def record_call(self, call: Call, decide: Callable[[Call, Known], Decision], *, line: str, live: bool = False) -> calls.Recorded:
         """File a finished call: thread, call, decision and queued text in one transaction, once per call id.
 
         ``line`` is the name of the line of its DID; ``live``: another call with this number is up.
         """
         now = self._clock.now()
-        return await self._database.write(lambda tx: calls.record_call(tx, call, decide, line=line, now=now, live=live))
+        return await self._database.write(lambda tx: calls.record_call(tx, call, decide, line=line, home=self._home, now=now, live=live))
+
+    async def note_asked(self, call: str, member: int | None = None) -> bool:
+        """A text was asked for while this call is up, by its caller or by the member who declined it; False once it is filed."""
+        now = self._clock.now()
+        return await self._database.write(lambda tx: calls.note_asked(tx, call, member, now))
+
+    async def forget_asked(self, call: str) -> None:
+        """It could not be promised after all."""
+        await self._database.write(lambda tx: calls.forget_asked(tx, call))
+
+    async def known(self, number: str | None, line: str) -> Known:
+        """What is known of a caller now, as a call of theirs on this line would be decided by it."""
+        now = self._clock.now()
+        return await self._database.read(lambda reader: gather(reader, call="", number=number, line=line, ended=now, now=now, live=False))
 
     async def note_started(self, call: Call) -> None:
         """An inbound call is up: kept as ``call``, so that it is listed even if its end is never heard of."""

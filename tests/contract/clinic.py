@@ -87,7 +87,7 @@ class Day:
         """A call that ends now, filed as the service files it."""
         call = a_call(number, ended=self.clock.at, started=self.clock.at - timedelta(seconds=lasts), **changes)
         line = self.policy.line_name(call.did)
-        await self.store.record_call(call, lambda known: self.policy.decide(call, known, self.clock.at), line=line)
+        await self.store.record_call(call, lambda filed, known: self.policy.decide(filed, known, self.clock.at), line=line)
         self.clock.move(seconds=40)
         return call
 

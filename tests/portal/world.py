@@ -63,7 +63,7 @@ class Stage(Clinic):
         """A missed call whose automatic text is due at once."""
         call = a_call(number, ended=self.clock.at)
         clerk = Clerk(delay=timedelta(0), text=words)
-        recorded = await self.store.record_call(call, clerk.first(call, self.clock.now()), line="main")
+        recorded = await self.store.record_call(call, clerk.first(self.clock.now()), line="main")
         return recorded.thread
 
 

@@ -78,7 +78,7 @@ async def test_a_row_says_who_it_is_and_what_was_last(store: Store, clock: HandC
 
 async def test_neither_the_services_words_nor_a_text_called_off_are_news_of_a_row(store: Store, clock: HandClock) -> None:
     call = a_call(ended=clock.now())
-    recorded = await store.record_call(call, Clerk().first(call, clock.now()), line="main")
+    recorded = await store.record_call(call, Clerk().first(clock.now()), line="main")
     assert recorded.message
     clock.move(seconds=5)
     assert isinstance((await row(store, recorded.thread)).last, CallEntry), "what is answered, not the machine's answer"
@@ -211,7 +211,7 @@ async def test_settings_of_the_portal(store: Store, clock: HandClock, heard: lis
 
 async def test_an_automatic_text_is_not_a_person_s(store: Store, clock: HandClock) -> None:
     call = a_call(ended=clock.now() - timedelta(minutes=1))
-    recorded = await store.record_call(call, Clerk().first(call, clock.now()), line="main")
+    recorded = await store.record_call(call, Clerk().first(clock.now()), line="main")
     (text,) = [entry for entry in (await store.board.thread(recorded.thread)).entries if isinstance(entry, TextEntry)]
     assert (text.kind, text.author, text.incoming) == (MessageKind.AUTO, None, False)
     assert not (await row(store, recorded.thread)).known

@@ -17,14 +17,14 @@ from tests.threads.world import ALICE, BOB, STAFF, START, Clerk, HandClock, a_ca
 
 
 async def record(store: Store, clerk: Clerk, call: Call, *, line: str = "main") -> int | None:
-    return (await store.record_call(call, clerk.first(call, call.ended), line=line)).message
+    return (await store.record_call(call, clerk.first(call.ended), line=line)).message
 
 
 async def known(store: Store, number: str | None = ALICE, *, line: str = "main", **changes: object) -> Known:
     """What the store tells about a number when a call of it ends now."""
     seen: list[Known] = []
 
-    def look(facts: Known) -> Decision:
+    def look(_: Call, facts: Known) -> Decision:
         seen.append(facts)
         return silence(Reason.PAUSED)()
 
@@ -45,7 +45,7 @@ async def send(store: Store, clerk: Clerk, message: int, result: object = Sent(1
 
 async def test_call_thread_decision_and_text_are_one(store: Store, heard: list[Notice]) -> None:
     clerk, call = Clerk(), a_call()
-    recorded = await store.record_call(call, clerk.first(call, START), line="main")
+    recorded = await store.record_call(call, clerk.first(START), line="main")
     assert recorded.new
     assert (recorded.kind, recorded.reason) == (DecisionKind.PENDING, Reason.MISSED)
     assert recorded.due == START + timedelta(seconds=30)
@@ -58,7 +58,7 @@ async def test_call_thread_decision_and_text_are_one(store: Store, heard: list[N
 
 async def test_recorded_once(store: Store, heard: list[Notice]) -> None:
     clerk, call = Clerk(), a_call()
-    first = await store.record_call(call, clerk.first(call, START), line="main")
+    first = await store.record_call(call, clerk.first(START), line="main")
     told = len(heard)
     again = await store.record_call(call, silence(Reason.COOLDOWN), line="other")
     assert (again.thread, again.message, again.kind, again.new) == (first.thread, first.message, DecisionKind.PENDING, False)
@@ -67,7 +67,7 @@ async def test_recorded_once(store: Store, heard: list[Notice]) -> None:
 
 
 async def test_a_decision_that_fails_files_nothing(store: Store, heard: list[Notice]) -> None:
-    def broken(_: Known) -> Decision:
+    def broken(_: Call, __: Known) -> Decision:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -92,7 +92,7 @@ async def test_a_withheld_number_is_not_shown_nor_filed_under(store: Store) -> N
     call = a_call(ALICE, presentation=Presentation.PROHIBITED)
     seen: list[Known] = []
 
-    def look(facts: Known) -> Decision:
+    def look(_: Call, facts: Known) -> Decision:
         seen.append(facts)
         return silence(Reason.ANONYMOUS)()
 

@@ -26,7 +26,7 @@ async def figures(store: Store, since: date = MONDAY, until: date = MONDAY, **ho
 async def auto(store: Store, clock: HandClock, number: str = ALICE) -> None:
     """A missed call that is texted."""
     call = a_call(number, ended=clock.now())
-    message = (await store.record_call(call, Clerk().first(call, clock.now()), line="main")).message
+    message = (await store.record_call(call, Clerk().first(clock.now()), line="main")).message
     clock.move(seconds=30)
     assert message
     assert await send(store, message) == "sent"

@@ -58,7 +58,7 @@ async def lived(store: Store, clock: HandClock, steps: list[tuple[int, str, str]
         at = clock.now()
         if what == "texted":
             call = a_call(number, ended=at)
-            message = (await store.record_call(call, Clerk().first(call, at), line="main")).message
+            message = (await store.record_call(call, Clerk().first(at), line="main")).message
             clock.move(seconds=15)
             went = message is not None and await send(store, message) == "sent"
             told.events.append(("texted" if went else "missed", number, at))

@@ -100,7 +100,7 @@ async def test_a_thread_is_found_once_by_its_newest(clinic: Store, clock: HandCl
 
 async def test_texts_of_the_service_are_no_words_of_anybody(store: Store, clock: HandClock) -> None:
     call = a_call(ALICE, ended=clock.now())
-    await store.record_call(call, Clerk().first(call, clock.now()), line="main")
+    await store.record_call(call, Clerk().first(clock.now()), line="main")
     assert await store.board.search("missed") == ()
 
 

@@ -300,7 +300,7 @@ async def test_the_policy_is_told_of_every_automatic_text_of_the_day(store: Stor
     await send(Sent(1), Unknown("no answer"), Refused("1", "unassigned", permanent=True))
     assert await write(BOB) == (0, 2), "what was refused did not go"
     call = a_call(ended=clock.at)
-    await store.record_call(call, Clerk().first(call, clock.at), line="main")
+    await store.record_call(call, Clerk().first(clock.at), line="main")
     assert await write(ALICE) == (2, 3), "a queued automatic text is decided again when it is due"
     clock.move(hours=24)
     await store.expire()

@@ -17,7 +17,7 @@ async def test_missed_call_becomes_one_text(tmp_path: Path) -> None:
     outbox = Outbox(store, [carrier], clerk, clock, live=frozenset, held=lambda: False)
     running = asyncio.create_task(outbox.run())
     call = a_call()
-    recorded = await store.record_call(call, clerk.first(call, START), line="main")
+    recorded = await store.record_call(call, clerk.first(START), line="main")
     outbox.wake()
     assert (await store.calls())[0]["decision"] == "pending"
     clock.move(seconds=31)

@@ -195,7 +195,7 @@ async def test_a_picture_is_a_word_of_a_person(store: Store, clock: HandClock) -
     assert await notices(store) == [], "it answered our texts by itself just now"
     assert (await store.contact(ALICE) or {})["looping"] is None
     clerk, call = Clerk(), a_call(ended=clock.at + timedelta(minutes=1))
-    await store.record_call(call, clerk.first(call, clock.at), line="main")
+    await store.record_call(call, clerk.first(clock.at), line="main")
     assert clerk.seen[0].last_person == START
     assert clerk.seen[0].known_contact
 
@@ -231,7 +231,7 @@ async def test_a_reaction_is_no_conversation_and_marks_no_loop(store: Store, clo
     thread = await store.thread(ALICE)
     assert (thread["state"], (await store.contact(ALICE) or {})["looping"]) == ("done", None)
     clerk, call = Clerk(), a_call(ended=clock.at + timedelta(minutes=1))
-    await store.record_call(call, clerk.first(call, clock.at), line="main")
+    await store.record_call(call, clerk.first(clock.at), line="main")
     assert (clerk.seen[0].last_person, clerk.seen[0].known_contact, clerk.seen[0].looping) == (None, False, False)
 
 
@@ -290,7 +290,7 @@ async def test_a_line_that_says_what_came(store: Store, clock: HandClock, odd: O
 async def test_only_what_a_person_sent_is_a_conversation(store: Store, clock: HandClock, odd: Odd) -> None:
     await store.keep(raw(odd.pdu), policy_at(clock))
     clerk, call = Clerk(), a_call(ended=clock.at + timedelta(minutes=1))
-    await store.record_call(call, clerk.first(call, clock.at), line="main")
+    await store.record_call(call, clerk.first(clock.at), line="main")
     assert (clerk.seen[0].last_person is not None, clerk.seen[0].known_contact) == (odd.person, odd.person)
 
 

@@ -26,7 +26,7 @@ async def due_auto(store: Store, clerk: Clerk | None = None, number: str = ALICE
     """An automatic text due at once."""
     clerk = clerk or Clerk(delay=NOW)
     call = a_call(number, ended=store._clock.now())
-    recorded = await store.record_call(call, clerk.first(call, call.ended), line="main")
+    recorded = await store.record_call(call, clerk.first(call.ended), line="main")
     assert recorded.message is not None
     return recorded.message
 
@@ -76,7 +76,7 @@ async def test_one_part_from_queued_to_sent(store: Store, heard: list[Notice]) -
 async def test_only_the_due_are_claimed_and_only_once(store: Store, clock: HandClock) -> None:
     clerk = Clerk()
     call = a_call()
-    message = (await store.record_call(call, clerk.first(call, START), line="main")).message
+    message = (await store.record_call(call, clerk.first(START), line="main")).message
     assert message
     assert await claim(store, message, clerk) is None
     assert await state(store, message) == "queued"
@@ -87,7 +87,7 @@ async def test_only_the_due_are_claimed_and_only_once(store: Store, clock: HandC
 
 async def test_decided_again_when_due(store: Store, clock: HandClock, heard: list[Notice]) -> None:
     clerk, call = Clerk(), a_call()
-    message = (await store.record_call(call, clerk.first(call, START), line="main")).message
+    message = (await store.record_call(call, clerk.first(START), line="main")).message
     assert message
     clock.move(seconds=10)
     await store.note_reached("other", ALICE, clock.at)
@@ -425,7 +425,7 @@ async def test_one_act_is_one_text(store: Store) -> None:
     with pytest.raises(RefusedError, match="another text"):
         await store.acts.queue_staff(ALICE, "something else", "form-1", by=STAFF)
     await store.acts.queue_staff(
-        ALICE, "hello", f"call:{(await store.record_call(a_call(), Clerk().first(a_call(), START), line='main')).call}", by=STAFF
+        ALICE, "hello", f"call:{(await store.record_call(a_call(), Clerk().first(START), line='main')).call}", by=STAFF
     )
 
 

@@ -260,7 +260,7 @@ async def test_a_text_that_failed_or_may_not_have_gone_is_trouble_until_somebody
 
 async def test_done_ticks_off_an_automatic_text_that_failed_in_a_done_thread(store: Store, clock: HandClock) -> None:
     call = a_call(ended=clock.now())
-    call_message = (await store.record_call(call, Clerk().first(call, clock.now()), line="main")).message
+    call_message = (await store.record_call(call, Clerk().first(clock.now()), line="main")).message
     assert call_message
     clock.move(minutes=1)
     await refuse(store, call_message)

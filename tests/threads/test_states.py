@@ -88,7 +88,7 @@ class Texting(RuleBasedStateMachine):
     @rule(number=NUMBERS, missed=st.booleans())
     def call_ends(self, number: str, missed: bool) -> None:
         call = (a_call if missed else answered)(number, ended=self.clock.at)
-        self.run(self.store.record_call(call, self.clerk.first(call, self.clock.at), line="main"))
+        self.run(self.store.record_call(call, self.clerk.first(self.clock.at), line="main"))
 
     @rule(number=NUMBERS, parts=st.integers(1, 3))
     def staff_write(self, number: str, parts: int) -> None:

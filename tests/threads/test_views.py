@@ -34,7 +34,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 async def a_conversation(store: Store, clock: HandClock) -> str:
     """A missed call, its text, the answer; the call's id."""
     clerk, call = Clerk(delay=timedelta(0)), a_call(ended=clock.at)
-    message = (await store.record_call(call, clerk.first(call, clock.at), line="main")).message
+    message = (await store.record_call(call, clerk.first(clock.at), line="main")).message
     assert message
     claimed = await store.claim(message, clerk, submit, live=False)
     assert claimed

@@ -104,8 +104,8 @@ class Clerk:
     life: timedelta = timedelta(hours=2)
     seen: list[Known] = field(default_factory=list)
 
-    def first(self, call: Call, now: datetime) -> Callable[[Known], Decision]:
-        return lambda known: self(call, known, now)
+    def first(self, now: datetime) -> Callable[[Call, Known], Decision]:
+        return lambda call, known: self(call, known, now)
 
     def __call__(self, call: Call, known: Known, now: datetime) -> Decision:
         self.seen.append(known)
