@@ -13,6 +13,7 @@ __all__ = [
     "PbxUnavailableError",
     "RefusedError",
     "SettingsError",
+    "SourceError",
     "StoreClosedError",
     "StoreError",
     "StoreLockedError",
@@ -46,6 +47,12 @@ class SettingsError(TextbackError):
     """textback.toml cannot be used. The user mends the file; nothing was started."""
 
     code = "settings"
+
+
+class SourceError(TextbackError):
+    """A file, database or directory of the clinic's contacts cannot be read. Shown to the user; nothing was changed."""
+
+    code = "contacts_source"
 
 
 class NotFoundError(TextbackError):
