@@ -66,7 +66,8 @@ class Transaction(Reader):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
-        self.notices: list[Notice] = []
+        self.notices: dict[Notice, None] = {}
+        """In the order they were first said."""
 
     def run(self, sql: str, params: Params = ()) -> int:
         """Change rows; how many."""
@@ -81,8 +82,7 @@ class Transaction(Reader):
 
     def notify(self, notice: Notice) -> None:
         """Once per transaction, however often it is said."""
-        if notice not in self.notices:
-            self.notices.append(notice)
+        self.notices.setdefault(notice)
 
 
 @dataclass(slots=True)

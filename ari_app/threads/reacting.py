@@ -17,7 +17,7 @@ from ari_app.threads.known import DAY, STAFF_WROTE, unanswered
 from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import moment, required, stamp
 
-__all__ = ["React", "react_to"]
+__all__ = ["React", "react_to", "withdraw_notices"]
 
 React = Callable[[Inbound], Reaction]
 
@@ -62,7 +62,7 @@ def react_to(tx: Transaction, message: int, react: React, home: Home, now: datet
         return True
     if reaction.opt is not None:
         people.set_contact(tx, number, "opted_out", stamp(now) if reaction.opt else None)
-        _withdraw_notices(tx, number, but="stop" if reaction.opt and not reaction.notice else "")
+        withdraw_notices(tx, number, but="stop" if reaction.opt and not reaction.notice else "")
     tx.run("UPDATE message SET automatic = ?, note = coalesce(note, ?) WHERE id = ?", (int(reaction.automatic), reaction.note, message))
     if reaction.looping or not reaction.automatic:
         people.set_contact(tx, number, "looping", stamp(now) if reaction.looping else None)
@@ -141,8 +141,8 @@ def _auto_recent(tx: Transaction, number: str, now: datetime) -> int:
     )
 
 
-def _withdraw_notices(tx: Transaction, number: str, *, but: str) -> None:
-    """Queued notices no longer say what is so; a STOP said twice leaves the confirmation of the first (``but``)."""
+def withdraw_notices(tx: Transaction, number: str, *, but: str) -> None:
+    """Queued notices no longer say what is so; a STOP said twice leaves the confirmation of the first (``but``: name of what stays)."""
     rows = tx.all(
         """SELECT m.id, m.thread FROM message m JOIN thread t ON t.id = m.thread
             WHERE t.number = ? AND m.kind = 'notice' AND m.state = 'queued' AND m.notice != ?""",
