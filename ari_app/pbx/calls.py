@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from ari_app.model import Presentation
+from ari_app.model import Call, Presentation
 from ari_app.model import Reached as Place
 from ari_app.pbx import events as ari
 from ari_app.pbx.config import WatchConfig
@@ -58,6 +58,9 @@ class Tracker:
             return []
         self.scene.out = []
         handler(event)
+        ringing = self.scene.rings.told(self.scene.calls)
+        if ringing is not None:
+            self.scene.out.append(ringing)
         return self.scene.out
 
     @property
@@ -83,6 +86,12 @@ class Tracker:
     def live_ids(self) -> frozenset[str]:
         """Their ids."""
         return frozenset(self.scene.calls)
+
+    def call_of(self, channel_id: str, now: datetime) -> Call | None:
+        """The inbound call that a channel is, or was made for, as it would be filed if it ended now; None for none that is up."""
+        station = self.scene.graph.stations.get(channel_id)
+        call = None if station is None else self.scene.root(station)
+        return None if call is None else call.finish(now, self.config.hold)
 
     @property
     def call_backs(self) -> frozenset[str]:
@@ -251,6 +260,8 @@ class Tracker:
         if root is None:
             return
         self.scene.roots.update(dict.fromkeys(made, root.id))
+        if event.peer.state == "Ringing":
+            self.scene.see(event.peer, event.at)
         if caller.id == root.id and not root.hung_up and place_of(caller.app) is None:
             root.go(Place.RING)
 
@@ -268,12 +279,14 @@ class Tracker:
         for call in self.scene.calls.values():
             call.gap = True
         self.scene.placed.deaf()
+        self.scene.rings.lost()
         while self.scene.saving:
             self.scene.finish(*self.scene.saving.popitem()[1])
 
     def _connected(self, event: ari.Connected) -> None:
         """Settle what ended unseen, take up what is there now."""
         self._disconnected(ari.Disconnected(event.at, ""))
+        self.scene.rings.deaf = False
         for name, state in event.snapshot.device_states.items():
             self._turn(name, state)
         channels = [channel for channel in event.snapshot.channels if channel.id not in self.scene.ended]

@@ -15,6 +15,9 @@ __all__ = ["LiveCall", "LiveLeg", "presentation_of"]
 
 NUM_PRES = "CALLERID(num-pres)"
 VMSTATUS = "VMSTATUS"
+OPTION = "TEXTBACK_OPTION"
+_LONGEST_OPTION = 80
+"""Characters."""
 
 
 def presentation_of(value: str | None) -> Presentation:
@@ -62,6 +65,8 @@ class LiveCall:
     voicemail_left: bool = False
     mailbox: str | None = None
     """The half of a Local channel, behind a Dial, that takes the message."""
+    option: str = ""
+    """What was chosen in a menu; the last one counts."""
     told: bool = False
     """A person was joined, and that was said."""
     asking: bool = False
@@ -86,6 +91,7 @@ class LiveCall:
             self.enter_app(channel.app)
         if not self.presented and channel.number:
             self.presented = channel.number
+        self.option = channel.variables.get(OPTION, "")[:_LONGEST_OPTION] or self.option
         if not self.presented or self.presentation is not Presentation.UNKNOWN:
             return False
         told = presentation_of(channel.variables.get(NUM_PRES))
@@ -179,6 +185,7 @@ class LiveCall:
             voicemail_left=self.voicemail_left,
             handed_on=lost is not None,
             machine=self.machine is not None,
+            option=self.option,
             switches=self.switches,
         )
 

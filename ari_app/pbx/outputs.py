@@ -19,8 +19,10 @@ __all__ = [
     "OutgoingJoined",
     "Output",
     "Reached",
+    "RingingChanged",
     "StrangeContext",
     "SwitchTurned",
+    "Waiting",
 ]
 
 
@@ -43,6 +45,25 @@ class Reached:
     call_id: str
     number: str | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An inbound call that waits for a person. ``number`` is E.164, None while none is known, and where it is hidden."""
+
+    id: str
+    number: str | None
+    did: str
+    since: datetime
+    phones: tuple[str, ...]
+    """Endpoints that ring for it now ("PJSIP/101")."""
+
+
+@dataclass(frozen=True, slots=True)
+class RingingChanged:
+    """These calls wait now, oldest first: one began or ended to, or another phone rings."""
+
+    calls: tuple[Waiting, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,7 @@ Output = (
     | OutgoingEnded
     | CallBackEnded
     | AskPresentation
+    | RingingChanged
     | StrangeContext
     | SwitchTurned
     | Attached

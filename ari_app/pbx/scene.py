@@ -20,6 +20,7 @@ from ari_app.pbx.live import VMSTATUS, LiveCall, LiveLeg
 from ari_app.pbx.outputs import AskPresentation, CallEnded, CallStarted, OutgoingDialled, OutgoingEnded, Output, StrangeContext
 from ari_app.pbx.placed import PlacedCalls, is_placed
 from ari_app.pbx.places import Kind, dialled_number, trunk_name
+from ari_app.pbx.rings import Rings
 
 __all__ = ["Scene"]
 
@@ -39,6 +40,7 @@ class Scene:
         self.legs: dict[str, LiveLeg] = {}
         self.roots: dict[str, str] = {}
         """Channel → the inbound call on whose behalf it was made."""
+        self.rings = Rings()
         self.placed = PlacedCalls()
         self.saving: dict[str, tuple[LiveCall, datetime]] = {}
         """Channel that takes the message of a call → that call, over since then: whether there is one shows a moment later."""
@@ -64,9 +66,13 @@ class Scene:
         call = self.calls.get(channel.id)
         if call is not None and call.see(channel, created=created):
             self.out.append(AskPresentation(call.id))
+        if call is not None:
+            self.rings.touched.add(call.id)
         leg = self.legs.get(channel.id)
         if leg is not None:
             leg.see(channel)
+        elif call is None and station.kind is Kind.DEVICE and channel.id in self.roots:
+            self.rings.see(channel, self.roots[channel.id])
         if channel.variables.get(VMSTATUS):
             self._message(station, left=channel.variables[VMSTATUS] == "SUCCESS")
         if changed and station.room is not None:
@@ -154,6 +160,8 @@ class Scene:
         if call is not None and not self._still_saving(call, at):
             self.finish(call, at)
         self._message(station, left=False)
+        self.rings.gone(station.id)
+        self.rings.touched.add(station.id)
         leg = self.legs.pop(station.id, None)
         if leg is not None:
             self.out.append(OutgoingEnded(leg.so_far(at)))
@@ -173,6 +181,7 @@ class Scene:
     def judge(self, start: Station, at: datetime) -> list[str]:
         """Who among those joined to ``start`` is served, and by whom. Returns the ids looked at."""
         members = self.graph.joined(start)
+        self.rings.touched.update(one.id for one in members if one.id in self.calls)
         for one in members:
             leg = self.legs.get(one.id)
             if leg is not None and leg.joined is None:

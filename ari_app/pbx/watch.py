@@ -14,6 +14,7 @@ import structlog
 
 from ari_app.clock import Clock
 from ari_app.errors import PbxError
+from ari_app.model import Call
 from ari_app.numbers import shortened
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.calls import Tracker, WatchConfig
@@ -84,6 +85,10 @@ class Watch:
         Asterisk has been seen to list a channel for ever that is long gone (asterisk/asterisk#783): one that old holds nobody up.
         """
         return self._tracker.live_numbers(self._clock.now() - _LONGEST_CALL)
+
+    def call_of(self, channel_id: str) -> Call | None:
+        """The inbound call that a channel is, or was made for, as it would be filed if it ended now; None for none that is up."""
+        return self._tracker.call_of(channel_id, self._clock.now()) if self.connected else None
 
     @property
     def strange_contexts(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ from ari_app.model import AnsweredBy, Outcome
 from ari_app.model import Reached as Place
 from ari_app.pbx.calls import Tracker
 from ari_app.pbx.events import ChannelCreated, ChannelDestroyed, Connected, Disconnected, Event, Origin, Snapshot, read_event
-from ari_app.pbx.outputs import CallEnded, CallStarted, OutgoingEnded, OutgoingJoined, Reached
+from ari_app.pbx.outputs import CallEnded, CallStarted, OutgoingEnded, OutgoingJoined, Reached, RingingChanged
 from tests.pbx.story import CONFIG, START, Document, Story, ended, one_call
 
 
@@ -87,8 +87,10 @@ def test_a_call_first_seen_at_resync() -> None:
 
     story = Story()
     origins = {"c1": Origin("from-trunk", "5145550100"), "desk": Origin("from-internal", "600")}
-    (started,) = story.feed(Connected(there.now, there.snapshot(origins)))
+    started, ringing = story.feed(Connected(there.now, there.snapshot(origins)))
     assert isinstance(started, CallStarted)
+    assert isinstance(ringing, RingingChanged)
+    assert [each.id for each in ringing.calls] == ["c1"], "who waits in a queue waits, whoever saw it begin"
     assert (started.id, started.did, started.started) == ("c1", "5145550100", START)
     story.channels, story.bridges, story.now = there.channels, there.bridges, there.now
     call = story.hang_up("c1")
