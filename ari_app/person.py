@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from ari_app.model import Kind, Language
+from ari_app.model import Kind, Language, Level
 
-__all__ = ["FIELDS", "Applied", "Person", "PersonNumber", "Record", "Synced"]
+__all__ = ["FIELDS", "Applied", "Caller", "Person", "PersonNumber", "Record", "Synced", "digest_of"]
 
 FIELDS = ("name", "kind", "language", "tags", "numbers")
 """What a source says of a person, and staff may change here."""
@@ -76,6 +78,31 @@ class Record:
     tags: tuple[str, ...] = ()
     """Sorted, each once."""
     numbers: tuple[PersonNumber, ...] = ()
+
+
+def digest_of(record: Record) -> str:
+    """The same for the same words about a person, whatever its id: 32 hexadecimal digits (BLAKE2b, RFC 7693)."""
+    said = (record.name, record.kind, record.language, record.tags, [(each.number, each.label) for each in record.numbers])
+    return hashlib.blake2b(json.dumps(said).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """What a number is, as it is asked while a telephone rings."""
+
+    number: str
+    """E.164."""
+    names: tuple[str, ...]
+    """Of everybody behind it, each once."""
+    kind: Kind | None
+    """As in ``model.Known``, like ``language``, ``wrote``, ``tags`` and ``calls``."""
+    language: Language | None
+    wrote: Language | None
+    tags: frozenset[str]
+    calls: tuple[datetime, ...]
+    opted_out: bool
+    level: Level
+    """The highest of its threads that wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

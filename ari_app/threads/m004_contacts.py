@@ -6,9 +6,21 @@ from ari_app.threads.m003_portal import search
 
 __all__ = ["STATEMENTS"]
 
+_ACCENTS = {
+    "a": "àâäáãåÀÂÄÁÃÅ",
+    "ae": "æÆ",
+    "c": "çÇ",
+    "e": "éèêëÉÈÊË",
+    "i": "îïíìÎÏÍÌ",
+    "n": "ñÑ",
+    "o": "ôöóòõÔÖÓÒÕ",
+    "oe": "œŒ",
+    "u": "ùûüúÙÛÜÚ",
+    "y": "ÿýŸÝ",
+}
 STATEMENTS = (
     # ``external``: its id in the clinic's own software. ``given``: what the source last said (JSON), ``digest`` of it; ``edited``: fields
-    # that staff changed here, which win until they are released. ``tags``: words, sorted, a blank between.
+    # that staff changed here, which win until they are released. ``tags``: words, sorted, a blank between. ``sort``: by what it is listed.
     """CREATE TABLE person (
         id INTEGER PRIMARY KEY,
         external TEXT UNIQUE,
@@ -21,10 +33,12 @@ STATEMENTS = (
         digest TEXT,
         edited TEXT NOT NULL DEFAULT '',
         created TEXT NOT NULL,
-        changed TEXT NOT NULL
+        changed TEXT NOT NULL,
+        sort TEXT NOT NULL
     ) STRICT""",
     "CREATE INDEX person_by_source ON person (source, external)",
-    "CREATE INDEX person_by_name ON person (name COLLATE NOCASE, id)",
+    "CREATE INDEX person_by_sort ON person (sort, id)",
+    "CREATE INDEX person_by_kind ON person (kind, sort, id)",
     """CREATE TABLE person_number (
         person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE,
         number TEXT NOT NULL,
@@ -33,12 +47,15 @@ STATEMENTS = (
         PRIMARY KEY (person, number)
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX person_by_number ON person_number (number, person)",
+    # Who reads a number aloud from a list begins with its end.
+    "CREATE INDEX person_by_end ON person_number (substr(number, -4), person)",
     # Staff named callers in the thread until now: those names are people made here.
-    """INSERT INTO person (source, name, kind, language, created, changed)
-        SELECT 'here', name, 'client', NULL, created, created FROM contact WHERE name IS NOT NULL ORDER BY id""",
+    """INSERT INTO person (source, name, kind, language, created, changed, sort)
+        SELECT 'here', name, 'client', NULL, created, created, lower(name) FROM contact WHERE name IS NOT NULL ORDER BY id""",
+    *(f"UPDATE person SET sort = replace(sort, '{char}', '{plain}')" for plain, marked in _ACCENTS.items() for char in marked),  # noqa: S608
     """INSERT INTO person_number (person, number, position)
         SELECT row_number() OVER (ORDER BY id), number, 0 FROM contact WHERE name IS NOT NULL ORDER BY id""",
-    *search("person", "name", old=False),
+    *search("person", "name", "tags", old=False),
     # ``name`` of a contact is from here on all the names behind its number, kept by what changes people. ``kind``: NULL for nobody known.
     "ALTER TABLE contact ADD COLUMN kind TEXT",
     "UPDATE contact SET kind = 'client' WHERE name IS NOT NULL",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from datetime import datetime
 
 from ari_app.events import ContactChanged, ThreadChanged
@@ -10,7 +12,19 @@ from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import stamp
 
-__all__ = ["ANSWERED", "DONE", "TO_ANSWER", "contact", "latest_thread", "open_thread", "set_contact", "settle", "threads_of", "waits"]
+__all__ = [
+    "ANSWERED",
+    "DONE",
+    "TO_ANSWER",
+    "contact",
+    "latest_thread",
+    "open_thread",
+    "refresh",
+    "set_contact",
+    "settle",
+    "threads_of",
+    "waits",
+]
 
 TO_ANSWER = "to_answer"
 ANSWERED = "answered"
@@ -37,10 +51,30 @@ def set_contact(tx: Transaction, number: str, column: str, value: str | None) ->
     """Set one column of a contact; True when that changed it."""
     changed = tx.run(f"UPDATE contact SET {column} = ? WHERE number = ? AND {column} IS NOT ?", (value, number, value)) > 0  # noqa: S608
     if changed:
-        tx.notify(ContactChanged(number))
-        for thread in threads_of(tx, number):
-            tx.notify(ThreadChanged(thread))
+        _notify(tx, number)
     return changed
+
+
+def refresh(tx: Transaction, numbers: Iterable[str]) -> None:
+    """The people behind these numbers changed: what their contacts derive from them follows, where there is a contact.
+
+    A name the caller offered is moot once somebody behind the number has one.
+    """
+    known = tx.all("SELECT number FROM contact WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(list(numbers)),))
+    for (number,) in known:
+        behind = standing(people_of(tx, number))
+        tx.run(
+            """UPDATE contact SET name = :name, kind = :kind, offered = iif(:name IS NULL, offered, NULL)
+                WHERE number = :number AND (name IS NOT :name OR kind IS NOT :kind OR offered IS NOT NULL)""",
+            {"number": number, "name": behind.name, "kind": behind.kind},
+        )
+        _notify(tx, number)
+
+
+def _notify(tx: Transaction, number: str) -> None:
+    tx.notify(ContactChanged(number))
+    for thread in threads_of(tx, number):
+        tx.notify(ThreadChanged(thread))
 
 
 def latest_thread(reader: Reader, number: str) -> sqlite3.Row | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,11 +13,15 @@ from ari_app.person import Person, PersonNumber
 from ari_app.threads.database import Reader
 from ari_app.threads.rows import required
 
-__all__ = ["NUMBERS", "Standing", "people_of", "person_of", "standing"]
+__all__ = ["MOST", "NUMBERS", "Standing", "people_of", "person_of", "sort_key", "standing"]
+
+MOST = 100
+"""People behind one number who are looked at: a residence has dozens, a made-up number ("555-5555") of a clinic's database thousands."""
 
 NUMBERS = """(SELECT json_group_array(json_array(n.position, n.number, n.label)) FROM person_number n WHERE n.person = p.id) AS numbers"""
 """Column of a person; its table is ``p``."""
-_BEHIND = f"SELECT p.*, {NUMBERS} FROM person_number x JOIN person p ON p.id = x.person WHERE x.number = ? ORDER BY p.name, p.id"  # noqa: S608
+_BEHIND = f"""SELECT p.*, {NUMBERS} FROM person p
+    WHERE p.id IN (SELECT person FROM person_number WHERE number = ? ORDER BY person LIMIT {MOST}) ORDER BY p.name, p.id"""  # noqa: S608
 _WEIGHT = (Kind.STAFF, Kind.SUPPLIER, Kind.CLIENT, Kind.PROSPECT)
 """Of several behind one number the first of these tells what it is: in doubt no text goes."""
 
@@ -49,8 +54,14 @@ def person_of(row: sqlite3.Row) -> Person:
     )
 
 
+def sort_key(name: str) -> str:
+    """As French and English order names: SQLite's own NOCASE knows ASCII alone, and puts Élise behind Zoé."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))
+    return plain.replace("œ", "oe").replace("æ", "ae")
+
+
 def people_of(reader: Reader, number: str | None) -> tuple[Person, ...]:
-    """Everybody behind a number, by name."""
+    """Everybody behind a number, by name; of more than ``MOST`` those who are here longest."""
     return () if number is None else tuple(person_of(row) for row in reader.all(_BEHIND, (number,)))
 
 

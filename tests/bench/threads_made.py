@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ari_app.clock import SystemClock
 from ari_app.threads import Store
+from ari_app.threads.persons import sort_key
 from ari_app.threads.rows import stamp
 
 __all__ = ["END", "LINES", "Made", "make"]
@@ -76,7 +77,7 @@ _HOURS = (8, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 4, 20, 60, 70, 60, 50, 60, 55, 50, 45
 _AT_ONCE = 20_000
 
 _CONTACT = "INSERT INTO contact (id, number, name, kind, language, opted_out, created) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_PERSON = "INSERT INTO person (id, external, source, name, kind, created, changed) VALUES (?, ?, 'sync', ?, 'client', ?, ?)"
+_PERSON = "INSERT INTO person (id, external, source, name, kind, created, changed, sort) VALUES (?, ?, 'sync', ?, 'client', ?, ?, ?)"
 _PERSON_NUMBER = "INSERT INTO person_number (person, number, position) VALUES (?, ?, ?)"
 _THREAD = """INSERT INTO thread (id, line, number, state, text_waits, created, changed, waits_since, opened, urgent, snoozed)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -188,7 +189,7 @@ class _Maker:
         yield _CONTACT, (thread, number, ", ".join(names) or None, kind, language, opted_out, stamp(begun))
         for name in names:
             self._people += 1
-            yield _PERSON, (self._people, f"D{self._people}", name, stamp(begun), stamp(begun))
+            yield _PERSON, (self._people, f"D{self._people}", name, stamp(begun), stamp(begun), sort_key(name))
             yield _PERSON_NUMBER, (self._people, number, 0)
         made = list(self._conversation(thread, number, line, language, begun, size))
         last = max(str(row[5] if sql is _MESSAGE else row[3]) for sql, row in made if sql in (_MESSAGE, _CALL))
