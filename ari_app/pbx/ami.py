@@ -1,4 +1,4 @@
-"""AMI, for what ARI cannot do: sending a SIP NOTIFY. A wrapper of panoramisk that takes its sharp edges off.
+"""AMI, for what ARI cannot do: SIP NOTIFY, Redirect, AstDB, voicemail. A wrapper of panoramisk that takes its sharp edges off.
 
 - A line break in a value would begin a header of its own: refused.
 - A login that fails is said, not passed over.
@@ -16,6 +16,7 @@ import os
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -26,7 +27,7 @@ from ari_app.clock import Clock
 from ari_app.errors import PbxAuthError, PbxError, PbxRequestError, PbxUnavailableError
 from ari_app.settings import AmiSettings
 
-__all__ = ["Ami", "AmiStatus", "check", "content_lines", "variable"]
+__all__ = ["Ami", "AmiStatus", "Waiting", "check", "content_lines", "variable"]
 
 log = structlog.get_logger("pbx.ami")
 
@@ -81,11 +82,22 @@ def content_lines(body: str) -> tuple[str, ...]:
     return (*lines, variable("Content", gathered))
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A mailbox changed (AMI event MessageWaiting)."""
+
+    mailbox: str
+    context: str
+    channel: str | None
+    """Who left a message or listened; None where a program moved something."""
+
+
 class AmiStatus:
-    """Is AMI there, for doctor: ``connected``, else ``reason``."""
+    """Is AMI there, for doctor: ``connected``, else ``reason``. ``mailboxes``: it tells of voicemail."""
 
     connected = False
     reason = "not tried yet"
+    mailboxes = False
 
 
 class _Manager(Manager):  # type: ignore[misc]
@@ -173,6 +185,8 @@ class Ami:
         self._clock = clock
         self.on_connected: list[Callable[[], None]] = []
         """Each is called after each login."""
+        self.on_waiting: Callable[[Waiting], None] | None = None
+        """Told when a mailbox changed; to be set before ``run``."""
         self._manager: _Manager | None = None
         self.status = AmiStatus()
 
@@ -185,6 +199,7 @@ class Ami:
             attempt = min(attempt + 1, 10)
             try:
                 await manager.open()
+                await self._listen(manager)
                 attempt = 0
                 self._manager, self.status.connected, self.status.reason = manager, True, ""
                 log.info("ami_connected")
@@ -197,11 +212,24 @@ class Ami:
                 if isinstance(error, PbxAuthError):
                     wait = _REFUSED
             finally:
-                self._manager, self.status.connected = None, False
+                self._manager, self.status.connected, self.status.mailboxes = None, False, False
                 manager.shut()
             self.status.reason = reason
             log.warning("ami_disconnected", reason=reason)
             await self._clock.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 — jitter, no secret
+
+    async def _listen(self, manager: _Manager) -> None:
+        """Hear of mailboxes, where somebody wants it, and of nothing else: the class "call" has some 100 events for each call."""
+        told = self.on_waiting
+        if told is None:
+            return
+        manager.register_event("MessageWaiting", lambda _, event: told(_waiting(event)))
+        try:
+            await manager.send("Filter", {"Operation": "Add", "Filter": "Event: MessageWaiting"})
+            await manager.send("Events", {"EventMask": "call"})
+            self.status.mailboxes = True
+        except PbxRequestError as error:
+            log.warning("ami_tells_no_voicemail", reason=error.what, fix="give this user read = call and write = system in manager.conf")
 
     async def _pulse(self, manager: _Manager) -> None:
         """Until the connection is over. Raises PbxError when the other end stops answering."""
@@ -237,6 +265,23 @@ class Ami:
         answer = await self.action("Getvar", {"Channel": channel, "Variable": "BRIDGEPEER"})
         return bool(answer.value)
 
+    async def move_voicemail(self, mailbox: str, context: str, message: str, folder: str, to: str) -> None:
+        """Move a message between folders of its mailbox; its lamp follows. Asterisk 18.20, 20.5 and later (app_voicemail.c).
+
+        Raises ValueError, PbxUnavailableError, PbxRequestError.
+        """
+        where = {"Mailbox": mailbox, "Context": context}
+        answer = await self.action("VoicemailMove", {**where, "Folder": folder, "ID": message, "ToFolder": to})
+        if "failed" in answer.message:  # and Response: Success (seen on 22.10)
+            raise PbxRequestError(0, f"Asterisk did not move the message: {answer.message.strip()}")
+
+    async def refresh_voicemail(self, mailbox: str, context: str) -> None:
+        """Have Asterisk look at a mailbox whose files were moved by others. Raises ValueError, PbxUnavailableError, PbxRequestError.
+
+        The lamp of a phone follows where voicemail.conf has ``pollmailboxes = yes`` (seen on 16.28).
+        """
+        await self.action("VoicemailRefresh", {"Mailbox": mailbox, "Context": context})
+
     async def db_get(self, family: str, key: str) -> str | None:
         """A value of AstDB; None where there is none. Raises ValueError, PbxUnavailableError, PbxRequestError."""
         try:
@@ -246,6 +291,11 @@ class Ami:
                 return None
             raise
         return next((str(each.val) for each in answer if each.event == "DBGetResponse"), "")
+
+
+def _waiting(event: Any) -> Waiting:
+    mailbox, _, context = str(event.mailbox).partition("@")
+    return Waiting(mailbox, context or "default", event.channel or None)
 
 
 async def check(settings: AmiSettings) -> tuple[str, ...]:
