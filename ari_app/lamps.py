@@ -1,8 +1,9 @@
 """The lamps of desk phones: device states that say whether something is to answer, drawn by the BLF keys that watch them.
 
-``Stasis:<pbx.app>`` stands for everything, ``Stasis:<pbx.app>-<line>`` for each line; hints in the dialplan give them numbers to
-subscribe to (config/asterisk/extensions_textback.conf). NOT_INUSE is off, INUSE steady, RINGING blinks on most phones (RFC 4235
-states terminated, confirmed, early). Asterisk keeps them over a restart of its own, and they are told anew at each connect.
+``Stasis:<pbx.app>`` stands for everything, ``Stasis:<pbx.app>-<line>`` for each line, ``Stasis:<pbx.app>-urgent`` for what is urgent;
+hints in the dialplan give them numbers to subscribe to (config/asterisk/extensions_textback.conf). NOT_INUSE is off, INUSE steady,
+RINGING blinks on most phones (RFC 4235 states terminated, confirmed, early). Asterisk keeps them over a restart of its own, and they
+are told anew at each connect.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import structlog
 from ari_app.board import Counts
 from ari_app.clock import Clock, breathe, sleep_or
 from ari_app.errors import PbxError, StoreError
+from ari_app.settings import URGENT_LAMP
 
 __all__ = ["Lamps"]
 
@@ -46,7 +48,8 @@ class DeviceStates(Protocol):
 class Lamps:
     """Keeps the device states right while ``run()`` runs; when it is cancelled, they go out.
 
-    ``counts``: what is to answer, by line. ``overdue``: lines with somebody who waits too long. ``blink``: these blink.
+    ``counts``: what is to answer, by line; ``urgent``: the threads of it that are urgent. ``overdue``: lines, and ``late``: threads, with
+    somebody who waits too long. ``blink``: these blink.
     """
 
     def __init__(
@@ -57,14 +60,19 @@ class Lamps:
         app: str,
         lines: Collection[str],
         counts: Callable[[], Awaitable[Mapping[str, Counts]]],
+        urgent: Callable[[], Awaitable[Collection[int]]],
         overdue: Callable[[], Collection[str]],
+        late: Callable[[], Collection[int]],
         blink: bool,
     ) -> None:
         self._ari = ari
         self._all = f"Stasis:{app}"
+        self._urgent = f"{self._all}-{URGENT_LAMP}"
         self._names = {line: f"{self._all}-{line}" for line in lines}
         self._counts = counts
+        self._urgents = urgent
         self._overdue = overdue
+        self._late = late
         self._clock = clock
         self._blink = blink
         self._shown: dict[str, str] = {}
@@ -117,7 +125,7 @@ class Lamps:
         return _LONGEST_SLEEP
 
     async def _states(self) -> dict[str, str]:
-        counts, overdue = await self._counts(), self._overdue()
+        counts, urgent, overdue = await self._counts(), await self._urgents(), self._overdue()
         lit = {line for line, found in counts.items() if found.to_answer}
         late = lit.intersection(overdue) if self._blink else set()
 
@@ -125,18 +133,22 @@ class Lamps:
             return _BLINKS if blinks else _ON if on else _OFF
 
         # a line that is gone from the file, and still has a thread, lights the lamp of everything
-        return {self._all: state(bool(lit), bool(late))} | {name: state(line in lit, line in late) for line, name in self._names.items()}
+        whole = {
+            self._all: state(bool(lit), bool(late)),
+            self._urgent: state(bool(urgent), self._blink and not set(urgent).isdisjoint(self._late())),
+        }
+        return whole | {name: state(line in lit, line in late) for line, name in self._names.items()}
 
     async def _forget_strangers(self) -> None:
         for name in await self._ari.device_states():
-            if name.startswith(f"{self._all}-") and name not in self._names.values():
+            if name.startswith(f"{self._all}-") and name != self._urgent and name not in self._names.values():
                 await self._ari.remove_device_state(name)
         self._strangers = False
 
     async def _go_out(self) -> None:
         try:
             async with asyncio.timeout(_GOODBYE):
-                for name in (self._all, *self._names.values()):
+                for name in (self._all, self._urgent, *self._names.values()):
                     await self._ari.set_device_state(name, _OFF)
         except (PbxError, TimeoutError) as error:
             log.warning("lamps_left_on", reason=str(error))

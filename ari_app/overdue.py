@@ -40,7 +40,7 @@ class Overdue:
     """Keeps ``threads`` and ``lines`` right while ``run()`` runs.
 
     ``waiting``: what is to answer and not put off, oldest first. ``opening``: is a line open at an instant, given the night switches.
-    ``on_change`` is called when other lines are overdue; ``on_overdue`` with threads that waited twice as long, once for each wait.
+    ``on_change`` is called when other threads are overdue; ``on_overdue`` with threads that waited twice as long, once for each wait.
     """
 
     def __init__(
@@ -95,11 +95,12 @@ class Overdue:
         now = self._clock.now()
         # a timetable may take a moment to be laid out: not on the event loop
         late, later, due = await asyncio.to_thread(self._judge, tuple(waiting), tuple(self._turns), now)
-        self.threads = frozenset(thread for thread, _, _ in late)
-        lines = frozenset(line for _, line, _ in late)
+        threads, lines = frozenset(thread for thread, _, _ in late), frozenset(line for _, line, _ in late)
+        changed, self.threads = threads != self.threads, threads
         if lines != self.lines:
             self.lines = lines
             log.info("overdue", lines=sorted(lines), threads=len(late))
+        if changed:
             self._on_change()
         news = tuple(thread for thread, _, since in later if self._told.get(thread) != since)
         self._told = {thread: since for thread, _, since in later}

@@ -50,7 +50,9 @@ class Signals:
             app=settings.pbx.app,
             lines=(MAIN_LINE, *(settings.line_name(line) for line in settings.line)),
             counts=store.board.counts_by_line,
+            urgent=store.board.urgent,
             overdue=lambda: self.overdue.lines,
+            late=lambda: self.overdue.threads,
             blink=phones.overdue == "blink",
         )
         self.overdue = Overdue(

@@ -17,7 +17,7 @@ from ari_app.threads.holding import HELD_FOR
 from ari_app.threads.known import STAFF_WROTE
 from ari_app.threads.rows import moment, required, stamp
 
-__all__ = ["COUNTS", "PICKS", "counts", "counts_by_line", "rows", "rows_of", "waiting"]
+__all__ = ["COUNTS", "PICKS", "counts", "counts_by_line", "rows", "rows_of", "urgent", "waiting"]
 
 _AWAKE = "(snoozed IS NULL OR snoozed <= :now)"
 _PAGE = "ORDER BY changed DESC, id DESC LIMIT :limit OFFSET :offset"
@@ -91,6 +91,7 @@ COUNTS = {
     "lines": f"SELECT line, {_COUNT} FROM ({_WAIT}) GROUP BY line",
     "trouble": f"SELECT line, count(*) AS trouble FROM thread WHERE id IN ({_TROUBLE}) GROUP BY +line",
     "waiting": f"SELECT id, line, waits_since {_WAITING} ORDER BY waits_since, id",
+    "urgent": f"SELECT id {_WAITING} AND urgent = {Level.URGENT:d}",
 }
 """How many, by indexes that hold no more than is counted."""
 
@@ -172,3 +173,8 @@ def _counts(row: sqlite3.Row, trouble: int) -> Counts:
 def waiting(reader: Reader, now: datetime) -> tuple[tuple[int, str, datetime], ...]:
     """Every thread that is to answer and not put off: id, line and since when it waits; the longest first."""
     return tuple((row["id"], row["line"], required(row["waits_since"])) for row in reader.all(COUNTS["waiting"], {"now": stamp(now)}))
+
+
+def urgent(reader: Reader, now: datetime) -> frozenset[int]:
+    """Threads that are urgent, to answer and not put off."""
+    return frozenset(row["id"] for row in reader.all(COUNTS["urgent"], {"now": stamp(now)}))

@@ -58,6 +58,10 @@ class Board:
         """What is to answer and not put off: thread, line, since when; the longest first."""
         return await self._look(inbox.waiting)
 
+    async def urgent(self) -> frozenset[int]:
+        """Threads that are urgent, to answer and not put off."""
+        return await self._look(inbox.urgent)
+
     async def thread(self, thread: int, *, before: datetime | None = None, limit: int = 50) -> ThreadView:
         """A page of a thread's time line. Raises NotFoundError."""
         return await self._look(lambda reader, now: timeline.thread_view(reader, thread, now, before=before, limit=limit))

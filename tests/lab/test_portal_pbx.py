@@ -46,7 +46,9 @@ async def installed(lab: Lab) -> None:
     await install_dialplan(lab)
     etc = lab.record.folder / "asterisk/etc"
     plan = (etc / "extensions.conf").read_text(encoding="utf-8")
-    (etc / "extensions.conf").write_text(plan + "\n[lamps]\nexten => *7671,hint,Stasis:textback-lab\n", encoding="utf-8")
+    (etc / "extensions.conf").write_text(
+        plan + "\n[lamps]\nexten => *7671,hint,Stasis:textback-lab\nexten => *7670,hint,Stasis:textback-urgent\n", encoding="utf-8"
+    )
     (etc / "extensions.conf").write_text(
         (etc / "extensions.conf").read_text(encoding="utf-8") + "\n[from-internal](+)\ninclude => lamps\n", encoding="utf-8"
     )
@@ -82,15 +84,28 @@ class Board:
     def __init__(self) -> None:
         self.counts = {"main": NOBODY, "lab": NOBODY}
         self.overdue: frozenset[str] = frozenset()
+        self.urgent: frozenset[int] = frozenset()
+        self.late: frozenset[int] = frozenset()
 
     async def by_line(self) -> dict[str, Counts]:
         return self.counts
+
+    async def urgents(self) -> frozenset[int]:
+        return self.urgent
 
 
 @asynccontextmanager
 async def lamps(ari: AriClient, board: Board, *, blink: bool = True) -> AsyncIterator[Lamps]:
     made = Lamps(
-        ari, SystemClock(), app="textback", lines=("main", "lab"), counts=board.by_line, overdue=lambda: board.overdue, blink=blink
+        ari,
+        SystemClock(),
+        app="textback",
+        lines=("main", "lab"),
+        counts=board.by_line,
+        urgent=board.urgents,
+        overdue=lambda: board.overdue,
+        late=lambda: board.late,
+        blink=blink,
     )
     task = asyncio.create_task(made.run())
     made.connected()
@@ -122,6 +137,27 @@ async def test_the_lamps_of_everything_and_of_a_line_follow_and_go_out_with_the_
             await line.shows("terminated")
             await all_of_it.shows("confirmed")
         await all_of_it.shows("terminated")
+
+
+async def test_a_lamp_of_its_own_says_that_something_urgent_waits(lab: Lab) -> None:
+    board = Board()
+    async with client(lab) as ari, watching(lab, "102", "*7670") as phone:
+        async with lamps(ari, board) as ours:
+            board.counts["main"] = SOMEBODY
+            board.urgent, board.late = frozenset({7}), frozenset({8})
+            ours.changed()
+            await phone.shows("confirmed")
+            board.late = frozenset({7, 8})
+            ours.changed()
+            await phone.shows("early")
+            board.urgent = frozenset()
+            ours.changed()
+            await phone.shows("terminated")
+            board.urgent = frozenset({7})
+            ours.changed()
+            await phone.shows("early")
+        await phone.shows("terminated")
+        assert "Stasis:textback-urgent" in await ari.device_states()
 
 
 async def test_a_lamp_may_stay_steady_and_a_state_of_a_line_that_is_gone_is_forgotten(lab: Lab) -> None:

@@ -37,6 +37,9 @@ async def test_what_is_urgent_then_what_is_new(store: Store, clock: HandClock) -
     assert await inbox(store, Box.ALL) == [alice, carol, bob]
     assert await inbox(store, limit=1, offset=1) == [alice]
     assert [found[0] for found in await store.board.waiting()] == [alice, bob, carol], "the longest first"
+    assert await store.board.urgent() == {bob}
+    await store.acts.mark_done(bob, STAFF)
+    assert await store.board.urgent() == frozenset()
 
 
 async def test_each_line_has_an_inbox_of_its_own(store: Store, clock: HandClock) -> None:

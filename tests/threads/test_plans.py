@@ -92,6 +92,7 @@ def ask(reader: Watched, what: str) -> None:
             inbox.counts(reader, now)
             inbox.counts(reader, now, "dental")
             inbox.counts_by_line(reader, now)
+            inbox.urgent(reader, now)
             inbox.waiting(reader, now)
         case "thread":
             for thread in (1, 2, 3):
