@@ -93,6 +93,11 @@ class Tracker:
         call = None if station is None else self.scene.root(station)
         return None if call is None else call.finish(now, self.config.hold)
 
+    def bridged(self, channel_id: str) -> bool:
+        """Is this channel known to be in a bridge."""
+        station = self.scene.graph.stations.get(channel_id)
+        return station is not None and station.room is not None
+
     @property
     def call_backs(self) -> frozenset[str]:
         """Ids of the call backs that are up."""

@@ -90,6 +90,10 @@ class Watch:
         """The inbound call that a channel is, or was made for, as it would be filed if it ended now; None for none that is up."""
         return self._tracker.call_of(channel_id, self._clock.now()) if self.connected else None
 
+    def bridged(self, channel_id: str) -> bool:
+        """Is this channel known to be in a bridge."""
+        return self._tracker.bridged(channel_id)
+
     @property
     def strange_contexts(self) -> frozenset[str]:
         """Contexts with calls from outside numbers that are not inbound."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 from ari_app.board import Actor, Holder, ThreadView
 from ari_app.clock import Clock
 from ari_app.model import Language
-from ari_app.threads import holding, ready, remarks, ringing, staff, timeline
+from ari_app.threads import declining, holding, ready, remarks, ringing, staff, timeline
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Database, Transaction
 from ari_app.threads.home import Home
@@ -146,6 +146,10 @@ class Acts:
     async def settle_calls(self, call_backs: Collection[str], legs: Collection[str]) -> None:
         """The PBX is seen again, and only these are up (see ``ringing.settle_calls``)."""
         await self._act(lambda tx, now: ringing.settle_calls(tx, call_backs, legs, now))
+
+    async def declined(self, number: str, line: str, by: Actor) -> int:
+        """A member declined this caller's call (see ``declining.declined``); the thread."""
+        return await self._act(lambda tx, now: declining.declined(tx, number, line, by, now))
 
     async def reached(self, outgoing: str, by: Actor) -> bool:
         """A person spoke with the caller on this call (see ``ringing.reached``)."""

@@ -13,7 +13,7 @@ from ari_app.clock import Clock
 from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
-from ari_app.threads import agenda, calls, ending, inbound, radio, reports, sending, views
+from ari_app.threads import agenda, calls, declining, ending, inbound, radio, reports, sending, views
 from ari_app.threads.acts import Acts
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.home import Home
@@ -108,6 +108,10 @@ class Store:
         """What is known of a caller now, as a call of theirs on this line would be decided by it."""
         now = self._clock.now()
         return await self._database.read(lambda reader: gather(reader, call="", number=number, line=line, ended=now, now=now, live=False))
+
+    async def thread_of(self, number: str, line: str) -> int | None:
+        """The thread of a number on a line, None where there is none yet."""
+        return await self._database.read(lambda reader: declining.thread_of(reader, number, line))
 
     async def note_started(self, call: Call) -> None:
         """An inbound call is up: kept as ``call``, so that it is listed even if its end is never heard of."""
