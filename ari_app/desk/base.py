@@ -13,6 +13,7 @@ from ari_app.desk.checks import shown
 from ari_app.desk.passwords import Passwords
 from ari_app.desk.throttle import Gate
 from ari_app.errors import NotFoundError, RefusedError
+from ari_app.ringing import LiveCalls
 from ari_app.settings import MAIN_LINE
 from ari_app.standing import Standing
 from ari_app.threads import Store
@@ -62,13 +63,19 @@ class Base:
         clock: Clock,
         dialler: Dialler | None = None,
         switches: Callable[[], Mapping[str, str]] | None = None,
+        *,
+        calls: LiveCalls | None = None,
     ) -> None:
-        """``dialler``: without one nobody is called back from here. ``switches``: device states of the night switches, by name."""
+        """``dialler``: without one nobody is called back from here. ``switches``: device states of the night switches, by name.
+
+        ``calls``: those that are up; without it none is known of.
+        """
         self._store = store
         self._standing = standing
         self._clock = clock
         self._dialler = dialler
         self._switches = switches or dict
+        self._calls = calls
         self._passwords = Passwords()
         self._confirms = Gate(clock)
         self._seeding = asyncio.Lock()
