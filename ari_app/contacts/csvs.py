@@ -1,0 +1,203 @@
+"""CSV as programs and spreadsheets write it (RFC 4180 as far as it is kept): any delimiter, any encoding, "sep=", a byte order mark."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import io
+import itertools
+import unicodedata
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import charset_normalizer
+
+from ari_app.contacts.table import Refused, Row, Table
+from ari_app.errors import SourceError
+
+__all__ = ["encoding_of", "read_csv"]
+
+_BLOCK = 1 << 20
+_SAMPLE = 1 << 16
+_SAMPLE_LINES = 100
+_DELIMITERS = ";,\t|"
+_NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+_SPOKEN = {"\t": "tabs"}
+_MARKS = (  # UTF-32's mark begins as UTF-16's does
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WESTERN = ("cp1252", "mac_roman", "cp850")
+"""What Windows, old Macs and DOS write where French is spoken. In each the others' letters are other letters or signs."""
+_LETTERS = frozenset("éèêëàâäçîïôöùûüÿœæñáíóúãõßåø")
+_SIGNS = frozenset("°«»’‘“”–—…€£©®\xa0")
+_LINES = 50
+"""Lines one row may have: an address has some; a quotation mark that is never closed has all that follow."""
+
+
+def read_csv(file: BinaryIO, name: str, *, encoding: str | None = None, delimiter: str | None = None) -> Table:
+    """A table of a file opened for bytes. ``encoding`` and ``delimiter`` are found out where they are not given.
+
+    Raises SourceError for an encoding there is not or the file does not have, and for a delimiter of more than one character.
+    """
+    found = encoding or encoding_of(file)
+    try:
+        codecs.lookup(found)
+    except LookupError:
+        raise SourceError(f"there is no encoding {found!r}", "write one such as utf-8, cp1252 or utf-16", code="encoding") from None
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=found, newline="")
+    lines = _lines(text, name, found)
+    start = list(itertools.islice(lines, _SAMPLE_LINES))
+    between, skipped = _given(delimiter), 0
+    if start and start[0].lower().startswith("sep="):
+        between = between or start.pop(0).rstrip("\r\n")[4:5]
+        skipped = 1
+    between = between or _delimiter(start)
+    spoken = _SPOKEN.get(between, between)
+    return Table(what=f"CSV, {found}, separated by {spoken}", rows=_rows(itertools.chain(start, lines), between, skipped))
+
+
+def encoding_of(file: BinaryIO) -> str:
+    """In which encoding a file is: by its mark, else UTF-8 where all of it is that, else by what its letters come to."""
+    file.seek(0)
+    head = file.read(_SAMPLE)
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    if b"\0" in head[:1000]:  # text has none: UTF-16 without a mark has one in every second place
+        return "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
+    file.seek(0)
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    telling: list[bytes] = []
+    size, is_utf8 = 0, True
+    while block := file.read(_BLOCK):
+        if is_utf8:
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                is_utf8 = False
+        if size < _SAMPLE:
+            lines = [line for line in block.splitlines(keepends=True) if not line.isascii()]
+            telling += lines
+            size += sum(map(len, lines))
+        elif not is_utf8:
+            break
+    if is_utf8:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            is_utf8 = False
+    return "utf-8" if is_utf8 else _of_letters(b"".join(telling)[:_SAMPLE])
+
+
+def _of_letters(sample: bytes) -> str:
+    """A few names are too little for statistics: what makes sense as French (or another western language) is taken first."""
+    best, share = max(((name, _sense(sample, name)) for name in _WESTERN), key=lambda each: each[1])
+    if share < 0.5:
+        found = charset_normalizer.from_bytes(sample).best()
+        if found is not None:
+            return str(found.encoding)
+    return best
+
+
+def _sense(sample: bytes, encoding: str) -> float:
+    """Share of the letters beyond ASCII that stand where such letters do: small ones, or capitals at the beginning or among capitals."""
+    text = f" {sample.decode(encoding, 'replace')} "
+    good = total = 0
+    for before, letter, after in zip(text, text[1:], text[2:], strict=False):
+        if letter.isascii():
+            continue
+        total += 1
+        small = letter.lower()
+        inside = before.islower() or (after.islower() and before.isalpha())
+        good += letter in _SIGNS or (small in _LETTERS and (letter == small or not inside))
+    return good / total if total else 1.0
+
+
+def _not_so(name: str, encoding: str) -> SourceError:
+    return SourceError(f"{name} is not in {encoding}", "name its encoding, such as utf-8, cp1252 or utf-16", code="encoding")
+
+
+def _given(delimiter: str | None) -> str | None:
+    if delimiter is None:
+        return None
+    one = _NAMED.get(delimiter.lower(), delimiter)
+    if len(one) != 1 or one in '"\r\n' or unicodedata.category(one)[0] in "LN":
+        raise SourceError(f"{delimiter!r} cannot separate columns", 'write one character, such as ";" or ",", or "tab"', code="delimiter")
+    return one
+
+
+def _delimiter(sample: list[str]) -> str:
+    """The one that gives most rows the same number of columns, and the most of them."""
+
+    def worth(delimiter: str) -> tuple[int, int]:
+        widths: Counter[int] = Counter()
+        with contextlib.suppress(csv.Error):
+            widths.update(len(row) for row in csv.reader(sample, delimiter=delimiter) if len(row) > 1)
+        width, rows = max(widths.items(), key=lambda each: each[1], default=(0, 0))
+        return (rows, width)
+
+    return max(_DELIMITERS, key=worth)
+
+
+def _lines(text: io.TextIOWrapper, name: str, encoding: str) -> Iterator[str]:
+    """Lines with their ends, without a byte order mark."""
+    try:
+        for line in text:
+            yield line.removeprefix("\ufeff")
+    except UnicodeError:
+        raise _not_so(name, encoding) from None
+
+
+def _rows(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[Row | Refused]:
+    """Rows, each counted once however many lines it has.
+
+    A quotation mark that is never closed costs its own row alone: what it swallowed is read again from the next line on.
+    """
+    number = skipped
+    held: deque[str] = deque()
+    """Lines to be read again."""
+    while True:
+        taken: list[str] = []
+        cut = False
+
+        def feed(taken: list[str] = taken) -> Iterator[str]:
+            nonlocal cut
+            while len(taken) < _LINES:
+                line = held.popleft() if held else next(lines, None)
+                if line is None:
+                    break
+                taken.append(line)
+                yield line
+            cut = True
+
+        number += 1
+        why = ""
+        try:
+            cells = next(csv.reader(feed(), delimiter=delimiter), None)
+        except csv.Error:
+            cells, why = [], "a cell is too long: a quotation mark is opened in it and never closed"
+        if not taken:
+            return
+        if cut and not _closed(taken, delimiter):
+            why = "a quotation mark is opened in it and never closed"
+        if why:
+            held.extendleft(reversed(taken[1:]))
+            yield Refused(number, "", taken[0].strip()[:200], why)
+        else:
+            yield Row(number, cells or [])
+
+
+def _closed(lines: list[str], delimiter: str) -> bool:
+    try:
+        for _ in csv.reader(lines, delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        return "unexpected end" not in str(error)
+    return True

@@ -1,0 +1,42 @@
+"""A file of contacts, whatever it is: told apart by how it begins, not by its name."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ari_app.contacts.books import MAGIC, read_book
+from ari_app.contacts.csvs import encoding_of, read_csv
+from ari_app.contacts.table import Table
+from ari_app.contacts.vcards import read_vcards
+from ari_app.errors import SourceError
+
+__all__ = ["open_file"]
+
+_CARD = re.compile(r"\s*BEGIN\s*:\s*VCARD", re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def open_file(path: Path, *, encoding: str | None = None, delimiter: str | None = None) -> Iterator[Table]:
+    """The file as a table, while the block runs. Raises SourceError when it cannot be read, also while rows are taken."""
+    name = path.name
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+            if not head:
+                raise SourceError(f"{name} is empty", "see that it is the right file", code="file")
+            if head.startswith(MAGIC):
+                yield read_book(path, name)
+                return
+            found = encoding or encoding_of(file)
+            with contextlib.suppress(LookupError):
+                if _CARD.match(head.decode(found, "ignore").lstrip("\ufeff")):
+                    yield read_vcards(file, name, encoding=found)
+                    return
+            yield read_csv(file, name, encoding=found, delimiter=delimiter)
+    except FileNotFoundError:
+        raise SourceError(f"there is no file {path}", "see its name", code="no_file") from None
+    except OSError as error:
+        raise SourceError(f"cannot read {path} ({error.strerror})", "let the user that runs textback read it", code="file") from error

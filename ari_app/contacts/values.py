@@ -1,0 +1,114 @@
+"""Cells into our words: numbers to E.164, languages and kinds by their usual words, names and tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ari_app.contacts.columns import plain
+from ari_app.contacts.table import tidy
+from ari_app.contacts.usual import KINDS, LANGUAGES, NO_TAGS, NO_TEXTS, NOTHING
+from ari_app.model import NO_TEXT, Kind, Language
+from ari_app.numbers import e164
+from ari_app.person import PersonNumber
+
+__all__ = ["LONGEST_LABEL", "LONGEST_NAME", "kind_of", "language_of", "name_of", "numbers_of", "tags_of"]
+
+LONGEST_NAME = 200
+LONGEST_LABEL = 40
+_MOST_TAGS = 50
+_LONGEST_TAG = 40
+
+_SEPARATORS = re.compile(r"\s*(?::::|[\n;,/|]|\s(?:ou|or|et|and|&)\s)\s*", re.IGNORECASE)
+_EXTENSION = re.compile(r"(?:\b(?:ext|extn|extension|poste|post|pst|int|interne)\b\.?|(?<=[\d\s)])[x#])\s*[:.]?\s*\d+\s*$", re.IGNORECASE)
+_LABELLED = re.compile(r"(?P<before>[^\d+]*?)\s*(?P<number>[+(]{0,2}\d[\d\s().\-–·]*\d)\s*(?P<after>\D*)", re.DOTALL)
+_SCIENTIFIC = re.compile(r"\d[.,]\d+[eE]\+?\d+")
+_EDGES = " \t.:;,-–()[]*/\"'"
+
+_COMPANY = re.compile(r"\b(?:inc|ltee|ltd|llc|llp|corp|enr|senc|sencrl|co|sa|sarl|gmbh|dmd|md|dds|dr|jr|sr|phd|ing)\b", re.IGNORECASE)
+
+
+def name_of(text: str) -> str:
+    """A name as people say it: "Tremblay, Marie" is "Marie Tremblay". Several names behind a number are joined by commas."""
+    name = tidy(text)[:LONGEST_NAME]
+    last, comma, first = name.partition(",")
+    if comma and first.strip() and last.strip() and "," not in first and _COMPANY.search(plain(first)) is None:
+        name = f"{first.strip()} {last.strip()}"
+    return name.strip(" ,;")
+
+
+def language_of(text: str) -> Language | None:
+    """None for what is neither French nor English."""
+    return LANGUAGES.get(plain(text))
+
+
+def kind_of(text: str, kinds: Mapping[str, Kind]) -> Kind | None:
+    """By ``kinds`` first, plain words as keys; None for a word nobody knows."""
+    word = plain(text)
+    return kinds.get(word) or KINDS.get(word)
+
+
+def tags_of(text: str) -> tuple[str, ...]:
+    """Sorted, each once, without blanks and in small letters; what asks for no texts is "no-text"."""
+    found = set()
+    for each in re.split(r":::|[,;|\n]", text):
+        word = tidy(each).strip(" *#").casefold()
+        if word and word not in NO_TAGS:
+            found.add(NO_TEXT if plain(word) in NO_TEXTS else re.sub(r"\s+", "-", word)[:_LONGEST_TAG])
+    return tuple(sorted(found)[:_MOST_TAGS])
+
+
+def numbers_of(text: str, country: str, label: str | None = None) -> tuple[list[PersonNumber], list[tuple[str, str]]]:
+    """The numbers of a cell, and what of it is none, with why. One number, or several with a separator between, words beside them."""
+    text = text.strip()
+    number = e164(text, country) if text else None
+    if number is not None:
+        return [PersonNumber(number=number, label=label)], []
+    found, wrong = [], []
+    pieces = [text] if _labelled(text, country) is not None else _SEPARATORS.split(text)
+    for piece in pieces:
+        if _is_nothing(piece):
+            continue
+        said = _labelled(piece, country)
+        if said is None:
+            wrong.append((piece.strip(), _why_not(piece)))
+        else:
+            found.append(PersonNumber(number=said[0], label=said[1] or label))
+    return found, wrong
+
+
+def _is_nothing(piece: str) -> bool:
+    """An empty cell, a mask ("(___) ___-____", "(514) -"), zeros, "n/a"."""
+    digits = [letter for letter in piece if letter.isdigit()]
+    if digits:
+        return (not any(letter.isalpha() for letter in piece) and len(digits) <= 3) or set(digits) == {"0"}
+    return plain(piece) in NOTHING
+
+
+def _labelled(piece: str, country: str) -> tuple[str, str | None] | None:
+    """A number with words before or after it: "cell: 514 555-0101", "450 555-0102 (mère)"."""
+    if _EXTENSION.search(piece):
+        return None
+    match = _LABELLED.fullmatch(piece.strip())
+    if match is None:
+        return None
+    number = e164(match["number"].strip(_EDGES.replace("(", "")) if match["number"][0] != "(" else match["number"], country)
+    if number is None:
+        return None
+    words = " ".join(tidy(part).strip(_EDGES) for part in (match["before"], match["after"]))
+    return number, tidy(words)[:LONGEST_LABEL] or None
+
+
+def _why_not(piece: str) -> str:
+    digits = sum(letter.isdigit() for letter in piece)
+    if _EXTENSION.search(piece):
+        return "it has an extension: no text reaches one"
+    if _SCIENTIFIC.fullmatch(piece.strip()):
+        return "a spreadsheet has shortened it: format the column as text and write it again"
+    if not digits:
+        return "it is no phone number"
+    if digits == 7:
+        return "the area code is missing"
+    if digits < 7:
+        return "it has too few digits"
+    return "it is no phone number of this country; write others with + and the country's code"
