@@ -129,6 +129,10 @@ class Acts:
         """The language of the caller; False when it was so."""
         return await self._act(lambda tx, now: remarks.language(tx, thread, language, by, now))
 
+    async def opt_out(self, thread: int, on: bool, by: Actor) -> bool:
+        """No more texts to the caller, or texts again, as they said to a person; False when it was so."""
+        return await self._act(lambda tx, now: remarks.opt_out(tx, thread, on, by, now))
+
     # -- calls
 
     async def call_back_begun(self, asked: str, thread: int, extension: str, by: Actor) -> None:

@@ -1,4 +1,4 @@
-"""People behind numbers, as they are read: whose number is it, in which language, what are they to the clinic."""
+"""People behind numbers, as they are read and kept: whose number is it, in which language, what are they to the clinic."""
 
 from __future__ import annotations
 
@@ -7,13 +7,27 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from ari_app.model import Kind, Language
-from ari_app.person import Person, PersonNumber
-from ari_app.threads.database import Reader
-from ari_app.threads.rows import required
+from ari_app.person import FIELDS, Person, PersonNumber, Record
+from ari_app.threads.database import Reader, Transaction
+from ari_app.threads.rows import required, stamp
 
-__all__ = ["MOST", "NUMBERS", "Standing", "people_of", "person_of", "sort_key", "standing"]
+__all__ = [
+    "MOST",
+    "NUMBERS",
+    "Standing",
+    "fields_of",
+    "given_fields",
+    "given_of",
+    "keep",
+    "people_of",
+    "person_of",
+    "sort_key",
+    "standing",
+]
 
 MOST = 100
 """People behind one number who are looked at: a residence has dozens, a made-up number ("555-5555") of a clinic's database thousands."""
@@ -75,3 +89,44 @@ def standing(people: Iterable[Person]) -> Standing:
         language=languages.pop() if len(languages) == 1 else None,
         tags=frozenset(tag for one in found for tag in one.tags),
     )
+
+
+def fields_of(one: Person | Record) -> dict[str, Any]:
+    """What a person is by what may be said of them (``FIELDS``)."""
+    return {field: getattr(one, field) for field in FIELDS}
+
+
+def given_of(record: Record) -> str:
+    """What a source says, as it is kept beside what is shown."""
+    return json.dumps({**fields_of(record), "numbers": [(each.number, each.label) for each in record.numbers]}, ensure_ascii=False)
+
+
+def given_fields(given: str) -> dict[str, Any]:
+    """``fields_of`` the record that was kept."""
+    said = json.loads(given)
+    numbers = tuple(PersonNumber(number=number, label=label) for number, label in said["numbers"])
+    return {**said, "kind": Kind(said["kind"]), "tags": tuple(said["tags"]), "numbers": numbers}
+
+
+def keep(tx: Transaction, before: Person | None, fields: dict[str, Any], now: datetime, **more: str | None) -> int:
+    """Write a person, new or as changed from ``before``; the id. ``more``: columns that nobody is shown."""
+    columns = {
+        "name": fields["name"],
+        "sort": sort_key(fields["name"]),
+        "kind": fields["kind"],
+        "language": fields["language"],
+        "tags": " ".join(fields["tags"]),
+        "changed": stamp(now),
+        **more,
+    }
+    if before is None:
+        person = tx.insert("person", {"source": "here", "created": stamp(now), **columns})
+    else:
+        person = before.id
+        names = ", ".join(f"{column} = :{column}" for column in columns)
+        tx.run(f"UPDATE person SET {names} WHERE id = :id", {**columns, "id": person})  # noqa: S608  (names of our own)
+    if before is None or before.numbers != fields["numbers"]:
+        tx.run("DELETE FROM person_number WHERE person = ?", (person,))
+        rows = [(person, each.number, position, each.label) for position, each in enumerate(fields["numbers"])]
+        tx.connection.executemany("INSERT INTO person_number (person, number, position, label) VALUES (?, ?, ?, ?)", rows)
+    return person

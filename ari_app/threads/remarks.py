@@ -1,4 +1,4 @@
-"""What staff write about a caller for each other: notes, urgency, the caller's name and language."""
+"""What staff write about a caller for each other: notes, urgency, the caller's name and language, what they said of texts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from ari_app.events import ThreadChanged
 from ari_app.model import Language, Level
 from ari_app.threads import people
 from ari_app.threads.audit import audit
+from ari_app.threads.contact_edits import name_number, numbered
 from ari_app.threads.database import Transaction
 from ari_app.threads.holding import thread_row
+from ari_app.threads.reacting import withdraw_notices
 from ari_app.threads.rows import stamp
 
-__all__ = ["language", "name", "note", "urgent"]
+__all__ = ["language", "name", "note", "opt_out", "urgent"]
 
 
 def note(tx: Transaction, thread: int, text: str, by: Actor, now: datetime, *, act: str) -> int:
@@ -51,9 +53,9 @@ def urgent(tx: Transaction, thread: int, on: bool, by: Actor, now: datetime) -> 
 def name(tx: Transaction, thread: int, given: str | None, by: Actor, now: datetime) -> bool:
     """Name the caller of a thread, in all of theirs; None takes the name away. False when it was so.
 
-    Raises NotFoundError, RefusedError: ``no_number``.
+    Raises NotFoundError, RefusedError: ``no_number``, and as ``contact_edits.name_number``.
     """
-    changed = people.set_contact(tx, _number(tx, thread), "name", given)
+    changed = name_number(tx, numbered(tx, thread), given, now)
     if changed:
         audit(tx, by, "name", now, thread=thread, what="" if given else "removed")
     return changed
@@ -61,14 +63,22 @@ def name(tx: Transaction, thread: int, given: str | None, by: Actor, now: dateti
 
 def language(tx: Transaction, thread: int, chosen: Language | None, by: Actor, now: datetime) -> bool:
     """The language of a thread's caller; None: not known. False when it was so. Raises NotFoundError, RefusedError: ``no_number``."""
-    changed = people.set_contact(tx, _number(tx, thread), "language", chosen)
+    changed = people.set_contact(tx, numbered(tx, thread), "language", chosen)
     if changed:
         audit(tx, by, "language", now, thread=thread, what=chosen or "removed")
     return changed
 
 
-def _number(tx: Transaction, thread: int) -> str:
-    number: str | None = thread_row(tx, thread)["number"]
-    if number is None:
-        raise RefusedError("the call showed no number: it is nobody's in the contacts", "keep a note instead", code="no_number")
-    return number
+def opt_out(tx: Transaction, thread: int, on: bool, by: Actor, now: datetime) -> bool:
+    """The caller said to a person that they want no more texts, or want them again. False when it was so.
+
+    It holds of the number, as their STOP and START do. Raises NotFoundError, RefusedError: ``no_number``.
+    """
+    number = numbered(tx, thread)
+    if on == (tx.value("SELECT opted_out FROM contact WHERE number = ?", (number,)) is not None):
+        return False
+    people.set_contact(tx, number, "opted_out", stamp(now) if on else None)
+    if on:
+        withdraw_notices(tx, number, but="safety")
+    audit(tx, by, "opt_out_verbal" if on else "opt_in_verbal", now, thread=thread)
+    return True

@@ -15,6 +15,7 @@ from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
 from ari_app.threads import agenda, calls, declining, ending, inbound, radio, reports, sending, views
 from ari_app.threads.acts import Acts
+from ari_app.threads.contacts import Contacts
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.home import Home
 from ari_app.threads.known import gather
@@ -62,6 +63,8 @@ class Store:
         """What staff see."""
         self.acts = Acts(self._database, clock, self._home)
         """What staff do."""
+        self.contacts = Contacts(self._database, clock, self._home)
+        """The people behind numbers."""
         self.members = Members(self._database, clock)
         """Who they are."""
 

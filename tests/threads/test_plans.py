@@ -138,4 +138,4 @@ def test_a_page_of_the_inbox_is_not_sorted(reader: Watched) -> None:
 @pytest.mark.parametrize("words", ["r", "re", "b", "oui", "514"])
 def test_a_search_reads_no_more_rows_than_it_may_show(reader: Watched, words: str) -> None:
     finding.find(reader, words, END, limit=5)
-    assert reader.rows <= 200 + 100 + 100 + 5 * 7
+    assert reader.rows <= 200 + 100 + 100 + 100 + 5 * 7
