@@ -11,14 +11,14 @@ from ari_app.board import Actor
 from ari_app.errors import NotFoundError, RefusedError
 from ari_app.events import ThreadChanged
 from ari_app.model import Kind
-from ari_app.person import FIELDS, Person, PersonNumber
+from ari_app.person import FIELDS, Person, PersonNumber, Record
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.holding import thread_row
 from ari_app.threads.people import refresh, threads_of
 from ari_app.threads.persons import NUMBERS, fields_of, given_fields, keep, people_of, person_of
 
-__all__ = ["delete", "drop_offered", "get", "name_number", "numbered", "release", "save", "take_offered"]
+__all__ = ["delete", "drop_offered", "get", "given", "name_number", "numbered", "read", "release", "save", "take_offered"]
 
 _ONE = f"SELECT p.*, {NUMBERS} FROM person p WHERE p.id = ?"  # noqa: S608  (our own)
 
@@ -26,6 +26,19 @@ _ONE = f"SELECT p.*, {NUMBERS} FROM person p WHERE p.id = ?"  # noqa: S608  (our
 def get(reader: Reader, person: int) -> Person:
     """Raises NotFoundError, code ``no_contact``."""
     return person_of(_row(reader, person))
+
+
+def read(tx: Transaction, person: int, by: Actor, now: datetime) -> Person:
+    """The same, written down before anything is shown. Raises NotFoundError."""
+    found = get(tx, person)
+    audit(tx, by, "contact_read", now, what=f"contact {person}")
+    return found
+
+
+def given(reader: Reader, person: int) -> Record | None:
+    """What the source last said; None for who has none. Raises NotFoundError."""
+    row = _row(reader, person)
+    return Record(external=row["external"], **given_fields(row["given"])) if row["given"] else None
 
 
 def save(tx: Transaction, person: int | None, fields: dict[str, Any], by: Actor, now: datetime) -> int:
@@ -56,9 +69,9 @@ def release(tx: Transaction, person: int, fields: Collection[str] | None, by: Ac
     released = [field for field in before.edited if fields is None or field in fields]
     if not released:
         return False
-    given = given_fields(row["given"])
+    said = given_fields(row["given"])
     kept = " ".join(field for field in before.edited if field not in released)
-    keep(tx, before, fields_of(before) | {field: given[field] for field in released}, now, edited=kept)
+    keep(tx, before, fields_of(before) | {field: said[field] for field in released}, now, edited=kept)
     refresh(tx, _numbers(before) + _numbers(get(tx, person)))
     audit(tx, by, "contact_released", now, what=f"contact {person}: {', '.join(released)}")
     return True
@@ -169,8 +182,8 @@ def _change(tx: Transaction, row: sqlite3.Row, fields: dict[str, Any], now: date
     changed = [field for field in FIELDS if fields[field] != current[field]]
     if not changed:
         return False
-    given = given_fields(row["given"]) if row["given"] else fields
-    edited = [field for field in FIELDS if (fields[field] != given[field] if field in changed else field in before.edited)]
+    said = given_fields(row["given"]) if row["given"] else fields
+    edited = [field for field in FIELDS if (fields[field] != said[field] if field in changed else field in before.edited)]
     keep(tx, before, fields, now, edited=" ".join(edited))
     return True
 

@@ -9,17 +9,21 @@ from typing import Any
 
 import phonenumbers
 
+from ari_app.board import Row
 from ari_app.model import Kind, Level
 from ari_app.person import Caller, Person
 from ari_app.threads.database import Reader
 from ari_app.threads.finding import Wanted, clean, wanted
+from ari_app.threads.inbox import rows_of
 from ari_app.threads.known import unanswered
 from ari_app.threads.persons import NUMBERS, people_of, person_of, standing
 
-__all__ = ["LOOKED_AT", "caller", "count", "find"]
+__all__ = ["LOOKED_AT", "MOST_THREADS", "caller", "count", "find", "threads"]
 
 LOOKED_AT = 2000
 """Of more that fit, so many are looked at and put in order: who means another types on."""
+MOST_THREADS = 50
+"""Of one person's numbers that are shown."""
 _END = 4
 """Digits of a number's end, by which it is found (index ``person_by_end``)."""
 _PAGE = f"""SELECT p.*, {NUMBERS} FROM person p WHERE p.id IN (
@@ -86,6 +90,16 @@ def count(reader: Reader) -> dict[Kind, int]:
     """How many there are of each kind."""
     found = {row["kind"]: row["n"] for row in reader.all("SELECT kind, count(*) AS n FROM person GROUP BY kind")}
     return {kind: found.get(kind, 0) for kind in Kind}
+
+
+def threads(reader: Reader, person: int, now: datetime) -> tuple[Row, ...]:
+    """The threads of somebody's numbers, the newest first."""
+    found = reader.all(
+        """SELECT t.id FROM person_number n JOIN thread t ON t.number = n.number WHERE n.person = ?
+            ORDER BY t.changed DESC, t.id DESC LIMIT ?""",
+        (person, MOST_THREADS),
+    )
+    return rows_of(reader, [row["id"] for row in found], now)
 
 
 def caller(reader: Reader, number: str, now: datetime) -> Caller:

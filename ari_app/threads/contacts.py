@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from ari_app.board import Actor
+from ari_app.board import Actor, Row
 from ari_app.clock import Clock
 from ari_app.model import Kind, Language
 from ari_app.person import Applied, Caller, Person, PersonNumber, Record, Synced
@@ -82,6 +82,19 @@ class Contacts:
     async def get(self, person: int) -> Person:
         """One of them."""
         return await self._look(lambda reader: contact_edits.get(reader, person))
+
+    async def read(self, person: int, by: Actor) -> Person:
+        """One of them, with a row in the audit that says who looked."""
+        return await self._act(lambda tx, now: contact_edits.read(tx, person, by, now))
+
+    async def given(self, person: int) -> Record | None:
+        """What their source last said of them; None for who has none."""
+        return await self._look(lambda reader: contact_edits.given(reader, person))
+
+    async def threads(self, person: int) -> tuple[Row, ...]:
+        """The threads of their numbers, the newest first, at most ``contact_finding.MOST_THREADS``."""
+        now = self._clock.now()
+        return await self._look(lambda reader: contact_finding.threads(reader, person, now))
 
     async def caller(self, number: str) -> Caller:
         """What a number is, while its call rings."""
