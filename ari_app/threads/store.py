@@ -22,6 +22,7 @@ from ari_app.threads.known import gather
 from ari_app.threads.look import Board
 from ari_app.threads.members import Members
 from ari_app.threads.rows import stamp
+from ari_app.threads.voicemail import Voicemails
 from modem.types import NotSent, RawPdu, Refused, SendResult, Sent, Submit, Unknown
 
 __all__ = ["Store"]
@@ -67,6 +68,8 @@ class Store:
         """The people behind numbers."""
         self.members = Members(self._database, clock)
         """Who they are."""
+        self.voicemail = Voicemails(self._database, clock, country)
+        """Messages left in the PBX's voicemail."""
 
     async def open(self) -> None:
         """Lock, check and migrate the file, then settle what a stop left unfinished.

@@ -1,0 +1,96 @@
+"""The sound of a message: decoded once from whatever Asterisk wrote, kept as FLAC, which browsers play and lose nothing of.
+
+Blocks: run it in a thread. Formats by file ending as in Asterisk's formats/format_*.c.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import soundfile
+
+from ari_app.voicemail.spool import Mail, still_there
+
+__all__ = ["READABLE", "TYPE", "Sound", "endings", "kept"]
+
+TYPE = "audio/flac"
+"""RFC 9639 7.1."""
+_RAW: dict[str, dict[str, Any] | None] = {
+    "wav16": None,
+    "wav": None,
+    "sln": {"format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"},
+    "ulaw": {"format": "RAW", "subtype": "ULAW"},
+    "alaw": {"format": "RAW", "subtype": "ALAW"},
+    "WAV": None,
+    "gsm": {"format": "RAW", "subtype": "GSM610"},
+}
+"""What is read, best first; how, where the file does not say it itself. "WAV" is what voicemail.conf calls wav49: GSM in RIFF."""
+READABLE = tuple(_RAW)
+_RATE = 8000
+_LONGEST = 3600
+"""Seconds of a message that are kept."""
+_BLOCK = 8000
+_HIGHEST_RATE = 48_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What is kept of a message. ``data`` is FLAC."""
+
+    data: bytes
+    seconds: float
+
+
+def endings(mail: Mail) -> tuple[str, ...]:
+    """The formats a message lies there in, as file endings."""
+    stem = mail.text.stem + "."
+    with contextlib.suppress(FileNotFoundError):
+        beside = [each.name.removeprefix(stem) for each in mail.text.parent.iterdir() if each.name.startswith(stem)]
+        return tuple(sorted(each for each in beside if each != "txt"))
+    return ()
+
+
+def kept(mail: Mail) -> Sound | None:
+    """The best format that can be read; None where there is none. Raises FileNotFoundError when the message was moved meanwhile."""
+    there = endings(mail)
+    for ending in (each for each in READABLE if each in there):
+        try:
+            with (mail.text.with_suffix(f".{ending}")).open("rb") as file:
+                sound = _flac(file, _RAW[ending])
+        except soundfile.LibsndfileError:
+            continue
+        if not still_there(mail):  # else it may be the next one's, renumbered
+            raise FileNotFoundError(mail.text)
+        if sound is not None:
+            return sound
+    if not still_there(mail):
+        raise FileNotFoundError(mail.text)
+    return None
+
+
+def _flac(file: Any, raw: dict[str, Any] | None) -> Sound | None:
+    """Raises soundfile.LibsndfileError for what is no sound."""
+    how = {} if raw is None else {**raw, "samplerate": _RATE, "channels": 1}
+    out = io.BytesIO()
+    with soundfile.SoundFile(file, **how) as source:
+        if source.channels != 1 or not 0 < source.samplerate <= _HIGHEST_RATE:
+            return None
+        frames = 0
+        with soundfile.SoundFile(out, "w", source.samplerate, 1, format="FLAC", subtype="PCM_16") as target:
+            for block in _blocks(source):
+                target.write(block)
+                frames += len(block)
+        return Sound(out.getvalue(), frames / source.samplerate) if frames else None
+
+
+def _blocks(source: Any) -> Iterator[Any]:
+    """Second by second, to the end or the longest that is kept. What a header promises and the file lacks is not made up."""
+    for _ in range(_LONGEST * source.samplerate // _BLOCK):
+        block = source.read(_BLOCK, dtype="int16")
+        if not len(block):
+            return
+        yield block
