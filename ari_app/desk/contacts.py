@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from urllib.parse import quote
 
 from ari_app.board import Actor, Row
+from ari_app.contacts.people import NO_ID
 from ari_app.desk.base import Base
 from ari_app.desk.checks import check_line_of_text, is_utf8, shown
 from ari_app.desk.looking import MOST_ROWS
@@ -24,8 +25,6 @@ _LONGEST_SEARCH = 200
 _MOST_NUMBERS = 20
 _MOST_TAGS = 50
 _TAG = re.compile(r"[^\W_][\w.+&'’/-]{0,39}")
-_NO_ID = "~"
-"""With this begins the id of who has none in the clinic's own software (``contacts.people.NO_ID``)."""
 
 
 class Contacts(Base):
@@ -130,7 +129,7 @@ class Contacts(Base):
     def link_of(self, person: Person) -> str | None:
         """Where their file opens in the clinic's own software; None without such an address, or an id there."""
         link = self._standing.settings.contacts.link
-        if link is None or person.external is None or person.external.startswith(_NO_ID):
+        if link is None or person.external is None or person.external.startswith(NO_ID):
             return None
         return link.replace("{external}", quote(person.external, safe=""))
 
