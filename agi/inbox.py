@@ -16,6 +16,7 @@ from datetime import datetime
 
 import structlog
 
+from agi.headers import extensions_of
 from agi.protocol import Request, RequestError
 from agi.speech import Said, Speech, Voice
 from agi.words import answered_by, cut, digits_of, happened, held_by, language_of, not_called, option, say, waiting, who, wrote
@@ -24,10 +25,9 @@ from ari_app.clock import Clock
 from ari_app.desk import Desk, Doors
 from ari_app.errors import RefusedError, TextbackError
 from ari_app.model import Language, MessageKind, Outcome
-from ari_app.pbx.places import Kind, kind_of, trunk_name
 from ari_app.speech import SpeechError
 
-__all__ = ["Inbox", "extensions_of"]
+__all__ = ["Inbox"]
 
 log = structlog.get_logger()
 
@@ -349,10 +349,3 @@ def _unanswered(view: ThreadView) -> tuple[list[CallEntry], list[TextEntry], lis
             case OutgoingEntry():
                 tried.append(entry)
     return calls, texts, tried
-
-
-def extensions_of(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Which extension calls, the surest first: what its channel is named after, then the route's argument."""
-    channel = headers.get("agi_channel", "")
-    device = trunk_name(channel).partition("/")[2] if kind_of(channel) is Kind.DEVICE else ""
-    return tuple(each for each in (device, headers.get("agi_arg_1", "").strip()) if each)

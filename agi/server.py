@@ -1,4 +1,4 @@
-"""The FastAGI server of the service: the routes ``hours`` and ``inbox`` (``agi.inbox``).
+"""The FastAGI server of the service: the routes ``hours``, ``caller``, ``offer``, ``decline`` and ``inbox``, each in a module of its name.
 
 ``AGI(agi://127.0.0.1:4573/hours)`` sets ``TEXTBACK_OPEN`` ("1" or "0") and ``TEXTBACK_UNTIL`` (epoch seconds) on the asking channel,
 as channel variables, for the line the call came in on. Which DID that is, first match wins:
@@ -16,23 +16,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import structlog
 
+from agi.caller import Caller
+from agi.decline import Decline
+from agi.headers import did_of
 from agi.inbox import Inbox
+from agi.offer import Offer
+from agi.prompts import Prompts
 from agi.protocol import MOST_HEADERS, Application, Request
+from agi.speech import Speech
 from ari_app.clock import Clock, SystemClock
+from ari_app.desk import Desk, Doors
 from ari_app.errors import SettingsError
 from ari_app.opening import answer
-from ari_app.pbx.places import trunk_name
 from ari_app.policy.hours import Opening
+from ari_app.settings import Settings
 
-__all__ = ["AgiServer", "did_of"]
+__all__ = ["AgiServer", "Routes"]
 
 log = structlog.get_logger()
 
@@ -40,10 +47,39 @@ _LONGEST_CALL = 1800.0
 """Seconds a call may listen to the inbox."""
 _MOST_CALLS = 8
 """At once: each may run the speech command."""
+_LONGEST_OFFER = 60.0
+"""Seconds from the first word to the hang-up."""
+_MOST_OFFERS = 50
+"""At once: a whole queue may be offered a text in the same minute. Their words are spoken ahead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """What is answered beside ``hours``. ``prompts`` are spoken ahead."""
+
+    inbox: Inbox
+    caller: Caller
+    offer: Offer
+    decline: Decline
+    prompts: Prompts
+
+    @classmethod
+    def of(cls, settings: Settings, desk: Desk, doors: Doors, clock: Clock) -> Self:
+        """As [agi] and [clinic] say."""
+        languages = settings.clinic.languages
+        speech = Speech(settings.agi)
+        prompts = Prompts(speech, languages)
+        return cls(
+            inbox=Inbox(desk, doors, speech, clock, languages),
+            caller=Caller(desk),
+            offer=Offer(desk, speech, prompts, languages[0]),
+            decline=Decline(desk, doors, speech, prompts, languages[0]),
+            prompts=prompts,
+        )
 
 
 class AgiServer:
-    """Listens on a loopback address and answers ``hours``, and ``inbox`` where it is given one.
+    """Listens on a loopback address and answers ``hours``, and the other routes where it is given them.
 
     ``listen`` is [agi] listen ("127.0.0.1:4573"; port 0 takes any free one). ``opening`` says of a DID whether its line is open now.
     ``patience``: seconds a request may take in all. ``most``: requests at once, more are closed unanswered.
@@ -54,7 +90,7 @@ class AgiServer:
         listen: str,
         opening: Callable[[str], Opening],
         *,
-        inbox: Inbox | None = None,
+        routes: Routes | None = None,
         clock: Clock | None = None,
         patience: float = 5.0,
         most: int = 100,
@@ -63,7 +99,8 @@ class AgiServer:
         self._host, self._port = host.strip("[]"), int(port)
         self._listen = listen
         self._opening = opening
-        self._inbox = inbox
+        self._routes = routes
+        self._warming: asyncio.Task[None] | None = None
         self._clock = clock or SystemClock()
         self._patience = patience
         self._most = most
@@ -91,9 +128,14 @@ class AgiServer:
         """Begin to listen. Raises SettingsError when the address is taken, is not this machine's, or is not loopback."""
         application = Application(patience=self._patience, most=self._most)
         application.add_route("hours", self._hours)
-        if self._inbox is not None:
-            self._inbox.begin()
-            application.add_session("inbox", self._inbox.serve, patience=_LONGEST_CALL, most=_MOST_CALLS)
+        routes = self._routes
+        if routes is not None:
+            routes.inbox.begin()
+            application.add_route("caller", routes.caller.serve)
+            application.add_session("offer", routes.offer.serve, patience=_LONGEST_OFFER, most=_MOST_OFFERS)
+            application.add_session("decline", routes.decline.serve, patience=_LONGEST_OFFER, most=_MOST_OFFERS)
+            application.add_session("inbox", routes.inbox.serve, patience=_LONGEST_CALL, most=_MOST_CALLS)
+            self._warming = asyncio.create_task(routes.prompts.warm(), name="agi-prompts")
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.get_running_loop().create_task(application.handler(reader, writer))
@@ -110,6 +152,10 @@ class AgiServer:
 
     async def close(self) -> None:
         """Stop listening and end the requests under way: their calls go on."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
+            self._warming = None
         if self._server is not None:
             self._server.close()
             requests = tuple(self._requests)
@@ -134,12 +180,3 @@ class AgiServer:
         said = answer(self._opening(did_of(request.headers)), self._clock.now())
         await request.set_variable("TEXTBACK_OPEN", said.open)
         await request.set_variable("TEXTBACK_UNTIL", said.until)
-
-
-def did_of(headers: Mapping[str, str]) -> str:
-    """The DID a request is about, "" when it shows none."""
-    for name in ("agi_arg_1", "agi_dnid", "agi_extension"):
-        said = headers.get(name, "").strip()
-        if said and said != "unknown" and not (name == "agi_extension" and re.fullmatch(r"[a-z]", said)):
-            return said
-    return trunk_name(headers.get("agi_channel", ""))

@@ -18,7 +18,7 @@ import structlog
 
 from ari_app.model import Language
 from ari_app.settings import AgiSettings
-from ari_app.speech import Sound, SpeechError, joined, made, speak, speakable
+from ari_app.speech import Sound, SpeechError, joined, made, recorded, speak, speakable
 
 __all__ = ["Played", "Said", "Speech", "Voice"]
 
@@ -38,6 +38,8 @@ class Said:
     digits: str = ""
     fixed: bool = False
     """The same in every call: kept once it was spoken."""
+    recording: str = ""
+    """Name of the clinic's own recording that is played in its place, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ class Speech:
     def __init__(self, settings: AgiSettings) -> None:
         self._command = settings.speech
         self._folder = settings.sounds
+        self._recordings = settings.recordings
         self._kept: dict[tuple[str, Language], Sound] = {}
+        self._recorded: dict[Path, tuple[int, Sound | None]] = {}
+        """When a recording was last written (ns), and its sound; None for one that cannot be used."""
 
     def clear(self) -> None:
         """Delete what calls left that a killed service did not end. A folder that is not there is doctor's to tell."""
@@ -73,7 +78,9 @@ class Speech:
             voice.forget()
 
     async def sound(self, said: Said) -> Sound | None:
-        """Spoken; None for words that nothing is left of. Raises SpeechError."""
+        """Recorded or spoken; None for words that nothing is left of. Raises SpeechError."""
+        if said.recording and (own := await asyncio.to_thread(self._own, said)) is not None:
+            return own
         text = speakable(said.text)
         key = (text, said.language)
         if not text:
@@ -84,6 +91,24 @@ class Speech:
         if said.fixed and len(self._kept) < _KEPT:
             self._kept[key] = sound
         return sound
+
+    def _own(self, said: Said) -> Sound | None:
+        """The clinic's own recording: read again once it is written anew, passed over where it cannot be used."""
+        if self._recordings is None:
+            return None
+        path = self._recordings / said.language / f"{said.recording}.wav"
+        try:
+            written = path.stat().st_mtime_ns
+        except OSError:
+            return None
+        if self._recorded.get(path, (None,))[0] != written:
+            try:
+                sound = recorded(path)
+            except SpeechError as error:
+                log.error("recording_unused", what=error.what, fix=error.fix)
+                sound = None
+            self._recorded[path] = (written, sound)
+        return self._recorded[path][1]
 
     def write(self, sound: Sound) -> Path:
         """Write a sound for Asterisk. Raises SpeechError."""

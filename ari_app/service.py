@@ -13,9 +13,7 @@ from typing import Any
 
 import structlog
 
-from agi.inbox import Inbox
-from agi.server import AgiServer
-from agi.speech import Speech
+from agi.server import AgiServer, Routes
 from ari_app import __version__
 from ari_app.bearers import bearer_of
 from ari_app.clock import Clock, SystemClock
@@ -24,7 +22,7 @@ from ari_app.desk import Desk, Doors
 from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
-from ari_app.model import Call, Decision, Inbound, Known, Reaction
+from ari_app.model import Call, Decision, Inbound, Known, Outcome, Reaction
 from ari_app.notify import Notifier
 from ari_app.opening import OpeningPush
 from ari_app.outbox import Outbox
@@ -48,6 +46,7 @@ from ari_app.policy import Policy
 from ari_app.policy.hours import Opening
 from ari_app.pool import Limits
 from ari_app.portal.server import Portal
+from ari_app.ringing import LiveCalls
 from ari_app.settings import Settings
 from ari_app.signals import Signals
 from ari_app.sim_calls import call_of
@@ -101,10 +100,6 @@ class Service:
         self.standing.on_change(self._settings_changed)
         self.doors = Doors(self.store, self.standing, self.clock)
         self.dialler = Dialler(self.ari, settings)
-        self.desk = Desk(self.store, self.standing, self.clock, dialler=self.dialler, switches=lambda: self.watch.switches)
-        inbox = Inbox(self.desk, self.doors, Speech(settings.agi), self.clock, settings.clinic.languages)
-        self.agi = AgiServer(settings.agi.listen, self._opening_of, inbox=inbox, clock=self.clock)
-        self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock)
         self.signals = Signals(
             settings,
             self.store,
@@ -114,6 +109,13 @@ class Service:
             switches=lambda: self.watch.switches,
             on_overdue=self._overdue,
         )
+        self.calls = LiveCalls(self.watch, self.signals.ami, settings.clinic.country, on_change=self._ringing_changed)
+        self.desk = Desk(
+            self.store, self.standing, self.clock, dialler=self.dialler, switches=lambda: self.watch.switches, calls=self.calls
+        )
+        routes = Routes.of(settings, self.desk, self.doors, self.clock)
+        self.agi = AgiServer(settings.agi.listen, self._opening_of, routes=routes, clock=self.clock)
+        self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock)
         self.portal = Portal(self.standing, self.desk, self.doors, self.clock)
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
@@ -203,6 +205,7 @@ class Service:
             case SwitchTurned():
                 self.push.changed()
         self.signals.heard(output)
+        self.calls.heard(output)
         self._unfiled.update(_numbers(output))
         self._outputs.put_nowait(output)
 
@@ -235,7 +238,8 @@ class Service:
                 if output.number is not None:
                     await self.store.note_reached(output.call_id, output.number, output.at)
             case CallEnded(call):
-                await self.file(call)
+                listed = call.outcome is not Outcome.ANSWERED and await self.calls.blacklisted(call)
+                await self.file(replace(call, blacklisted=True) if listed else call)
             case OutgoingDialled(call) | OutgoingJoined(call) | OutgoingEnded(call):
                 await self.store.note_outgoing(call)
                 if call.call_back is not None and not isinstance(output, OutgoingEnded):
@@ -309,6 +313,9 @@ class Service:
     def _overdue(self, threads: tuple[int, ...]) -> None:
         log.info("overdue_twice", threads=len(threads))
         self.portal.overdue(threads)
+
+    def _ringing_changed(self) -> None:
+        self.portal.ringing_changed()
 
     def _settings_changed(self) -> None:
         """Dialplan and outbox go by what is in force now."""

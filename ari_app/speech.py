@@ -21,7 +21,7 @@ from pathlib import Path
 from ari_app.errors import TextbackError
 from ari_app.model import Language
 
-__all__ = ["Sound", "SpeechError", "joined", "made", "pieces", "speak", "speakable"]
+__all__ = ["Sound", "SpeechError", "joined", "made", "pieces", "recorded", "speak", "speakable"]
 
 _PATIENCE = 10.0
 _LONGEST = 300.0
@@ -165,17 +165,29 @@ def _user(uid: int) -> str:
         return str(uid)
 
 
+def recorded(file: Path) -> Sound:
+    """A recording of somebody's voice, as Asterisk can be given it. Raises SpeechError."""
+    sound = _wav(file, str(file), fix=f"make it a WAV of 16 bits, mono, 8000 Hz: sox {file.name} -c 1 -b 16 -r 8000 new.wav")
+    sound.for_asterisk()
+    return sound
+
+
 def _read(file: Path, command: str) -> Sound:
-    fix = "let it write a WAV of 16 bits, mono, into {file}"
+    sound = _wav(file, f"what {command} makes", fix="let it write a WAV of 16 bits, mono, into {file}")
+    if not any(sound.samples):
+        raise SpeechError(f"{command} makes silence", "run agi.speech by hand with a text on stdin: is the voice installed?")
+    return sound
+
+
+def _wav(file: Path, name: str, *, fix: str) -> Sound:
     try:
         with wave.open(str(file), "rb") as sound:
             channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
             if (channels, width) != (1, 2):
-                raise SpeechError(f"{command} makes sound of {channels} channels and {8 * width} bits", fix)
+                raise SpeechError(f"{name} has {channels} channels and {8 * width} bits", fix)
             frames = sound.readframes(int(_LONGEST * rate))
     except (wave.Error, EOFError) as error:
-        raise SpeechError(f"{command} makes no WAV that can be read ({str(error) or 'it is empty'})", fix) from error
-    samples = array("h", frames[: len(frames) & ~1])
-    if not any(samples):
-        raise SpeechError(f"{command} makes silence", "run agi.speech by hand with a text on stdin: is the voice installed?")
-    return Sound(rate, samples)
+        raise SpeechError(f"{name} is no WAV that can be read ({str(error) or 'it is empty'})", fix) from error
+    except OSError as error:
+        raise SpeechError(f"{name} cannot be read ({error.strerror})", fix) from error
+    return Sound(rate, array("h", frames[: len(frames) & ~1]))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agi.inbox import Inbox
-from agi.server import AgiServer
+from agi.prompts import Prompts
+from agi.server import AgiServer, Routes
 from agi.speech import Speech
 from ari_app.board import Actor, Box, Face, Member, Role
 from ari_app.desk import SHELL, Desk, Doors
@@ -64,7 +65,8 @@ class House:
         self.clock = clock
         self.sounds = folder / "sounds"
         self.sounds.mkdir()
-        standing = Standing(parse(settings))
+        self.settings = parse(settings)
+        standing = Standing(self.settings)
         self.rings = Rings()
         self.desk = Desk(store, standing, clock, self.rings)
         self.doors = Doors(store, standing, clock)
@@ -106,8 +108,10 @@ class House:
 
     @asynccontextmanager
     async def server(self) -> AsyncIterator[AgiServer]:
-        inbox = Inbox(self.desk, self.doors, Speech(self.speech), self.clock, ("fr", "en"))
-        async with AgiServer("127.0.0.1:0", opening, inbox=inbox, clock=self.clock) as server:
+        routes = Routes.of(self.settings.model_copy(update={"agi": self.speech}), self.desk, self.doors, self.clock)
+        # nothing is spoken that no call asked for
+        routes = replace(routes, prompts=Prompts(Speech(self.speech), ()))
+        async with AgiServer("127.0.0.1:0", opening, routes=routes, clock=self.clock) as server:
             yield server
 
     async def calls(

@@ -14,7 +14,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from agi.inbox import extensions_of
+from agi.headers import extensions_of
 from ari_app.board import Face, Member
 from ari_app.desk import SHELL, Written
 from ari_app.model import Reaction

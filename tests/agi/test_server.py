@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
+from agi.headers import did_of
 from agi.protocol import MOST_HEADERS, quoted
-from agi.server import AgiServer, did_of
+from agi.server import AgiServer
 from ari_app.errors import SettingsError
 from ari_app.policy.hours import Opening
 

@@ -125,8 +125,8 @@ async def test_the_text_is_given_on_stdin_and_on_no_command_line(folder: Path) -
     ("body", "told"),
     [
         ("sys.exit(3)", "ends with 3"),
-        ("pass", "no WAV that can be read"),
-        ("open(file, 'w').write('hello')", "no WAV that can be read"),
+        ("pass", "is no WAV that can be read"),
+        ("open(file, 'w').write('hello')", "is no WAV that can be read"),
         (TONE.format(channels=2, width=2, rate=8000, loud=True), "2 channels and 16 bits"),
         (TONE.format(channels=1, width=1, rate=8000, loud=True), "1 channels and 8 bits"),
         (TONE.format(channels=1, width=2, rate=8000, loud=False), "silence"),
