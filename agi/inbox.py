@@ -19,12 +19,13 @@ import structlog
 from agi.headers import extensions_of
 from agi.protocol import Request, RequestError
 from agi.speech import Said, Speech, Voice
-from agi.words import answered_by, cut, digits_of, happened, held_by, language_of, not_called, option, say, waiting, who, wrote
+from agi.words import answered_by, cut, digits_of, happened, held_by, not_called, option, say, waiting, who, wrote
 from ari_app.board import Actor, Box, CallEntry, Face, Member, OutgoingEntry, Row, TextEntry, ThreadView
 from ari_app.clock import Clock
 from ari_app.desk import Desk, Doors
 from ari_app.errors import RefusedError, TextbackError
 from ari_app.model import Language, MessageKind, Outcome
+from ari_app.policy import language
 from ari_app.speech import SpeechError
 
 __all__ = ["Inbox"]
@@ -263,7 +264,7 @@ class _Round:
         for text in reversed(texts[:_TEXTS]):
             spoken, whole = cut(text.text)
             words.append(talk.own(wrote(text, now, talk.language)))
-            words.append(Said(spoken, language_of(text.text, view.language or self._language)))
+            words.append(Said(spoken, language.of(text.text) or view.language or self._language))
             if not whole:
                 words.append(talk.fixed("more"))
         words += [talk.own(not_called(call, now, talk.language)) for call in tried[:1] if call.failed is not None]
@@ -302,7 +303,7 @@ class _Round:
         if view.language is not None:
             return view.language
         last = next((entry.text for entry in view.entries if isinstance(entry, TextEntry) and entry.incoming), "")
-        return language_of(last, self._language)
+        return language.of(last) or self._language
 
     async def _confirm(self, view: ThreadView, text: Said) -> bool:
         talk, act, takeover, seen = self._talk, f"voice-{secrets.token_hex(16)}", False, view.seen

@@ -6,7 +6,6 @@ Numbers are written in digits: the speech engine says them in its language.
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -21,7 +20,6 @@ __all__ = [
     "digits_of",
     "happened",
     "held_by",
-    "language_of",
     "lasted",
     "not_called",
     "option",
@@ -181,26 +179,3 @@ def cut(text: str) -> tuple[str, bool]:
         return text, True
     head = text[:MOST_SPOKEN]
     return head[: head.rfind(" ")] if " " in head[MOST_SPOKEN // 2 :] else head, False
-
-
-_FRENCH = """
-    je j tu il elle on nous vous ils elles le la les l un une des du de d et ou est suis ai a au aux ce c ca cette mon ma mes votre vos
-    ne n pas plus pour par avec sans sur dans que qu qui quoi quand comment pourquoi bonjour bonsoir merci oui non svp rendez vous
-    demain aujourd hui matin soir heure rappeler rappelez appeler peux pouvez voudrais besoin
-"""
-_ENGLISH = """
-    i you he she we they the a an and or is am are was were be my your our it this that not don t can could would will for with
-    without on in at to of when how why what hi hello thanks thank yes no please tomorrow today morning evening call me back need
-    have has had appointment do does did
-"""
-_MARKS = {"fr": frozenset(_FRENCH.split()), "en": frozenset(_ENGLISH.split())}
-
-
-def language_of(text: str, otherwise: Language) -> Language:
-    """French or English, by the small words every sentence has; ``otherwise`` where they do not tell."""
-    bare = "".join(char for char in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(char))
-    words = re.findall(r"[a-z]+", bare)
-    french, english = (sum(word in _MARKS[each] for word in words) for each in ("fr", "en"))
-    if french == english:
-        return otherwise
-    return "fr" if french > english else "en"

@@ -42,7 +42,7 @@ from ari_app.pbx.outputs import (
     SwitchTurned,
 )
 from ari_app.pbx.watch import Watch, switches_of
-from ari_app.policy import Policy
+from ari_app.policy import Policy, warm
 from ari_app.policy.hours import Opening
 from ari_app.pool import Limits
 from ari_app.portal.server import Portal
@@ -140,6 +140,7 @@ class Service:
             await self._open_store()
             try:
                 await self.standing.read(self.store)
+                await asyncio.to_thread(warm)
                 await self._run(notifier)
             finally:
                 self.doors.close()

@@ -2,6 +2,7 @@
 
 from ari_app.policy.checks import Problem, check_settings
 from ari_app.policy.hours import Opening
+from ari_app.policy.language import warm
 from ari_app.policy.policy import Policy
 
-__all__ = ["Opening", "Policy", "Problem", "check_settings"]
+__all__ = ["Opening", "Policy", "Problem", "check_settings", "warm"]

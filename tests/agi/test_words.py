@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from agi.words import MOST_SPOKEN, cut, digits_of, language_of, lasted, waiting, who
+from agi.words import MOST_SPOKEN, cut, digits_of, lasted, waiting, who
 
 
 @pytest.mark.parametrize(
@@ -43,22 +43,6 @@ def test_a_number_is_said_digit_by_digit(number: str | None, said: str) -> None:
     assert who(None, number, "en") == said
     assert who("Alice", number, "en") == "Alice."
     assert digits_of(number or "").isdecimal() is (number is not None)
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("Bonjour, j'aimerais un rendez-vous pour mon fils", "fr"),
-        ("Pouvez vous me rappeler svp", "fr"),
-        ("Hi, can I come in tomorrow morning?", "en"),
-        ("please call me", "en"),
-        ("OK 👍", "other"),
-        ("", "other"),
-        ("12h30", "other"),
-    ],
-)
-def test_the_language_of_a_text_is_told_by_its_small_words(text: str, language: str) -> None:
-    assert language_of(text, "other") == language
 
 
 @pytest.mark.parametrize("text", ["short", "word " * 2000, "x" * 10_000, "é" * MOST_SPOKEN])
