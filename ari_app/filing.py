@@ -1,1 +1,233 @@
-"""What staff put into a client's file: a thread, a transcript or a voicemail, to a folder or a signed webhook."""
+"""What staff put into a client's file: a thread, a transcript or a voicemail, to a folder or a signed webhook.
+
+A document's id is made of its content: the same put again is the same document. In a folder it is there once; a webhook is told the id
+("X-Textback-Id"), so that what it got before, though its answer was lost, is known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import io
+import json
+import os
+import secrets
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import aiohttp
+
+from ari_app.clock import Clock
+from ari_app.contact_settings import FilingSettings
+from ari_app.errors import RefusedError, TextbackError
+
+__all__ = ["MOST_SOUND", "Document", "FilingError", "What", "folder_name", "put", "signature"]
+
+What = Literal["thread", "transcript", "voicemail"]
+
+MOST_SOUND = 8 * 1024 * 1024
+"""Bytes of sound a webhook is sent: a quarter of an hour and more as FLAC of a telephone's. Base64 makes a third more of them."""
+_PATIENCE = aiohttp.ClientTimeout(total=30, sock_connect=10)
+_ENDINGS = {"audio/flac": "flac", "audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg"}
+_LONGEST_NAME = 200
+"""Octets: file systems take 255, and some count characters of two."""
+_PRIVATE, _PRIVATE_FOLDER = 0o640, 0o750
+
+
+class FilingError(TextbackError):
+    """The folder or the webhook did not take it. Shown to who filed, who may try again: nothing is filed twice by it."""
+
+    code = "filing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What is filed, wherever it goes."""
+
+    id: str
+    """64 hexadecimal digits."""
+    what: What
+    external: str
+    """Id of the client's file in the clinic's own software."""
+    name: str
+    """Begins the names of its files; letters, digits, - and _."""
+    facts: Mapping[str, Any]
+    """Of JSON values: all that is known of it."""
+    text: str
+    """To be read by people; of a voicemail what it is."""
+    sound: tuple[str, bytes] | None = None
+    """Its media type and itself."""
+
+    def values(self) -> dict[str, Any]:
+        """As JSON, without sound."""
+        return {"id": self.id, "type": self.what, "external": self.external, **self.facts}
+
+
+async def put(settings: FilingSettings, document: Document, clock: Clock) -> bool:
+    """File it; False where it was there already.
+
+    Raises FilingError (``filing_folder``, ``filing_down``, ``filing_slow``, ``filing_tls``, ``filing_status`` with the fact ``status``),
+    RefusedError (``filing_name``, ``filing_size``), SettingsError when the secret cannot be read.
+    """
+    if settings.folder is not None:
+        return await asyncio.to_thread(_store, settings.folder, document)
+    await _post(str(settings.webhook), settings.read_secret(), document, clock)
+    return True
+
+
+# ---- a folder
+
+
+def folder_name(external: str) -> str:
+    """The folder of an external id: no two ids have the same (percent-encoding, RFC 3986 2.1). Raises RefusedError, ``filing_name``.
+
+    A dot at either end is encoded too: "." and ".." lead elsewhere, and Windows drops those at the end.
+    """
+    name = quote(external, safe="").replace("~", "%7E")
+    if name.startswith("."):
+        name = f"%2E{name[1:]}"
+    if name.endswith("."):
+        name = f"{name[:-1]}%2E"
+    if not name or len(name) > _LONGEST_NAME:
+        raise RefusedError("the external id cannot name a folder", "shorten it in the clinic's software", code="filing_name")
+    return name
+
+
+def _store(root: Path, document: Document) -> bool:
+    name = folder_name(document.external)
+    stem = f"{document.name}_{document.id[:8]}"
+    files: dict[str, bytes] = {}
+    if document.what == "thread":
+        files[f"{stem}.json"] = json.dumps(document.values(), ensure_ascii=False, indent=2).encode()
+    if document.sound is None:
+        # the one that people open comes last: where it is, all is
+        files[f"{stem}.txt"] = document.text.encode()
+    else:
+        kind, data = document.sound
+        files[f"{stem}.{_ENDINGS.get(kind, 'bin')}"] = data
+    try:
+        folder = root / name
+        if not folder.is_dir():
+            folder.mkdir(mode=_PRIVATE_FOLDER)
+            folder.chmod(_PRIVATE_FOLDER)  # whatever the umask
+            _sync(root)
+        new = False
+        for file, data in files.items():
+            new |= _write(folder, file, data)
+        _sync(folder)
+    except OSError as error:
+        raise FilingError(
+            f"contacts.filing.folder: {root} cannot be written ({error.strerror or error})",
+            "make it, and let the service's user write there (also ReadWritePaths of its unit)",
+            code="filing_folder",
+        ) from error
+    return new
+
+
+def _write(folder: Path, name: str, data: bytes) -> bool:
+    """Put a whole file there, or none; one that is there stays as it is. On disk when it returns."""
+    if (folder / name).exists():
+        return False
+    part = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "wb") as file:
+            os.fchmod(file.fileno(), _PRIVATE)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return _named(part, folder / name)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _named(part: Path, path: Path) -> bool:
+    """Give a file its name, unless another has it."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:
+        # a file system without hard links (SMB, exFAT): the name is taken first, then the content put under it
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE))
+        except FileExistsError:
+            return False
+        part.replace(path)
+    return True
+
+
+def _sync(folder: Path) -> None:
+    """What the folder holds is on disk too."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# ---- a webhook
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """HMAC-SHA256 (RFC 2104, FIPS 180-4) over ``timestamp.body``, hexadecimal: who checks it knows that both are ours."""
+    return hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def _body(document: Document) -> bytes:
+    facts = {**document.values(), "text": document.text}
+    if document.sound is not None:
+        kind, data = document.sound
+        if len(data) > MOST_SOUND:
+            raise RefusedError(f"the sound has {len(data)} bytes, and {MOST_SOUND} is the most", "file it by hand", code="filing_size")
+        facts |= {"sound_type": kind, "sound": base64.b64encode(data).decode("ascii")}
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def _post(url: str, secret: str, document: Document, clock: Clock) -> None:
+    timestamp = str(int(clock.now().timestamp()))
+
+    def made() -> tuple[bytes, str, ssl.SSLContext]:
+        body = _body(document)
+        # made anew: SSL_CERT_FILE, and certificates renewed since the start, count
+        return body, signature(secret, timestamp, body), ssl.create_default_context()
+
+    # sound of megabytes is packed and signed beside the event loop
+    body, signed, trusted = await asyncio.to_thread(made)
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "User-Agent": "asterisk-textback",
+        "X-Textback-Id": document.id,
+        "X-Textback-Timestamp": timestamp,
+        "X-Textback-Signature": signed,
+    }
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_PATIENCE) as session,
+            session.post(url, data=io.BytesIO(body), headers=headers, ssl=trusted, allow_redirects=False) as answer,
+        ):
+            status = answer.status
+    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        raise FilingError(
+            "contacts.filing.webhook: its certificate is not trusted, nothing was sent",
+            "give it one of an authority that this machine knows, or name the authority's file in SSL_CERT_FILE",
+            code="filing_tls",
+        ) from error
+    except TimeoutError as error:
+        raise FilingError(
+            "contacts.filing.webhook: no answer in time", "try again: its id tells what it got before", code="filing_slow"
+        ) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise FilingError(
+            "contacts.filing.webhook: it cannot be reached",
+            "see that it runs; then try again: its id tells what it got",
+            code="filing_down",
+        ) from error
+    if not 200 <= status < 300:
+        fix = "write the address it redirects to" if 300 <= status < 400 else "see the log of what serves it"
+        raise FilingError(f"contacts.filing.webhook: it answers {status}", fix, code="filing_status", facts={"status": status})
