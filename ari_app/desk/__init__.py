@@ -6,7 +6,7 @@ from ari_app.desk.cost import Cost
 from ari_app.desk.desk import Desk
 from ari_app.desk.doors import Doors
 from ari_app.desk.house import CANNED_PLACEHOLDERS
-from ari_app.desk.rules import Stands, Wording
+from ari_app.desk.rules import EmergencyWords, Stands, Wording
 from ari_app.desk.staff import MadeKey
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Desk",
     "Dialler",
     "Doors",
+    "EmergencyWords",
     "MadeKey",
     "Marked",
     "Stands",

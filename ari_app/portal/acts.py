@@ -24,10 +24,11 @@ Act = Callable[[web.Request, Desk, int, Fields, Actor], Awaitable[str]]
 
 
 def add_routes(app: web.Application) -> None:
-    """POST /thread/ID/ACT, and GET /thread/ID/again, which asks whether one is sure."""
+    """POST /thread/ID/ACT, and GET /thread/ID/again and …/opt-out, which ask whether one is sure."""
     for name, act in _ACTS.items():
         app.router.add_post(rf"/thread/{{thread:\d{{1,15}}}}/{name}", _handler(act))
     app.router.add_get(r"/thread/{thread:\d{1,15}}/again", _sure)
+    app.router.add_get(r"/thread/{thread:\d{1,15}}/opt-out", _sure_of_opting)
 
 
 def _handler(act: Act) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -89,6 +90,17 @@ async def _sure(request: web.Request) -> web.StreamResponse:
     return page(request, template, what=t("again.title"), fix=t("again.sure"), offers=[offer], words=None, back=f"/thread/{thread}")
 
 
+async def _sure_of_opting(request: web.Request) -> web.StreamResponse:
+    """Texts to a number are let go or stopped by word of mouth: what that means is read first."""
+    t, thread = say(request), thread_of(request)
+    on = request.query.get("on") == "1"
+    what = "opt.out" if on else "opt.lift"
+    fields = {"on": "1" if on else "0", "next": f"/thread/{thread}"}
+    offer = {"action": f"/thread/{thread}/opt-out", "label": t(f"{what}.do"), "fields": fields}
+    template = "_refused.html" if wants_fragment(request) else "refused.html"
+    return page(request, template, what=t(f"{what}.title"), fix=t(f"{what}.sure"), offers=[offer], words=None, back=f"/thread/{thread}")
+
+
 async def _done(_request: web.Request, desk: Desk, thread: int, _fields: Fields, by: Actor) -> str:
     await desk.done(thread, by=by)
     return "done"
@@ -133,6 +145,30 @@ async def _who(_request: web.Request, desk: Desk, thread: int, fields: Fields, b
     return "changed"
 
 
+async def _name(_request: web.Request, desk: Desk, thread: int, fields: Fields, by: Actor) -> str:
+    """The name the caller gave, kept or ignored."""
+    if fields.get("keep") == "1":
+        await desk.take_name(thread, by=by)
+        return "named"
+    await desk.drop_name(thread, by=by)
+    return "name_dropped"
+
+
+async def _opt_out(_request: web.Request, desk: Desk, thread: int, fields: Fields, by: Actor) -> str:
+    """By word of mouth: no texts any more, or texts again."""
+    if fields.get("on") == "1":
+        await desk.opt_out(thread, by=by)
+        return "opted_out"
+    await desk.lift_opt_out(thread, by=by)
+    return "opted_in"
+
+
+async def _heard(_request: web.Request, desk: Desk, _thread: int, fields: Fields, by: Actor) -> str:
+    on = fields.get("on") == "1"
+    await desk.heard(number_in(fields, "voicemail"), on, by=by)
+    return "heard" if on else "unheard"
+
+
 async def _call(_request: web.Request, desk: Desk, thread: int, _fields: Fields, by: Actor) -> str:
     await desk.call_back(thread, by=by)
     return "calling"
@@ -162,6 +198,9 @@ _ACTS: dict[str, Act] = {
     "let-go": _let_go,
     "urgent": _urgent,
     "who": _who,
+    "name": _name,
+    "opt-out": _opt_out,
+    "heard": _heard,
     "call": _call,
     "reached": _reached,
     "again": _again,

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ari_app.errors import RefusedError, SettingsError, TextbackError
-from ari_app.portal import admin_audit, admin_canned, admin_staff, admin_wording, me
+from ari_app.portal import admin_audit, admin_canned, admin_contacts, admin_rules, admin_staff, admin_wording, me
 from ari_app.portal.admin_frame import admin_page, saved
 from ari_app.portal.admin_settings import flat
 from ari_app.portal.entry import form
@@ -25,7 +25,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/admin/hours", _hours)
     app.router.add_post("/admin/hours", _set_hours)
     app.router.add_get("/admin/settings", _settings)
-    for room in (admin_wording, admin_canned, admin_staff, admin_audit, me):
+    for room in (admin_wording, admin_canned, admin_rules, admin_contacts, admin_staff, admin_audit, me):
         room.add_routes(app)
 
 
@@ -113,5 +113,9 @@ def _date(text: str) -> date:
 @administrator
 async def _settings(request: web.Request) -> web.Response:
     stands = await request.app[DESK].settings(actor(request))
-    rows = [row for row in flat(request.app[SETTINGS]) if not row.key.startswith(("hours.exception", "reply.mode", "reply.text"))]
+    rows = [
+        row
+        for row in flat(request.app[SETTINGS])
+        if not row.key.startswith(("hours.exception", "reply.mode", "reply.text", "emergency.words"))
+    ]
     return admin_page(request, "admin_settings.html", stands=stands, rows=rows)

@@ -17,6 +17,8 @@ PAGES = (
     ("/admin/hours", "admin.hours"),
     ("/admin/wording", "admin.wording"),
     ("/admin/canned", "admin.canned"),
+    ("/admin/rules", "admin.rules"),
+    ("/admin/contacts", "admin.contacts"),
     ("/admin/staff", "admin.staff"),
     ("/admin/settings", "admin.settings"),
     ("/admin/audit", "admin.audit"),

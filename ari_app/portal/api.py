@@ -15,6 +15,7 @@ from ari_app.board import Actor, Role
 from ari_app.errors import NotFoundError, RefusedError, TextbackError
 from ari_app.portal import frame
 from ari_app.portal.api_administration import ADMINISTRATION
+from ari_app.portal.api_contacts import CONTACTS
 from ari_app.portal.api_description import describe
 from ari_app.portal.api_endpoints import INBOX
 from ari_app.portal.api_frame import BASE, Ask, Endpoint, Error, Wrong, bearer, status_of
@@ -26,7 +27,7 @@ __all__ = ["add_routes", "description", "refusal"]
 
 log = structlog.get_logger("portal.api")
 
-ENDPOINTS = (*INBOX.table, *ADMINISTRATION.table)
+ENDPOINTS = (*INBOX.table, *CONTACTS.table, *ADMINISTRATION.table)
 
 _ERROR = TypeAdapter(Error)
 _WAIT = 60

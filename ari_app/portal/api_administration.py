@@ -18,6 +18,8 @@ __all__ = ["ADMINISTRATION"]
 ADMINISTRATION = Endpoints()
 
 _ONLY = Role.ADMINISTRATOR
+WordingLanguage = Literal["fr", "en", "both"]
+"""both: of the text in both languages."""
 
 
 class StatisticsQuery(LineQuery):
@@ -125,6 +127,11 @@ class ExceptionsBody(Body):
 class WordingBody(Body):
     text: Annotated[str, Field(max_length=10_000)] | None
     """null: that of textback.toml, or the built-in one, again."""
+
+
+class EmergencyBody(Body):
+    words: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=10_000)] | None
+    """A * at the end of one stands for any ending. null: those of textback.toml, or the built-in ones, again."""
 
 
 class PreviewBody(Body):
@@ -297,16 +304,23 @@ async def set_exceptions(ask: Ask, body: ExceptionsBody) -> Stands:
 
 
 @ADMINISTRATION.on("PUT", "/settings/wordings/{language}/{trigger}", tag="settings", role=_ONLY)
-async def set_wording(ask: Ask, language: Language, trigger: Trigger, body: WordingBody) -> Stands:
+async def set_wording(ask: Ask, language: WordingLanguage, trigger: Trigger, body: WordingBody) -> Stands:
     """Write the words of an automatic text."""
     await ask.desk.set_wording(language, trigger, body.text, by=ask.by)
     return await ask.desk.settings(ask.by)
 
 
 @ADMINISTRATION.on("POST", "/settings/wordings/{language}/{trigger}/preview", tag="settings", role=_ONLY)
-async def preview(ask: Ask, language: Language, trigger: Trigger, body: PreviewBody) -> Preview:
+async def preview(ask: Ask, language: WordingLanguage, trigger: Trigger, body: PreviewBody) -> Preview:
     """See a wording as a caller would read it now."""
     return Preview(*await ask.desk.preview(language, trigger, body.text, by=ask.by))
+
+
+@ADMINISTRATION.on("PUT", "/settings/emergency/{language}", tag="settings", role=_ONLY)
+async def set_emergency_words(ask: Ask, language: Language, body: EmergencyBody) -> Stands:
+    """Say which words in a caller's text make it urgent."""
+    await ask.desk.set_emergency_words(language, body.words, by=ask.by)
+    return await ask.desk.settings(ask.by)
 
 
 @ADMINISTRATION.on("PUT", "/settings/pause", tag="settings", role=_ONLY)

@@ -11,7 +11,7 @@ from ari_app.board import Box, CallBack, Canned, Counts, Face, Found, Holder, Ro
 from ari_app.desk import Cost, Marked, Written
 from ari_app.portal.api_frame import Ask, Body, Endpoints, Id, Moment, Query
 
-__all__ = ["INBOX", "CannedId", "Language", "LineQuery"]
+__all__ = ["INBOX", "CannedId", "Language", "LineQuery", "Page"]
 
 INBOX = Endpoints()
 
@@ -252,7 +252,7 @@ async def urgent(ask: Ask, thread: Id, body: UrgentBody) -> None:
 
 @INBOX.on("PUT", "/threads/{thread}/name", tag="threads")
 async def rename(ask: Ask, thread: Id, body: NameBody) -> None:
-    """Say who the caller is."""
+    """Say who the caller is: names a new contact, or the one behind the number anew. Several: change the one meant (PUT /contacts/ID)."""
     await ask.desk.rename(thread, body.name, by=ask.by)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ari_app.board import Box, CallEntry, Entry, Found, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState, VoicemailEntry
-from ari_app.model import MessageKind, Outcome
+from ari_app.model import Kind, Level, MessageKind, Outcome
 from ari_app.portal.speech import Speech
 
 __all__ = ["RowView", "boxes", "found", "plain", "view"]
@@ -37,8 +37,16 @@ class RowView:
     waits: bool
     last: str
     mark: str
-    """Of what ``last`` is: "in", "out", "call", "missed", "note" or ""."""
+    """Of what ``last`` is: "in", "out", "call", "missed", "note", "voicemail" or ""."""
     urgent: bool
+    high: bool
+    level: str
+    """How soon it is to be answered and why, in words; "" where nothing raised it."""
+    kind: str
+    """What the caller is, in words; "" for a client, as most are, and for nobody known."""
+    offered: str
+    """The name the caller gave and nobody kept yet, in words."""
+    unheard: str
     new: bool
     trouble: bool
     opted_out: bool
@@ -52,7 +60,7 @@ class RowView:
     key: str
     """Of what happened last: another one is news."""
     news: str
-    """"text" or "call" where the last thing is a caller's, came lately and waits, else ""."""
+    """"text", "call" or "voicemail" where the last thing is a caller's, came lately and waits, else ""."""
     language: str
     t: Speech = field(compare=False)
     """Says words that are the same at any time: two rows that say the same are equal."""
@@ -100,7 +108,12 @@ def view(row: Row, t: Speech, entry: TextEntry | NoteEntry | VoicemailEntry | No
         waits=waits,
         last=_line(plain(t.last(shown))),
         mark=_mark(shown),
-        urgent=row.urgent,
+        urgent=row.level is Level.URGENT,
+        high=row.level is Level.HIGH,
+        level=t.level(row),
+        kind=t(f"kind.{row.kind}") if row.kind not in (None, Kind.CLIENT) else "",
+        offered=t("row.offered", name=row.offered) if row.offered else "",
+        unheard=t.count("row.unheard", row.unheard) if row.unheard else "",
         new=not row.known and row.number is not None,  # who hides the number may have called a hundred times
         trouble=row.trouble,
         opted_out=row.opted_out,
@@ -109,7 +122,7 @@ def view(row: Row, t: Speech, entry: TextEntry | NoteEntry | VoicemailEntry | No
         holder=holder.name if holder else "",
         holder_id=holder.member if holder else None,
         boxes=inside,
-        order=f"{int(waits and row.urgent)} {row.changed.isoformat()}",
+        order=f"{int(row.level) if waits else 0} {row.changed.isoformat()}",
         key=_key(row.last),
         news=_news(row.last, t.now) if waits and not row.opened else "",
         language=t.language,
@@ -137,6 +150,8 @@ def _mark(entry: Entry | None) -> str:
             return "outgoing"
         case NoteEntry():
             return "note"
+        case VoicemailEntry():
+            return "voicemail"
         case _:
             return ""
 
@@ -151,5 +166,7 @@ def _news(entry: Entry | None, now: datetime) -> str:
             return "text"
         case CallEntry(outcome=outcome) if outcome is not Outcome.ANSWERED and now - entry.ended <= _NEWS:
             return "call"
+        case VoicemailEntry(heard=None) if now - entry.at <= _NEWS:
+            return "voicemail"
         case _:
             return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ari_app.board import CallEntry, Entry, NoteEntry, OutgoingEntry, Row, TextEntry, VoicemailEntry
 from ari_app.errors import StoreError, TextbackError
-from ari_app.model import MessageKind, Outcome
+from ari_app.model import Level, MessageKind, Outcome
 from ari_app.numbers import pretty
 from ari_app.portal.words import LANGUAGES, WORDS
 from ari_app.settings import MAIN_LINE
@@ -125,6 +125,15 @@ class Speech:
             return f"{minutes // 60} h {minutes % 60:02}"
         return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
+    def whole(self, n: int) -> str:
+        """A count: 100,000 or 100 000."""
+        return f"{n:,}".replace(",", "\u00a0" if self.language == "fr" else ",")
+
+    def either(self, values: Sequence[str]) -> str:
+        """One of these: a, b or c."""
+        first, last = ", ".join(values[:-1]), values[-1]
+        return self("rules.or", first=first, last=last) if first else last
+
     # -- callers
 
     def number(self, number: str | None) -> str:
@@ -134,6 +143,19 @@ class Speech:
     def caller(self, row: Row) -> str:
         """Who a thread is with: the name, else the number, else that none was shown."""
         return row.name or self.number(row.number) or self("anonymous")
+
+    def level(self, row: Row) -> str:
+        """How soon a thread is to be answered, and the rule that says so: Urgent: emergency words. "" where nothing raised it."""
+        if row.level is Level.NORMAL:
+            return ""
+        level = self("row.urgent" if row.level is Level.URGENT else "row.high")
+        if row.why is None:
+            return level
+        return self("row.why", level=level, why=self("row.why.emergency") if row.why == "emergency" else row.why)
+
+    def person_language(self, code: str | None) -> str:
+        """The language of a contact, or that it is not known."""
+        return self(f"language.{code}") if code in LANGUAGES else self("contact.language.unknown")
 
     # -- what happened
 

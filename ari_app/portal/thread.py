@@ -15,8 +15,9 @@ from aiohttp import web
 from markupsafe import escape
 from yarl import URL
 
-from ari_app.board import Actor, Canned, Entry, Holder, NoteEntry, TextEntry, ThreadView
+from ari_app.board import Actor, Canned, Entry, Holder, NoteEntry, TextEntry, ThreadView, VoicemailEntry
 from ari_app.errors import RefusedError
+from ari_app.person import Person
 from ari_app.policy import Policy
 from ari_app.portal.frame import CLOCK, DESK, SETTINGS, STANDING, VERSION, actor, page, say, wants_fragment
 from ari_app.portal.inbox import PAGE, listed, said_in
@@ -59,6 +60,13 @@ class Pane:
     """Where the page is without it."""
     beside: list[int]
     """The other open ones."""
+    files: dict[int, str]
+    """Addresses of people's files in the clinic's own software, by person."""
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Behind its number, by name."""
+        return self.view.people
 
     @property
     def address(self) -> str:
@@ -142,6 +150,7 @@ async def opened(
         draft=draft,
         shut=_address(beside),
         beside=beside,
+        files={one.id: link for one in seen.people if (link := desk.link_of(one)) is not None},
     )
 
 
@@ -149,10 +158,20 @@ def _fitting(entries: Sequence[Entry], most: int) -> Sequence[Entry]:
     """The newest of these that take no more than ``most`` bytes of a page, at least one; those of one moment stay together."""
     taken = 0
     for place, entry in enumerate(entries):
-        taken += _AROUND + (len(escape(entry.text).encode()) if isinstance(entry, TextEntry | NoteEntry) else 0)
+        taken += _AROUND + len(escape(_words(entry)).encode())
         if taken > most and place and entry.at != entries[place - 1].at:
             return entries[:place]
     return entries
+
+
+def _words(entry: Entry) -> str:
+    match entry:
+        case TextEntry(text=text) | NoteEntry(text=text):
+            return text
+        case VoicemailEntry(transcript=transcript):
+            return transcript or ""
+        case _:
+            return ""
 
 
 async def _ready(request: web.Request, by: Actor, refresh: bool) -> tuple[Canned, ...]:

@@ -127,8 +127,8 @@ WORDS: dict[str, tuple[str, str]] = {
     # -- wording
     "wording.bad": ("This text cannot be used.", "Ce texte ne peut servir."),
     "wording.bad.fix": (
-        "It must not be empty, and braces may hold only {clinic}, {number}, {opens} or {emergency}.",
-        "Il ne doit pas être vide, et les accolades ne peuvent contenir que {clinic}, {number}, {opens} ou {emergency}.",
+        "It must not be empty, and braces may hold only {clinic}, {number}, {opens}, {emergency} or {ask}.",
+        "Il ne doit pas être vide, et les accolades ne peuvent contenir que {clinic}, {number}, {opens}, {emergency} ou {ask}.",
     ),
     "wording.about": (
         "What callers are texted. {placeholders} are filled in.",

@@ -15,7 +15,7 @@ from ari_app.portal.moments import written
 from ari_app.portal.rows import plain
 from ari_app.portal.thread import new_nonce, show, thread_of
 
-__all__ = ["add_routes"]
+__all__ = ["add_routes", "new_page"]
 
 MOST_PARTS = 16
 """SMS of one text (``threads.staff.STAFF_PARTS``); the desk refuses more."""
@@ -84,7 +84,8 @@ async def _fill(request: web.Request) -> web.StreamResponse:
     return await show(request, drafts={thread: f"{draft}\n{text}" if draft else text})
 
 
-def _new_page(request: web.Request, fields: Fields, refused: TextbackError | None = None) -> web.Response:
+def new_page(request: web.Request, fields: Fields, refused: TextbackError | None = None) -> web.Response:
+    """The form of a first text. ``fields``: what stands in it."""
     return page(
         request,
         "new.html",
@@ -98,7 +99,7 @@ def _new_page(request: web.Request, fields: Fields, refused: TextbackError | Non
 
 
 async def _ask_new(request: web.Request) -> web.StreamResponse:
-    return _new_page(request, {"number": request.query.get("number", "")})
+    return new_page(request, {"number": request.query.get("number", "")})
 
 
 async def _new(request: web.Request) -> web.StreamResponse:
@@ -111,7 +112,7 @@ async def _new(request: web.Request) -> web.StreamResponse:
         act = _act(fields, number, text, str(at))
         sent = await request.app[DESK].send(number, text, by=actor(request), act=act, line=line, at=at)
     except TextbackError as error:
-        return _new_page(request, fields, error)
+        return new_page(request, fields, error)
     said = "planned" if at is not None else "sent" if sent.new else "twice"
     return done(request, f"/thread/{sent.thread}", said, thread=sent.thread)
 
