@@ -1,7 +1,8 @@
 """The service's back door for commands: a unix socket beside the store, one JSON line asked, one JSON line answered.
 
 Asked ``{"op": "send", "args": {…}}``; answered ``{"result": {…}}`` or ``{"error": {"code", "what", "fix"}}``. Ops: ``status``,
-``unlock``, ``send``, ``again``, ``done``, ``reopen``, and ``staff`` with ``{"verb", "args"}`` for every verb of ``ari_app.desk.shell``.
+``unlock``, ``send``, ``again``, ``done``, ``reopen``, ``staff`` with ``{"verb", "args"}`` for every verb of ``ari_app.desk.shell``, and
+``contacts`` (``ari_app.contacts.importing.Door``).
 The socket has mode 0600: who may open the store's file may ask, and may all.
 """
 
@@ -146,11 +147,12 @@ class ControlServer:
         status: Callable[[], ServiceStatus],
         unlock: Callable[[str], Awaitable[str]],
         *,
+        contacts: Callable[[dict[str, Any]], Awaitable[Any]] | None = None,
         patience: float = 30.0,
     ) -> None:
         """``status`` must be quick: it is called on the event loop.
 
-        ``unlock``: enter the PIN of the modem so named once more; says what came of it, raises TextbackError.
+        ``unlock``: enter the PIN of the modem so named once more; says what came of it, raises TextbackError. ``contacts``: takes imports.
         """
         self._path = path
         self._status = status
@@ -163,6 +165,7 @@ class ControlServer:
             "unlock": lambda args: _unlocked(unlock, _Unlock.model_validate(args)),
             **{verb: functools.partial(perform, desk, verb) for verb in ("send", "again", "done", "reopen")},
             "staff": lambda args: _staff(desk, _Verb.model_validate(args)),
+            **({} if contacts is None else {"contacts": contacts}),
         }
 
     async def run(self) -> None:

@@ -17,8 +17,10 @@ from agi.server import AgiServer, Routes
 from ari_app import __version__
 from ari_app.bearers import bearer_of
 from ari_app.clock import Clock, SystemClock
+from ari_app.contacts.importing import Door
+from ari_app.contacts.sync import Sync
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
-from ari_app.desk import Desk, Doors
+from ari_app.desk import SHELL, Desk, Doors
 from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
@@ -115,7 +117,9 @@ class Service:
         )
         routes = Routes.of(settings, self.desk, self.doors, self.clock)
         self.agi = AgiServer(settings.agi.listen, self._opening_of, routes=routes, clock=self.clock)
-        self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock)
+        self.sync = Sync(settings, self.store.contacts, self.clock)
+        door = Door(self.store.contacts, self.sync, SHELL)
+        self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock, contacts=door)
         self.portal = Portal(self.standing, self.desk, self.doors, self.clock)
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
@@ -164,7 +168,7 @@ class Service:
     async def _run(self, notifier: Notifier) -> None:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
-            [self.watch.run, self.push.run, self.agi.run, self.portal.run, *self.signals.jobs],
+            [self.watch.run, self.push.run, self.agi.run, self.portal.run, self.sync.run, *self.signals.jobs],
             [self._file, self.control.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],

@@ -6,24 +6,26 @@ import asyncio
 import contextlib
 import os
 import pwd
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ari_app.clock import SystemClock
 from ari_app.control import NotRunningError, ask, socket_path
-from ari_app.desk import Desk
+from ari_app.desk import SHELL, Desk
 from ari_app.desk.shell import perform
 from ari_app.errors import StoreLockedError
 from ari_app.settings import Settings
 from ari_app.standing import Standing
 from ari_app.threads import Store
 
-__all__ = ["act", "as_owner", "reading", "staff"]
+__all__ = ["act", "as_owner", "contacts", "reading", "staff"]
 
 _PATIENCE = 10.0
 """Seconds a command waits for a store that another command holds, or that a service just starting has locked and does not serve yet."""
 _AGAIN = 0.1
+_LONG = 900.0
+"""Seconds the service may take for a look at the clinic's own database."""
 
 
 @contextlib.contextmanager
@@ -97,3 +99,34 @@ async def _here(settings: Settings, verb: str, args: dict[str, Any]) -> Any:
             return await perform(Desk(store, standing, clock), verb, args)
         finally:
             await store.close()
+
+
+@contextlib.asynccontextmanager
+async def contacts(settings: Settings) -> AsyncIterator[Callable[[dict[str, Any]], Awaitable[Any]]]:
+    """What takes contacts (``importing.Door``), for as long as they come: the running service, else the store, held all the while."""
+    from ari_app.contacts.importing import Door  # noqa: PLC0415 - no other command needs what reads files
+    from ari_app.contacts.sync import Sync  # noqa: PLC0415
+
+    path = settings.store.path
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PATIENCE
+    while True:
+        with contextlib.suppress(NotRunningError):
+            await ask(socket_path(path), "status")
+            yield lambda args: ask(socket_path(path), "contacts", args, patience=_LONG)
+            return
+        with as_owner(path):
+            clock = SystemClock()
+            store = Store(path, clock, country=settings.clinic.country)
+            try:
+                await store.open()
+            except StoreLockedError:
+                if loop.time() > deadline:
+                    raise
+            else:
+                try:
+                    yield Door(store.contacts, Sync(settings, store.contacts, clock), SHELL)
+                finally:
+                    await store.close()
+                return
+        await asyncio.sleep(_AGAIN)

@@ -124,12 +124,10 @@ def _layout(name: str, names: tuple[str, ...], header: int, wanted: Wanted) -> L
 
 
 def _names_settled(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """Beside a first name, "Nom" is the last name; beside both, a whole name is not needed."""
+    """Beside a first name, "Nom" is the last name."""
     fields = {column.field for column in columns}
     if "first" in fields and "last" not in fields and "name" in fields:
         return tuple(Column(each.position, each.name, "last") if each.field == "name" else each for each in columns)
-    if {"first", "last"} <= fields:
-        return tuple(each for each in columns if each.field != "name")
     return tuple(columns)
 
 

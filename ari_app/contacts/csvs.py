@@ -12,8 +12,6 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import charset_normalizer
-
 from ari_app.contacts.table import Refused, Row, Table
 from ari_app.errors import SourceError
 
@@ -100,6 +98,8 @@ def _of_letters(sample: bytes) -> str:
     """A few names are too little for statistics: what makes sense as French (or another western language) is taken first."""
     best, share = max(((name, _sense(sample, name)) for name in _WESTERN), key=lambda each: each[1])
     if share < 0.5:
+        import charset_normalizer  # noqa: PLC0415 - large, and asked for other alphabets alone
+
         found = charset_normalizer.from_bytes(sample).best()
         if found is not None:
             return str(found.encoding)

@@ -14,7 +14,8 @@ from ari_app.person import PersonNumber
 
 __all__ = ["LONGEST_LABEL", "LONGEST_NAME", "kind_of", "language_of", "name_of", "numbers_of", "tags_of"]
 
-LONGEST_NAME = 200
+LONGEST_NAME = 80
+"""Characters."""
 LONGEST_LABEL = 40
 _MOST_TAGS = 50
 _LONGEST_TAG = 40
@@ -43,9 +44,9 @@ def language_of(text: str) -> Language | None:
 
 
 def kind_of(text: str, kinds: Mapping[str, Kind]) -> Kind | None:
-    """By ``kinds`` first, plain words as keys; None for a word nobody knows."""
-    word = plain(text)
-    return kinds.get(word) or KINDS.get(word)
+    """By ``kinds`` first, plain words as keys; None for a word nobody knows. Of several lines the first that is known counts."""
+    words = [plain(line) for line in text.split("\n")]
+    return next((known for table in (kinds, KINDS) for word in words if (known := table.get(word)) is not None), None)
 
 
 def tags_of(text: str) -> tuple[str, ...]:
@@ -54,7 +55,9 @@ def tags_of(text: str) -> tuple[str, ...]:
     for each in re.split(r":::|[,;|\n]", text):
         word = tidy(each).strip(" *#").casefold()
         if word and word not in NO_TAGS:
-            found.add(NO_TEXT if plain(word) in NO_TEXTS else re.sub(r"\s+", "-", word)[:_LONGEST_TAG])
+            plainly = re.sub(r"[^\w.+&'’/]+", "-", word).strip("-._+&'’/")
+            found.add(NO_TEXT if plain(word) in NO_TEXTS else plainly[:_LONGEST_TAG])
+    found.discard("")
     return tuple(sorted(found)[:_MOST_TAGS])
 
 

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import vobject
-
 from ari_app.contacts.csvs import encoding_of
 from ari_app.contacts.table import Refused, Row, Table
 from ari_app.errors import SourceError
@@ -40,6 +38,8 @@ def read_vcards(file: BinaryIO, name: str, *, encoding: str | None = None) -> Ta
 
 
 def _rows(text: io.TextIOWrapper, name: str, encoding: str) -> Iterator[Row | Refused]:
+    import vobject  # noqa: PLC0415 - large, and of use to few
+
     number = 0
     try:
         for number, (card, whole) in enumerate(_cards(text), 1):
