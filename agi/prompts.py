@@ -7,6 +7,7 @@ A recording lies at LANGUAGE/NAME.wav below [agi] recordings ("fr/offer.wav"), m
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from types import MappingProxyType
 
@@ -53,6 +54,8 @@ _WORDS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
 )
 NAMES = tuple(_WORDS)
 _FOR_CALLERS = ("offer", "will_text", "cannot")
+_ANNOUNCED = ("offer",)
+"""What a queue announces by itself (periodic-announce)."""
 
 
 class Prompts:
@@ -63,11 +66,13 @@ class Prompts:
         self._languages = tuple(languages)
 
     async def warm(self) -> None:
-        """Speak what callers are told, so that it lies ready. What cannot be spoken is doctor's to tell."""
+        """Speak what callers are told, so that it lies ready, and publish what queues announce. What fails is doctor's to tell."""
         for language in self._languages:
             for name in _FOR_CALLERS:
                 try:
-                    await self._speech.sound(_said(name, language))
+                    sound = await self._speech.sound(_said(name, language))
+                    if sound is not None and name in _ANNOUNCED:
+                        await asyncio.to_thread(self._speech.publish, sound, name, language)
                 except SpeechError as error:
                     log.error("cannot_speak", code=error.code, what=error.what, fix=error.fix)
                     return

@@ -114,17 +114,41 @@ class Speech:
         """Write a sound for Asterisk. Raises SpeechError."""
         ending, content = sound.for_asterisk()
         path = self._folder / f"{secrets.token_hex(16)}.{ending}"
-        try:
+        with self._writing(path):
             path.touch(mode=0o600, exist_ok=False)
             path.write_bytes(content)
             # whatever the umask; the group is the folder's
             path.chmod(0o640)
+        return path
+
+    def publish(self, sound: Sound, name: str, language: Language) -> None:
+        """Write a sound that no word of a patient is in for good, for what Asterisk plays by itself (a queue's announcement).
+
+        Asterisk finds it as ``name`` in this folder for channels whose language is LANGUAGE_text, and for no others: of a language
+        with an underscore it looks for the rest of its sounds in the one before it (main/file.c; seen on 16 and 22). Raises SpeechError.
+        """
+        folder = self._folder / f"{language}_text"
+        ending, content = sound.for_asterisk()
+        path = self._folder / f"{secrets.token_hex(16)}.{ending}"
+        with self._writing(path):
+            folder.mkdir(mode=0o750, exist_ok=True)
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_bytes(content)
+            path.chmod(0o640)
+            for old in folder.glob(f"{name}.*"):
+                if old.suffix != f".{ending}":
+                    old.unlink()
+            path.replace(folder / f"{name}.{ending}")
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             path.unlink(missing_ok=True)
             raise SpeechError(
                 f"{self._folder} cannot be written ({error.strerror})", f"make it: {made(self._folder)}", code="sounds"
             ) from error
-        return path
 
 
 class Voice:

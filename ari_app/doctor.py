@@ -248,7 +248,7 @@ def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: boo
                 "warn",
                 "channelvars",
                 "Asterisk's events do not say who hides the number, nor that a voicemail was left",
-                "write channelvars = CALLERID(num-pres),VMSTATUS under [general] in ari.conf, then asterisk -rx 'module reload res_ari.so'",
+                "write channelvars = CALLERID(num-pres),VMSTATUS,TEXTBACK_OPTION under [general] in ari.conf, then asterisk -rx 'module reload res_ari.so'",
             )
         )
     if pbx.overflows or pbx.unreadable:

@@ -162,6 +162,6 @@ def test_the_udev_rules_are_well_formed_and_name_every_maker_the_driver_looks_fo
 def test_the_ari_snippet_has_what_the_watcher_reads() -> None:
     text = (CONFIG / "asterisk" / "ari_textback.conf").read_text()
     said = dict(re.findall(r"^(\w+) = (.+)$", text, flags=re.MULTILINE))
-    assert said["channelvars"] == "CALLERID(num-pres),VMSTATUS"
+    assert said["channelvars"] == "CALLERID(num-pres),VMSTATUS,TEXTBACK_OPTION"
     assert said["read_only"] == "no"
     assert said["password"] == "CHANGE-ME"

@@ -241,7 +241,7 @@ def test_a_pbx_that_is_lost() -> None:
 def test_missing_channelvars_are_told_with_the_line_to_write() -> None:
     items = judge_service(status(pbx={"channelvars": False}), inbound=("x",), calls=True)
     assert ("warn", "channelvars") in of(items, "pbx")
-    assert "channelvars = CALLERID(num-pres),VMSTATUS" in items[2].fix
+    assert "channelvars = CALLERID(num-pres),VMSTATUS,TEXTBACK_OPTION" in items[2].fix
     assert of(judge_service(status(pbx={"channelvars": None}), inbound=("x",), calls=True), "pbx") == [("ok", "pbx_connected")]
 
 

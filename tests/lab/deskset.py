@@ -1,4 +1,4 @@
-"""What a desk phone does beside calls: watch a lamp (SUBSCRIBE, RFC 6665; dialog-info, RFC 4235) and take a push (NOTIFY).
+"""What a desk phone does beside calls: watch a lamp (SUBSCRIBE, RFC 6665; dialog-info, RFC 4235), take a push (NOTIFY), show who calls.
 
 A SIPp each; what came is read from its message trace.
 """
@@ -13,9 +13,10 @@ from xml.etree import ElementTree as ET
 
 from tests.lab import sipp
 from tests.lab.lab import Lab
+from tests.lab.scripts import Phone, phone_script
 from tests.lab.stage import until
 
-__all__ = ["Deskset", "Notify", "pushed", "watching"]
+__all__ = ["Deskset", "Notify", "pushed", "ringing", "watching"]
 
 _OK = """SIP/2.0 200 OK
     [last_Via:]
@@ -42,7 +43,7 @@ _DIALOG_INFO = "{urn:ietf:params:xml:ns:dialog-info}"
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """A NOTIFY as it came."""
+    """A request as it came."""
 
     headers: dict[str, str]
     """By lower-case name."""
@@ -57,13 +58,21 @@ class Deskset:
 
     @property
     def notifies(self) -> list[Notify]:
+        return self._came("NOTIFY")
+
+    @property
+    def callers(self) -> list[str]:
+        """What the phone shows of each call it was rung for: the name and address of From."""
+        return [each.headers["from"].partition(";tag=")[0] for each in self._came("INVITE")]
+
+    def _came(self, method: str) -> list[Notify]:
         traces = list(self._agent.folder.glob("*_messages.log"))
         text = traces[0].read_bytes().decode("utf-8", errors="replace").replace("\r\n", "\n") if traces else ""
         found = []
         for piece in re.split(r"^-{20,} .*$", text, flags=re.MULTILINE):
             _, received, said = piece.partition("message received")
             _, _, sip = said.partition("\n\n")
-            if received and sip.startswith("NOTIFY "):
+            if received and sip.startswith(f"{method} "):
                 lines, _, body = sip.partition("\n\n")
                 headers = dict(re.findall(r"^([A-Za-z-]+) *: *(.*)$", lines, flags=re.MULTILINE))
                 found.append(Notify({name.lower(): value for name, value in headers.items()}, body.strip("\n")))
@@ -118,6 +127,20 @@ async def pushed(lab: Lab, extension: str) -> AsyncIterator[Deskset]:
     port = sipp.free_port(record.ports.sipp, sipp.DESK)
     script = _scenario('<recv request="NOTIFY"/>\n' + _send(_OK))
     agent = await sipp.Agent.start(record.folder / "sipp", script, sipp.DESK, port, "-trace_msg")
+    try:
+        await sipp.register(extension, port, record.ports.sip)
+        yield Deskset(agent)
+        await sipp.register(extension, port, record.ports.sip, seconds=0)
+    finally:
+        await agent.end()
+
+
+@asynccontextmanager
+async def ringing(lab: Lab, extension: str, how: Phone) -> AsyncIterator[Deskset]:
+    """A phone that takes calls, registered until the block ends, and remembers who called."""
+    record = lab.record
+    port = sipp.free_port(record.ports.sipp, sipp.DESK)
+    agent = await sipp.Agent.start(record.folder / "sipp", phone_script(how), sipp.DESK, port, "-trace_msg")
     try:
         await sipp.register(extension, port, record.ports.sip)
         yield Deskset(agent)

@@ -206,7 +206,7 @@ async def test_presentation_is_read_over_rest_where_channelvars_is_not_set(lab: 
     conf = lab.record.folder / "asterisk/etc/ari.conf"
     text = conf.read_text(encoding="utf-8")
     # a reload without the line keeps the old value
-    assert "channelvars = CALLERID(num-pres),VMSTATUS" in text
+    assert "channelvars = CALLERID(num-pres),VMSTATUS," in text
     conf.write_text(text.replace("CALLERID(num-pres),VMSTATUS", "VMSTATUS"), encoding="utf-8")
     try:
         await lab.ami.command("module reload res_ari.so")
