@@ -35,7 +35,7 @@ MOST = 100
 NUMBERS = """(SELECT json_group_array(json_array(n.position, n.number, n.label)) FROM person_number n WHERE n.person = p.id) AS numbers"""
 """Column of a person; its table is ``p``."""
 _BEHIND = f"""SELECT p.*, {NUMBERS} FROM person p
-    WHERE p.id IN (SELECT person FROM person_number WHERE number = ? ORDER BY person LIMIT {MOST}) ORDER BY p.name, p.id"""  # noqa: S608
+    WHERE p.id IN (SELECT person FROM person_number WHERE number = ? ORDER BY person LIMIT {MOST}) ORDER BY p.sort, p.id"""  # noqa: S608
 _WEIGHT = (Kind.STAFF, Kind.SUPPLIER, Kind.CLIENT, Kind.PROSPECT)
 """Of several behind one number the first of these tells what it is: in doubt no text goes."""
 
