@@ -1,8 +1,9 @@
 """Live pages: what changed is read once, drawn once in each language, and the same bytes go to every open page.
 
-Server-sent events (WHATWG HTML 9.2) at ``/live``: ``rows`` (threads that changed, as lines of the inbox, and the counts), ``overdue``,
-``stale`` (something was missed: load anew) and ``ended`` (the session is over). The last batches are kept in a ring: a page that was
-away for a moment goes on from its Last-Event-ID, and what the slowest reader can hold up is bounded by it.
+Server-sent events (WHATWG HTML 9.2) at ``/live``: ``rows`` (threads that changed, as lines of the inbox, and the counts), ``ringing``
+(all calls that ring now), ``overdue``, ``stale`` (something was missed: load anew) and ``ended`` (the session is over). The last batches
+are kept in a ring: a page that was away for a moment goes on from its Last-Event-ID, and what the slowest reader can hold up is bounded
+by it.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any, cast
 
 import structlog
 from aiohttp import web
+from markupsafe import Markup
 from pydantic import TypeAdapter
 
-from ari_app.board import Actor, Counts, Row
+from ari_app.board import Actor, Counts, Ringing, Row
+from ari_app.desk import SHELL
 from ari_app.errors import StoreError, TextbackError
-from ari_app.events import MessageChanged, Notice, StaffChanged, ThreadChanged
+from ari_app.events import MessageChanged, Notice, StaffChanged, ThreadChanged, VoicemailChanged
 from ari_app.portal.frame import CLOCK, DESK, DOORS, TEMPLATES, actor, address, https, language, speech
+from ari_app.portal.ringing import banner
 from ari_app.portal.rows import RowView, view
 from ari_app.portal.security import cookie_name
 from ari_app.portal.words import LANGUAGES
@@ -47,7 +51,7 @@ _MOST = 1000
 
 PROGRAMS = "api"
 """Beside the languages of pages: rows and counts as the JSON API has them, with no words of ours."""
-_ROWS, _COUNTS = TypeAdapter(tuple[Row, ...]), TypeAdapter(Counts)
+_ROWS, _COUNTS, _RINGING = TypeAdapter(tuple[Row, ...]), TypeAdapter(Counts), TypeAdapter(tuple[Ringing, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,9 @@ class Live:
         """What changed up to this version is not kept."""
         self._ring: deque[_Batch] = deque()
         self._changed: set[int] = set()
+        self._rings = False
+        """Other calls ring than were told."""
+        self._banners = dict.fromkeys(LANGUAGES, Markup(""))
         self._look = asyncio.Event()
         self._news = asyncio.Event()
         self._streams: set[_Stream] = set()
@@ -100,7 +107,7 @@ class Live:
         """Remember what changed; it is told with the next batch."""
         for notice in notices:
             match notice:
-                case MessageChanged(thread=thread) | ThreadChanged(id=thread):
+                case MessageChanged(thread=thread) | ThreadChanged(id=thread) | VoicemailChanged(thread=thread):
                     self._changed.add(thread)
                     self._look.set()
                 case StaffChanged(member=member):
@@ -108,6 +115,15 @@ class Live:
                         if stream.who.member == member:
                             stream.doubtful = True
                     self._wake()
+
+    def ringing_changed(self) -> None:
+        """A call began to ring, at other phones perhaps, or rings no more."""
+        self._rings = True
+        self._look.set()
+
+    def ringing(self, reads: str) -> Markup:
+        """The calls that ring now, drawn for the pages of a language."""
+        return self._banners[reads]
 
     def overdue(self, threads: Collection[int]) -> None:
         """Tell every page how many wait for too long."""
@@ -124,6 +140,7 @@ class Live:
             await asyncio.sleep(_GATHER)
             self._look.clear()
             try:
+                await self._send_ringing()
                 await self._send()
             except StoreError as error:
                 log.warning("pages_not_told", what=error.what)
@@ -139,7 +156,25 @@ class Live:
         self._closed = True
         self._wake()
 
+    async def _send_ringing(self) -> None:
+        """Also where nobody looks: who opens a page next sees what rings."""
+        if not self._rings:
+            return
+        self._rings = False
+        try:
+            calls = await self._app[DESK].ringing(SHELL)
+        except BaseException:
+            self._rings = True
+            raise
+        now, templates = self._app[CLOCK].now(), self._app[TEMPLATES]
+        self._banners = {code: banner(templates, calls, speech(self._app, code, now)) for code in LANGUAGES}
+        if self._streams:
+            told = {code: ("ringing", {"html": self._banners[code]}) for code in LANGUAGES}
+            self._add({**told, PROGRAMS: ("ringing", {"calls": _RINGING.dump_python(calls, mode="json")})})
+
     async def _send(self) -> None:
+        if not self._changed:
+            return
         changed, self._changed = self._changed, set()
         if not self._streams:
             self._forget()

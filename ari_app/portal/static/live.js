@@ -27,7 +27,7 @@ function tell(name, data) {
 function open(over) {
   const source = new EventSource(`/live?since=${encodeURIComponent(last)}`);
   source.onopen = () => tell("up");
-  for (const name of ["rows", "overdue", "stale", "ended"]) {
+  for (const name of ["rows", "ringing", "overdue", "stale", "ended"]) {
     source.addEventListener(name, (event) => {
       if (event.lastEventId) last = event.lastEventId;
       if (name === "ended") { source.close(); tell("ended", {}); over(); return; }

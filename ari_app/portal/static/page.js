@@ -5,6 +5,7 @@ export const $$ = (what, within = document) => [...within.querySelectorAll(what)
 const words = JSON.parse(body.dataset.words || "{}");
 export const say = (key, values = {}) => (words[key] || key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const ahead = Date.now() - Date.parse(body.dataset.now);  // a computer's own clock may be wrong
+export const since = (moment) => Date.now() - ahead - Date.parse(moment);  // milliseconds
 export const me = body.dataset.me;
 export const wide = () => matchMedia("(min-width: 761px)").matches;
 
@@ -59,9 +60,8 @@ export function show(dialogHtml) {
 }
 
 export function ages() {
-  const now = Date.now() - ahead;
   for (const each of $$("time[data-age]")) {
-    const minutes = Math.floor((now - Date.parse(each.dateTime)) / 60000);
+    const minutes = Math.floor(since(each.dateTime) / 60000);
     const [key, n] = minutes < 1 ? ["now", 0] : minutes < 60 ? ["age.minutes", minutes]
       : minutes < 1440 ? ["age.hours", Math.floor(minutes / 60)] : ["age.days", Math.floor(minutes / 1440)];
     const text = say(key, { n });

@@ -73,7 +73,7 @@ function merge(line, fresh) {
     if (!node.id) continue;
     const old = [...line.children].find((each) => each.id === node.id);
     if (!old) { if (after) after.after(node); else line.append(node); after = node; continue; }
-    if (old.outerHTML !== node.outerHTML) { old.replaceWith(node); after = node; } else after = old;
+    if (old.outerHTML !== node.outerHTML && $("audio", old)?.paused !== false) { old.replaceWith(node); after = node; } else after = old;
   }
   if (end) line.scrollTop = line.scrollHeight;
 }

@@ -1,0 +1,63 @@
+// Calls that ring: drawn by the server, counted and marked here. Loaded when the first one rings.
+import { $, $$, announce, ask, body, show, since, toast, say } from "./page.js";
+
+const box = $("#ringing");
+const told = new Set();
+let ticks = 0;
+
+// A key declines the call of one's own phone, else the only one that rings: never one of several others.
+export function decline() {
+  const forms = $$("form", box), mine = $(".is-mine form", box) || (forms.length === 1 && forms[0]);
+  if (mine && !mine.dataset.busy) mine.requestSubmit();
+}
+
+function count() {
+  for (const each of $$("time[data-rings]", box)) {
+    const seconds = Math.max(Math.floor(since(each.dateTime) / 1000), 0);
+    each.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  }
+}
+
+export function marked() {
+  const list = $(".ringing", box);
+  for (const each of $$(".ring", box)) {
+    const mine = Boolean(body.dataset.phone) && each.dataset.extensions.split(" ").includes(body.dataset.phone);
+    each.classList.toggle("is-mine", mine);
+    $(".ring-mine", each).hidden = !mine;
+    if (mine && each.previousElementSibling) list.prepend(each);
+    if (!told.has(each.dataset.call)) { told.add(each.dataset.call); announce(each.dataset.said); }
+  }
+  count();
+  clearInterval(ticks);
+  if (list) ticks = setInterval(count, 1000);
+}
+
+export function changed(data) {
+  const focused = box.contains(document.activeElement) && document.activeElement.closest(".ring")?.dataset.call;
+  box.innerHTML = data.html;
+  marked();
+  if (focused) $$(".ring", box).find((each) => each.dataset.call === focused)?.querySelector("button").focus();
+}
+
+// Something may have been missed: as it is now.
+export async function reload() {
+  const answer = await ask("/ringing", { background: true });
+  if (answer.ok) changed(await answer.json());
+}
+
+box.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  if (form.dataset.busy) return;
+  form.dataset.busy = "1";
+  $("button", form).disabled = true;
+  try {
+    const answer = await ask(form.action, { fields: new FormData(form) });
+    if (!answer.ok) { show(await answer.text()); return; }
+    const done = await answer.json();
+    toast(done.said, done.thread ? [`/thread/${done.thread}`, say("ring.open")] : undefined);
+  } finally {
+    delete form.dataset.busy;
+    $("button", form).disabled = false;
+  }
+});
