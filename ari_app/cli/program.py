@@ -8,6 +8,7 @@ import click
 
 from ari_app import __version__
 from ari_app.cli import lists, running
+from ari_app.cli.contacts import contacts
 from ari_app.cli.frame import Program, command
 from ari_app.cli.modem import modem
 from ari_app.cli.send import send
@@ -32,4 +33,5 @@ def main(ctx: click.Context, config: Path | None) -> None:
 for work in (running.run, lists.calls, why, lists.threads, lists.thread, send, running.doctor):
     command(main)(work)
 main.add_command(modem)
+main.add_command(contacts)
 main.add_command(staff)

@@ -32,6 +32,7 @@ VERBS = frozenset(
         "settings",
         "set_exceptions",
         "set_wording",
+        "delete_contact",
         "pause",
     }
 )
