@@ -54,6 +54,7 @@ from ari_app.signals import Signals
 from ari_app.sim_calls import call_of
 from ari_app.standing import Standing
 from ari_app.threads import Store
+from ari_app.voicemail.keeper import Keeper
 from modem.driver import SerialModem
 from modem.types import RawPdu, VoiceCall
 
@@ -111,6 +112,7 @@ class Service:
             switches=lambda: self.watch.switches,
             on_overdue=self._overdue,
         )
+        self.voicemail = Keeper(settings, self.store, self.clock, ami=self.signals.ami, file=self.file)
         self.calls = LiveCalls(self.watch, self.signals.ami, settings.clinic.country, on_change=self._ringing_changed)
         self.desk = Desk(
             self.store, self.standing, self.clock, dialler=self.dialler, switches=lambda: self.watch.switches, calls=self.calls
@@ -168,7 +170,7 @@ class Service:
     async def _run(self, notifier: Notifier) -> None:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
-            [self.watch.run, self.push.run, self.agi.run, self.portal.run, self.sync.run, *self.signals.jobs],
+            [self.watch.run, self.push.run, self.agi.run, self.portal.run, self.sync.run, *self.signals.jobs, *self.voicemail.jobs],
             [self._file, self.control.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
@@ -210,6 +212,7 @@ class Service:
             case SwitchTurned():
                 self.push.changed()
         self.signals.heard(output)
+        self.voicemail.heard(output)
         self.calls.heard(output)
         self._unfiled.update(_numbers(output))
         self._outputs.put_nowait(output)
@@ -313,6 +316,7 @@ class Service:
         if any(isinstance(notice, MessageChanged) for notice in notices):
             self.outbox.wake()
         self.signals.noticed(notices)
+        self.voicemail.noticed(notices)
         self.portal.noticed(notices)
 
     def _overdue(self, threads: tuple[int, ...]) -> None:
