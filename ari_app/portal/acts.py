@@ -138,9 +138,10 @@ async def _urgent(_request: web.Request, desk: Desk, thread: int, fields: Fields
 
 
 async def _who(_request: web.Request, desk: Desk, thread: int, fields: Fields, by: Actor) -> str:
-    if "name" in fields:
+    # what was not changed in the form stays as it is now: somebody may have changed it since the form was drawn
+    if "name" in fields and fields["name"] != fields.get("name_was"):
         await desk.rename(thread, fields["name"] or None, by=by)
-    if "language" in fields:
+    if "language" in fields and fields["language"] != fields.get("language_was"):
         await desk.speak(thread, fields["language"] or None, by=by)
     return "changed"
 

@@ -15,6 +15,7 @@ from ari_app.board import Actor, Role
 from ari_app.errors import NotFoundError, RefusedError, TextbackError
 from ari_app.portal import frame
 from ari_app.portal.api_administration import ADMINISTRATION
+from ari_app.portal.api_calls import CALLS, SOUND, SOUND_DESCRIBED, sound_of
 from ari_app.portal.api_contacts import CONTACTS
 from ari_app.portal.api_description import describe
 from ari_app.portal.api_endpoints import INBOX
@@ -27,8 +28,9 @@ __all__ = ["add_routes", "description", "refusal"]
 
 log = structlog.get_logger("portal.api")
 
-ENDPOINTS = (*INBOX.table, *CONTACTS.table, *ADMINISTRATION.table)
+ENDPOINTS = (*INBOX.table, *CALLS.table, *CONTACTS.table, *ADMINISTRATION.table)
 
+_MORE = {PATH: events, SOUND: sound_of}
 _ERROR = TypeAdapter(Error)
 _WAIT = 60
 """Seconds, where a refusal does not say how many."""
@@ -43,8 +45,9 @@ def add_routes(app: web.Application) -> None:
     for each in ENDPOINTS:
         app.router.add_route(each.method, BASE + each.path, _served(each))
     app.router.add_route("GET", f"{BASE}/openapi.json", frame.public(_describe))
-    app.router.add_route("GET", PATH, frame.public(_events))
-    methods[PATH.removeprefix(BASE)].append("GET")
+    for path, answer in _MORE.items():
+        app.router.add_route("GET", path, frame.public(_beside(answer)))
+        methods[path.removeprefix(BASE)].append("GET")
     for path, known in methods.items():
         app.router.add_route("*", BASE + path, frame.public(_wrong_method(", ".join(sorted(known)))))
     app.router.add_route("*", BASE + "{tail:(/.*)?}", frame.public(_nowhere))
@@ -52,7 +55,13 @@ def add_routes(app: web.Application) -> None:
 
 def description(server: str = "/", *, https: bool = True) -> dict[str, Any]:
     """The API's OpenAPI 3.1 document."""
-    return describe(ENDPOINTS, {PATH: {"get": DESCRIBED}}, version=__version__, server=server, cookie=cookie_name(https=https))
+    return describe(
+        ENDPOINTS,
+        {PATH: {"get": DESCRIBED}, SOUND: {"get": SOUND_DESCRIBED}},
+        version=__version__,
+        server=server,
+        cookie=cookie_name(https=https),
+    )
 
 
 def refusal(error: TextbackError) -> web.Response:
@@ -135,11 +144,18 @@ def _valid(validate: Callable[[Any], Any], value: object) -> Any:
         raise RefusedError("; ".join(say(item) for item in wrong), "mend these members", code="invalid") from error
 
 
-async def _events(request: web.Request) -> web.StreamResponse:
-    try:
-        return await events(request, await _who(request))
-    except TextbackError as error:
-        return refusal(error)
+def _beside(
+    answer: Callable[[web.Request, Actor], Awaitable[web.StreamResponse]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """What is no JSON, and so no endpoint of the table."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        try:
+            return await answer(request, await _who(request))
+        except TextbackError as error:
+            return refusal(error)
+
+    return serve
 
 
 async def _describe(request: web.Request) -> web.Response:

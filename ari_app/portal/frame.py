@@ -39,6 +39,7 @@ __all__ = [
     "MEMBER",
     "NAVIGATION",
     "PROXIES",
+    "RINGING",
     "SETTINGS",
     "STANDING",
     "TEMPLATES",
@@ -77,6 +78,8 @@ PROXIES = web.AppKey("proxies", Proxies)
 TEMPLATES = web.AppKey("templates", Environment)
 VERSION: web.AppKey[Callable[[], str]] = web.AppKey("version")
 """What a page that is drawn now knows: its live stream goes on from there."""
+RINGING: web.AppKey[Callable[[str], Markup]] = web.AppKey("ringing")
+"""The calls that ring now, drawn for the pages of a language."""
 
 ACTOR: web.RequestKey[Actor] = web.RequestKey("actor")
 MEMBER: web.RequestKey[Member] = web.RequestKey("member")
@@ -99,11 +102,14 @@ _SCRIPT_WORDS = (
     "row.holder.you",
     "notify.text",
     "notify.call",
+    "notify.voicemail",
     "notify.denied",
+    "ring.open",
 )
 """Words that scripts say by themselves."""
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/", "nav.inbox", False),
+    ("/contacts", "nav.contacts", False),
     ("/statistics", "nav.statistics", False),
     ("/admin", "nav.admin", True),
 )
@@ -231,6 +237,7 @@ def render(request: web.Request, template: str, **context: Any) -> str:
         "here": within(request.path_qs) if request.method == "GET" else "/",
         "navigation": [(path, key) for path, key, only in NAVIGATION if not only or (who is not None and who.role is Role.ADMINISTRATOR)],
         "version": request.app[VERSION](),
+        "ringing": request.app[RINGING](language(request)),
         "script_words": _SCRIPT_WORDS,
     }
     return request.app[TEMPLATES].get_template(template).render(known | context)

@@ -41,6 +41,8 @@ class RingView:
     extensions: str
     """Whose phones ring, blanks between: a script marks its own member's."""
     thread: int | None
+    textable: bool
+    """False where the number is hidden."""
 
 
 def add_routes(app: web.Application) -> None:
@@ -70,6 +72,7 @@ def _view(call: Ringing, t: Speech) -> RingView:
         since=call.since,
         extensions=" ".join(call.extensions),
         thread=call.thread,
+        textable=call.number is not None,
     )
 
 

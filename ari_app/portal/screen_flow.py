@@ -1,24 +1,33 @@
 """The screens of a desk phone, built from what the board says. Pure: no XML, no store.
 
-Answering takes two presses: a row of the inbox opens the thread, where the ready replies are rows two to six. Addresses hold what makes
-a request safe to repeat: ``seen`` (the newest text that was shown) and a nonce, which is the act of a reply.
+Answering takes two presses: a row of the inbox opens the thread, where the ready replies are rows two to six. Declining a call that
+rings takes one: it is the first row. Addresses hold what makes a request safe to repeat: ``seen`` (the newest text that was shown) and
+a nonce, which is the act of a reply.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
+from urllib.parse import quote
 
-from ari_app.board import Box, CallEntry, Canned, Counts, Entry, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadView
-from ari_app.model import MessageKind, MessageState
-from ari_app.numbers import pretty
+from ari_app.board import (
+    Box,
+    Canned,
+    Counts,
+    Entry,
+    Ringing,
+    Row,
+    ThreadView,
+)
+from ari_app.model import Level, MessageState
 from ari_app.portal.characters import cut, plain, wrapped
-from ari_app.portal.phone_words import Words
+from ari_app.portal.screen_said import Saying, is_callers
 from ari_app.portal.screens import Ack, Choice, Input, Key, Link, Menu, Shape, Text, Verb
 
-__all__ = ["BOXES", "READY", "Flow", "stamp_of"]
+__all__ = ["BOXES", "READY", "Flow", "mark_of", "stamp_of"]
 
 READY = 5
 """Ready replies in a thread's own menu: with the row of its last words they have the digits 2 to 6."""
@@ -27,6 +36,8 @@ BOXES = {Box.TO_ANSWER: "i", Box.TROUBLE: "x", Box.ALL: "a"}
 _READY_PAGE = 8
 _AGAIN = 60
 """Seconds after which an inbox looks again."""
+_AGAIN_RINGING = 10
+"""The same while a call rings: it is over soon."""
 _INBOX = Link("")
 
 
@@ -35,17 +46,18 @@ def stamp_of(row: Row) -> str:
     return format(int(row.changed.timestamp() * 1_000_000), "x")
 
 
+def mark_of(name: str) -> str:
+    """A name as it was shown, for an address, which must not hold one."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
 @dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Saying):
     """Builds screens for one member on one phone, now."""
 
-    words: Words
     member: int | None
     """Who looks; None while that is not known."""
     shape: Shape
-    zone: ZoneInfo
-    country: str
-    now: datetime
     nonce: Callable[[], str]
     """A new one at each call."""
     dial: Callable[[str], str]
@@ -53,10 +65,18 @@ class Flow:
 
     # ---- the list
 
-    def inbox(self, rows: Sequence[Row], counts: Counts, *, offset: int = 0, box: Box = Box.TO_ANSWER) -> Menu:
-        """Up to ``shape.rows`` of ``rows``, and a way on where there are more; ways to the other boxes under them."""
+    def inbox(
+        self, rows: Sequence[Row], counts: Counts, *, offset: int = 0, box: Box = Box.TO_ANSWER, rings: Ringing | None = None
+    ) -> Menu:
+        """Up to ``shape.rows`` of ``rows``, and a way on where there are more; ways to the other boxes under them.
+
+        ``rings``: a call that rings, before all.
+        """
         say, shown, letter = self.words, rows[: self.shape.rows], BOXES[box]
         choices = [self._row(row) for row in shown] or [Choice(say(f"nothing_{letter}"), _INBOX)]
+        declining = None if rings is None else Link(f"q/{quote(rings.id, safe='')}/{self.nonce()}")
+        if rings is not None and declining is not None:
+            choices.insert(0, self._ringing(rings, declining))
         more = Link(f"{letter}/{offset + len(shown)}") if len(rows) > len(shown) else None
         if more:
             choices.append(Choice(say("more"), more))
@@ -67,6 +87,8 @@ class Flow:
         if box is not Box.ALL:
             choices.append(Choice(say("box_a"), Link(f"{BOXES[Box.ALL]}/0")))
         keys = [Key(say("open"), Verb.SELECT)]
+        if declining is not None:
+            keys.append(Key(say("decline"), declining))
         if any(choice.dial for choice in choices):
             keys.append(Key(say("call"), Verb.DIAL))
         if more:
@@ -80,25 +102,28 @@ class Flow:
             note=say("inbox_note", unopened=counts.unopened, trouble=counts.trouble),
             keys=tuple(keys),
             back=None if is_first else Link(f"{letter}/{before}") if offset else _INBOX,
-            again=_AGAIN if is_first else None,
+            again=None if not is_first else _AGAIN if rings is None else _AGAIN_RINGING,
         )
 
     def _row(self, row: Row) -> Choice:
-        mark = "! " if row.urgent else "x " if row.trouble else "* " if row.waits_since is not None and not row.opened else ""
+        new = row.waits_since is not None and not row.opened
+        mark = "! " if row.urgent else "x " if row.trouble else "+ " if row.level is Level.HIGH else "* " if new else ""
+        offered = self.words("offered_short", name=cut(plain(row.offered), 24)) if row.offered else ""
+        about = [f"({what})" for what in (self.level(row), self.kind(row), offered) if what]
         held = [f"({self.words('by', name=plain(row.holder.name))})"] if row.holder else []
         words = [] if row.last is None else [self.said(row.last)]
         return Choice(
             f"{mark}{self.name(row)} {self.when(row.last.at if row.last else row.changed)}",
             Link(f"t/{row.thread}"),
-            more=" ".join([*held, *words]),
+            more=" ".join([*held, *about, *words]),
             dial=self.dial(row.number) if row.number else None,
         )
 
-    def name(self, row: Row) -> str:
-        """Who it is, in one short line."""
-        if row.name:
-            return cut(plain(row.name), 24) or self.words("hidden")
-        return pretty(row.number, self.country) if row.number else self.words("hidden")
+    def _ringing(self, call: Ringing, declining: Link) -> Choice:
+        about = [] if call.kind is None else [self.words(f"kind_{call.kind}")]
+        about += [self.words(f"level_{int(call.level)}")] if call.level is not Level.NORMAL else []
+        about += [self.words("ringing_more", time=self.when(call.since))]
+        return Choice(self.words("ringing", name=self.caller(call)), declining, more=f"({', '.join(about)})")
 
     # ---- a thread
 
@@ -107,7 +132,7 @@ class Flow:
         say, row, at = self.words, view.row, f"t/{view.row.thread}"
         last = self._last_of_caller(view.entries)
         reading = Link(f"{at}/r/0")
-        choices = [Choice(say("empty_thread"), reading) if last is None else Choice(self._head(last), reading, more=self.said(last))]
+        choices = [Choice(say("empty_thread"), reading) if last is None else Choice(self.head(last), reading, more=self.said(last))]
         if self._textable(view):
             choices += [self._ready(view, each) for each in canned[:READY]]
             if len(canned) > READY:
@@ -119,10 +144,14 @@ class Flow:
             call = Link(f"{at}/b/{self.nonce()}")
             choices.append(Choice(say("call_back"), call, dial=self.dial(row.number)))
             keys.append(Key(say("call"), call))
+        if row.offered:
+            keep = Link(f"{at}/o/{mark_of(row.offered)}/{self.nonce()}")
+            choices.append(Choice(say("keep_name", name=plain(row.offered)), keep))
+            keys.insert(1, Key(say("keep"), keep))
         done = Link(f"{at}/d/{stamp_of(row)}")
         choices.append(Choice(say("mark_done"), done))
         keys += [Key(say("done"), done), Key(say("back"), _INBOX)]
-        note = self._note(view)
+        note = self._note(view) or self.level(row) or self.kind(row)
         title = f"{cut(self.name(row), 14)}: {note}" if note else self.name(row)
         return Menu(title, tuple(choices), keys=tuple(keys), back=_INBOX)
 
@@ -159,8 +188,7 @@ class Flow:
     @staticmethod
     def _last_of_caller(entries: Sequence[Entry]) -> Entry | None:
         """What the caller said or did last: that is what a reply answers. Else whatever came last."""
-        mine = (each for each in entries if isinstance(each, CallEntry) or (isinstance(each, TextEntry) and each.incoming))
-        return next(mine, entries[0] if entries else None)
+        return next((each for each in entries if is_callers(each)), entries[0] if entries else None)
 
     def reading(self, view: ThreadView, page: int) -> Text:
         """The time line, newest first, as much as a page holds. A page that is not there is the last one."""
@@ -179,7 +207,7 @@ class Flow:
         return Text(title, pages[page], tuple(keys), onward or Link(at), Link(at))
 
     def _pages(self, view: ThreadView) -> list[str]:
-        blocks = [f"{self._head(each)} {self.said(each)}{self._state(each)}" for each in view.entries]
+        blocks = [f"{self.head(each)} {self.said(each)}{self.state(each)}" for each in view.entries]
         if view.older:
             blocks.append(self.words("older"))
         blocks = blocks or [self.words("empty_thread")]
@@ -196,52 +224,6 @@ class Flow:
                 else:
                     pages[-1] = joined
         return pages
-
-    def _head(self, entry: Entry) -> str:
-        mark = "#" if isinstance(entry, NoteEntry) else ">" if _from_caller(entry) else "<"
-        return f"{self.when(entry.at)} {mark}"
-
-    def said(self, entry: Entry) -> str:
-        """What an entry says, without its time."""
-        say = self.words
-        match entry:
-            case CallEntry():
-                words = say("voicemail") if entry.voicemail_left else say(entry.outcome.value)
-            case OutgoingEntry(failed=str(code)):
-                words = say("unplaced", name=plain(entry.by or say("somebody")))
-                words += f": {say(f'unplaced_{code}')}" if f"unplaced_{code}" in say else ""
-            case OutgoingEntry():
-                words = say("outgoing_by", name=plain(entry.by)) if entry.by else say("outgoing")
-                if entry.talked is not None:
-                    minutes, seconds = divmod(round(entry.talked), 60)
-                    words += ", " + say("talked", minutes=minutes, seconds=seconds)
-                elif entry.ended is not None:
-                    words += ", " + say("not_taken")
-            case TextEntry():
-                who = "" if entry.incoming else f"{plain(entry.author) if entry.author else self._nobody(entry)}: "
-                words = who + plain(entry.text)
-            case NoteEntry():
-                words = f"{say('note', name=plain(entry.author))}: {plain(entry.text)}"
-        return words
-
-    def _nobody(self, entry: TextEntry) -> str:
-        return self.words("clinic" if entry.kind is MessageKind.STAFF else "auto")
-
-    def _state(self, entry: Entry) -> str:
-        if not isinstance(entry, TextEntry) or entry.state is MessageState.RECEIVED:
-            return ""
-        if entry.state is MessageState.QUEUED and entry.scheduled is not None:
-            return f" ({self.words('scheduled', time=self.when(entry.scheduled))})"
-        return f" ({self.words(entry.state.value)})"
-
-    def when(self, at: datetime) -> str:
-        """The hour today, the weekday within a week (ahead as well), else month and day."""
-        local, today = at.astimezone(self.zone), self.now.astimezone(self.zone).date()
-        if local.date() == today:
-            return f"{local:%H:%M}"
-        if abs(local.date() - today) < timedelta(days=7):
-            return f"{self.words('days').split()[local.weekday()]} {local:%H:%M}"
-        return f"{local:%m-%d %H:%M}"
 
     # ---- writing
 
@@ -282,6 +264,15 @@ class Flow:
     def done(self, view: ThreadView) -> Ack:
         """The thread is settled."""
         return self._ack(self.words("done_title"), self.words("done_text", name=self.name(view.row)), view.row.thread)
+
+    def declined(self, call: Ringing, thread: int) -> Ack:
+        """The caller hears that a text comes."""
+        name = self.caller(call)
+        return self._ack(self.words("declined_title", name=name), self.words("declined_text", name=name), thread)
+
+    def kept(self, thread: int, name: str) -> Ack:
+        """The name that the caller gave is a contact's now."""
+        return self._ack(self.words("kept_title"), self.words("kept_text", name=plain(name)), thread)
 
     def changed(self, view: ThreadView) -> Ack:
         """Nothing was done: it is not what was shown any more."""
@@ -337,10 +328,6 @@ class Flow:
         note = prompt or say("pin_keyed", count=len(typed))
         keys = (Key(say("ok"), Link(f"k/{nonce}/{typed}-")), Key(say("erase"), Link(f"k/{nonce}")), Key(say("exit"), Verb.EXIT))
         return Menu(f"{cut(plain(name), 10)}: {note}", tuple(choices), note=note, keys=keys)
-
-
-def _from_caller(entry: Entry) -> bool:
-    return isinstance(entry, CallEntry) or (isinstance(entry, TextEntry) and entry.incoming)
 
 
 def _pieces(block: str, most: int) -> list[str]:

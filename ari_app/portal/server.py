@@ -17,7 +17,7 @@ from ari_app.desk import Desk
 from ari_app.desk.doors import Doors
 from ari_app.errors import NotFoundError, RefusedError, SettingsError, StoreError, TextbackError
 from ari_app.events import Notice
-from ari_app.portal import acts, admin, api, entry, inbox, live, phones, statistics, thread, writing
+from ari_app.portal import acts, admin, api, contacts, entry, filing, inbox, live, phones, ringing, statistics, thread, voicemail, writing
 from ari_app.portal.assets import Assets
 from ari_app.portal.entry import form
 from ari_app.portal.frame import (
@@ -28,6 +28,7 @@ from ari_app.portal.frame import (
     DOORS,
     MEMBER,
     PROXIES,
+    RINGING,
     SETTINGS,
     STANDING,
     TEMPLATES,
@@ -71,10 +72,10 @@ def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> w
     app[ASSETS], app[TEMPLATES] = assets, templates(assets)
     app[PROXIES] = Proxies(standing.file.portal.proxies)
     app[LIVE] = live_ = Live(app)
-    app[VERSION] = lambda: live_.version
+    app[VERSION], app[RINGING] = lambda: live_.version, live_.ringing
     app.on_response_prepare.append(_headers)
     app.router.add_get("/static/{version}/{name}", _static)
-    for room in (entry, inbox, thread, acts, writing, statistics, admin, api, phones, live):
+    for room in (entry, inbox, thread, acts, writing, ringing, voicemail, filing, contacts, statistics, admin, api, phones, live):
         room.add_routes(app)
     return app
 
@@ -113,6 +114,7 @@ class Portal:
 
     def ringing_changed(self) -> None:
         """Another call rings, or one does no more: what ``Desk.ringing`` says changed."""
+        self.live.ringing_changed()
 
     async def run(self) -> None:
         """Serve until cancelled. Raises SettingsError when the address or the certificate cannot be used."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ari_app.portal import words_admin
+from ari_app.portal import words_admin, words_calls, words_contacts
 
 __all__ = ["LANGUAGES", "WORDS"]
 
@@ -72,7 +72,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "search.end": ("Back to the list", "Retour à la liste"),
     "row.unopened": ("New", "Nouveau"),
     "row.opened": ("Seen, not answered", "Vu, sans réponse"),
-    "row.urgent": ("Urgent", "Urgent"),
     "row.new": ("New caller", "Nouvel appelant"),
     "row.trouble": ("A text did not go", "Un texto n’est pas parti"),
     "row.opted_out": ("Wants no texts", "Ne veut pas de textos"),
@@ -420,6 +419,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 WORDS: Mapping[str, tuple[str, str]] = {
     # French sets a space before a colon and within guillemets, which must not break the line
     key: (english, french.replace(" :", "\u00a0:").replace("« ", "«\u00a0").replace(" »", "\u00a0»"))
-    for key, (english, french) in {**_WORDS, **words_admin.WORDS}.items()
+    for key, (english, french) in {**_WORDS, **words_contacts.WORDS, **words_calls.WORDS, **words_admin.WORDS}.items()
 }
 """Those of every page."""

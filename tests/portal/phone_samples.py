@@ -8,13 +8,28 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ari_app.board import Box, CallEntry, Canned, Counts, Entry, Holder, NoteEntry, OutgoingEntry, Row, TextEntry, ThreadState, ThreadView
-from ari_app.model import AnsweredBy, DecisionKind, MessageKind, MessageState, Outcome, Reached, Reason
+from ari_app.board import (
+    Box,
+    CallEntry,
+    Canned,
+    Counts,
+    Entry,
+    Holder,
+    NoteEntry,
+    OutgoingEntry,
+    Ringing,
+    Row,
+    TextEntry,
+    ThreadState,
+    ThreadView,
+    VoicemailEntry,
+)
+from ari_app.model import AnsweredBy, DecisionKind, Kind, Level, MessageKind, MessageState, Outcome, Reached, Reason
 from ari_app.portal.phone_words import Words
 from ari_app.portal.screen_flow import Flow
 from ari_app.portal.screens import Link, Screen, Shape
 
-__all__ = ["COUNTS", "HOSTILE", "NOW", "canned", "flow", "hostile", "row", "screens", "view"]
+__all__ = ["COUNTS", "HOSTILE", "NOW", "canned", "flow", "hostile", "left", "rings", "row", "screens", "view"]
 
 NOW = datetime(2026, 3, 2, 19, 5, tzinfo=UTC)
 """14:05 in Montreal, a Monday."""
@@ -86,6 +101,38 @@ def call(*, ago: int = 60, **changes: object) -> CallEntry:
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
+def left(*, ago: int = 60, **changes: object) -> VoicemailEntry:
+    base = VoicemailEntry(
+        id=4,
+        at=NOW - timedelta(minutes=ago),
+        call="1772463600.1",
+        mailbox="100",
+        seconds=42.3,
+        heard=None,
+        heard_by=None,
+        transcription="off",
+        transcript=None,
+        playable=True,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def rings(**changes: object) -> Ringing:
+    """A client's call that rings at extension 201."""
+    base = Ringing(
+        id="1772463600.7",
+        number="+15145550188",
+        name="Famille Bélanger-Thibodeau",
+        line="main",
+        since=NOW,
+        extensions=("201",),
+        thread=None,
+        kind=Kind.CLIENT,
+        level=Level.URGENT,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
 def entries() -> tuple[Entry, ...]:
     """A time line with one of everything."""
     return (
@@ -127,6 +174,14 @@ def entries() -> tuple[Entry, ...]:
         call(),
         call(ago=60 * 24 * 3, outcome=Outcome.ANSWERED, answered_by=AnsweredBy.EXTENSION),
         call(ago=60 * 24 * 30, reached=Reached.VOICEMAIL, voicemail_left=True),
+        left(
+            ago=60 * 24 * 30,
+            heard=NOW,
+            heard_by="Marie",
+            seconds=75.0,
+            transcription="done",
+            transcript="bonjour c'est Élodie rappelez-moi",
+        ),
     )
 
 
@@ -168,6 +223,8 @@ def morning() -> tuple[Row, ...]:
         row(thread=10, name=None, number=None, last=call(ago=60 * 30)),
         row(thread=9, waits_since=None, trouble=True, last=text("Bonjour!", incoming=False, ago=60 * 24 * 9)),
         row(thread=8, last=None),
+        row(thread=7, name="Léa Tremblay, Marc Tremblay, Zoé Tremblay", level=Level.HIGH, why="Suivi de chirurgie", kind=Kind.CLIENT),
+        row(thread=6, name=None, number="+15145550166", known=False, offered="Paul Roy", last=left(), unheard=1),
     )
 
 
@@ -183,6 +240,12 @@ def screens(shape: Shape, language: str = "fr") -> dict[str, Screen]:
         "inbox_second": make.inbox(many, COUNTS, offset=shape.rows),
         "inbox_all": make.inbox(many, COUNTS, box=Box.ALL),
         "inbox_trouble": make.inbox(morning()[4:5], COUNTS, box=Box.TROUBLE),
+        "inbox_ringing": make.inbox(morning(), COUNTS, rings=rings()),
+        "inbox_rings_alone": make.inbox((), COUNTS, rings=rings(name=None, kind=None, level=Level.NORMAL)),
+        "declined": make.declined(rings(), 21),
+        "thread_offered": make.thread(view(row=row(name=None, known=False, offered="Paul Roy"), entries=(left(), call())), canned()),
+        "thread_urgent": make.thread(view(row=row(urgent=True, level=Level.URGENT, why="emergency")), canned()),
+        "kept": make.kept(17, "Paul Roy"),
         "thread": make.thread(seen, canned()),
         "thread_held": make.thread(view(row=row(holder=Holder(member=2, name="Marie", until=NOW))), canned()),
         "thread_many_replies": make.thread(seen, canned(20)),
@@ -211,7 +274,9 @@ def hostile(shape: Shape) -> dict[str, Screen]:
     """The same screens, where everything a caller or a colleague chose is hostile, and one text has 10,000 characters."""
     make = flow(shape)
     long = (HOSTILE * 100)[:10_000]
-    odd = row(name=HOSTILE, last=text(long), holder=Holder(member=2, name=HOSTILE, until=NOW))
+    odd = row(
+        name=HOSTILE, last=text(long), holder=Holder(member=2, name=HOSTILE, until=NOW), level=Level.HIGH, why=HOSTILE, offered=HOSTILE
+    )
     seen = view(
         row=odd,
         older=False,
@@ -220,11 +285,15 @@ def hostile(shape: Shape) -> dict[str, Screen]:
             text(HOSTILE, incoming=False, author=HOSTILE),
             NoteEntry(id=3, at=NOW, author=HOSTILE, text="&" * 10_000),
             text("x" * 10_000),
+            left(heard=NOW, heard_by=HOSTILE, transcription="done", transcript=long),
         ),
     )
     ready = tuple(replace(each, label=HOSTILE) for each in canned(20))
     found: dict[str, Screen] = {
         "inbox": make.inbox((odd,) * (shape.rows + 1), COUNTS),
+        "inbox_ringing": make.inbox((odd,) * (shape.rows + 1), COUNTS, rings=rings(id="../\u202e?q=1&<'\"", name=HOSTILE)),
+        "declined": make.declined(rings(name=HOSTILE), 21),
+        "kept": make.kept(17, HOSTILE),
         "thread": make.thread(seen, ready),
         "ready": make.ready(seen, ready, 0),
         "confirm": make.confirm(17, long, 66, 105, "NONCE000"),

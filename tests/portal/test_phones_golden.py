@@ -29,6 +29,7 @@ GOLDEN = Path(__file__).parent / "golden"
 BASE = "http://10.0.0.5:8790/p/AAAAAAAAAAAAAAAAAAAAAA"
 NAMES = sorted(BRANDS)
 
+LOOK_AGAIN = ("inbox", "inbox_empty", "inbox_full", "inbox_ringing", "inbox_rings_alone")
 MORE = {"snom": 80, "poly": 80, "grandstream": 160}
 LIMITS = {
     # bytes, rows of a menu, characters of a title, of a row, soft keys, characters of a soft key
@@ -152,7 +153,7 @@ def test_nothing_is_kept_and_a_deed_stays_out_of_ciscos_history() -> None:
             assert headers["Content-Type"] == f"{brand.content_type}; charset=UTF-8"
             assert "no-store" in headers["Cache-Control"]
             is_cisco = brand.name.startswith("cisco")
-            assert ("Refresh" in headers) == (key in ("inbox", "inbox_empty", "inbox_full") and _refreshes(brand))
+            assert ("Refresh" in headers) == (key in LOOK_AGAIN and _refreshes(brand))
             if is_cisco:
                 assert ("Expires" in headers) == (isinstance(screen, Ack) or key in ("write", "pin")), key
 

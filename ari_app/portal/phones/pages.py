@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from ari_app.board import Actor, Box, Canned, ThreadState, ThreadView
+from ari_app.board import Actor, Box, Canned, Ringing, ThreadState, ThreadView
 from ari_app.desk import Desk
 from ari_app.errors import NotFoundError, RefusedError, TextbackError
 from ari_app.model import Language, MessageState
 from ari_app.portal.phone_words import Words
 from ari_app.portal.phones.gate import Deeds, Gate, Phone
-from ari_app.portal.screen_flow import BOXES, Flow, stamp_of
+from ari_app.portal.screen_flow import BOXES, Flow, mark_of, stamp_of
 from ari_app.portal.screens import Link, Screen
 
 __all__ = ["Pages", "told"]
@@ -73,7 +73,14 @@ class Pages:
         box = next((box for box, each in BOXES.items() if each == letter), Box.TO_ANSWER)
         skip = int(offset or 0)
         rows = await self.desk.inbox(self._by, box, limit=self.flow.shape.rows + 1, offset=skip)
-        return self.flow.inbox(rows, await self.desk.counts(), offset=skip, box=box)
+        rings = None if skip or box is not Box.TO_ANSWER else await self._rings()
+        return self.flow.inbox(rows, await self.desk.counts(), offset=skip, box=box, rings=rings)
+
+    async def _rings(self) -> Ringing | None:
+        """The call that rings at the member's own phone, else at any; the one that waits longest. None whose number is hidden."""
+        calls = [call for call in await self.desk.ringing(self._by) if call.number is not None]
+        own = self.phone.member.extension
+        return next((call for call in calls if own in call.extensions), calls[0] if calls else None)
 
     async def _thread(self, _typed: str, thread: str) -> Screen:
         view = await self._view(thread, read=True)
@@ -152,6 +159,32 @@ class Pages:
                 return self.flow.error(told(error, self.flow.words), Link(f"t/{thread}"))
             return self.deeds.did(self.phone, nonce, self.flow.calling(await self._view(thread)))
 
+    async def _decline(self, _typed: str, call: str, nonce: str) -> Screen:
+        async with self.deeds.one_at_a_time(self.phone):
+            if (shown := self.deeds.shown(self.phone, nonce)) is not None:
+                return shown
+            rings = next((each for each in await self.desk.ringing(self._by) if each.id == call), None)
+            if rings is None:
+                return self.flow.error(self.flow.words("not_ringing"))
+            try:
+                thread = await self.desk.decline(call, by=self._by)
+            except TextbackError as error:
+                code = "taken" if error.code == "answered" else error.code
+                return self.flow.error(self.flow.words(code) if code in self.flow.words else told(error, self.flow.words))
+            return self.deeds.did(self.phone, nonce, self.flow.declined(rings, thread))
+
+    async def _keep(self, _typed: str, thread: str, mark: str, nonce: str) -> Screen:
+        """The name that was shown, and no other that the caller gave since."""
+        async with self.deeds.one_at_a_time(self.phone):
+            if (shown := self.deeds.shown(self.phone, nonce)) is not None:
+                return shown
+            view = await self._view(thread)
+            name = view.row.offered
+            if name is None or mark_of(name) != mark:
+                return self.flow.changed(view)
+            await self.desk.take_name(int(thread), by=self._by)
+            return self.deeds.did(self.phone, nonce, self.flow.kept(int(thread), name))
+
     async def _done(self, _typed: str, thread: str, stamp: str) -> Screen:
         async with self.deeds.one_at_a_time(self.phone):
             view = await self._view(thread)
@@ -196,6 +229,8 @@ _PAGES: tuple[tuple[re.Pattern[str], Callable[..., Awaitable[Screen]]], ...] = t
         (rf"{_THREAD}/s/(?P<seen>\d{{1,15}})/(?P<nonce>{_N})(?P<over>/o)?", Pages._send_typed),
         (rf"{_THREAD}/c/(?P<canned>-?\d{{1,15}})/(?P<seen>\d{{1,15}})/(?P<nonce>{_N})(?P<over>/o)?", Pages._send_ready),
         (rf"{_THREAD}/b/(?P<nonce>{_N})", Pages._call),
+        (rf"q/(?P<call>[^/]{{1,150}})/(?P<nonce>{_N})", Pages._decline),
+        (rf"{_THREAD}/o/(?P<mark>[0-9a-f]{{12}})/(?P<nonce>{_N})", Pages._keep),
         (rf"{_THREAD}/d/(?P<stamp>[0-9a-f]{{1,16}})", Pages._done),
     )
 )

@@ -16,6 +16,7 @@ async function act(form, button) {
     if (!answer.ok) { show(await answer.text()); panes.refresh(thread); return; }
     const done = await answer.json();
     $("#dialog").close();
+    if (kind === "opt-out") { location.reload(); return; }  // the box for a reply comes or goes
     const drop = form.closest("details[open]") || button?.closest("details[open]");
     if (drop) { drop.open = false; $("summary", drop).focus(); }
     if (kind === "reply" || kind === "note") panes.written(thread, done.nonce, kind);
@@ -55,6 +56,9 @@ notify.start();
 keys.start();
 $(".pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 setInterval(ages, 20000);
+if ($("#ringing > *")) import("./ringing.js").then((calls) => calls.marked()).catch(() => {});
+// a message listened to to its end is heard; what becomes of sound does not bubble
+document.addEventListener("ended", (event) => event.target.closest(".voicemail")?.querySelector("form[data-ended]")?.requestSubmit(), true);
 listen((name, data, leads) => {
   if (name === "rows") {
     list.changed(data);
@@ -65,6 +69,7 @@ listen((name, data, leads) => {
     if (leads) notify.overdue(data);
   } else if (name === "stale") {
     list.reload().catch(() => {});
+    import("./ringing.js").then((calls) => calls.reload()).catch(() => {});
     for (const thread of panes.openThreads()) panes.refresh(thread).catch(() => {});
-  }
+  } else if (name === "ringing") import("./ringing.js").then((calls) => calls.changed(data)).catch(() => {});
 });
