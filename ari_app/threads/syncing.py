@@ -22,7 +22,7 @@ from ari_app.threads.rows import moment, required, stamp
 __all__ = ["AT_ONCE", "Source", "apply", "digests", "remove", "states", "synced"]
 
 Source = Literal["import", "sync"]
-AT_ONCE = 500
+AT_ONCE = 250
 """Records of one transaction: nobody who writes a text waits longer than for these."""
 _KNOWN = f"SELECT p.*, {NUMBERS} FROM person p WHERE p.external = ?"  # noqa: S608  (our own)
 _NAMED_HERE = f"""SELECT p.*, {NUMBERS} FROM person p
