@@ -13,6 +13,7 @@ from typing import Any
 from ari_app import doctor_ami, doctor_voice, probes
 from ari_app.board import Role
 from ari_app.control import NotRunningError, ServiceStatus, service_status
+from ari_app.doctor_contacts import judge_contacts
 from ari_app.doctor_portal import certificate, judge_portal
 from ari_app.doctor_radio import judge_modems
 from ari_app.doctor_settings import judge_standing
@@ -97,6 +98,8 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
     items.append(judge_clock(now, facts["newest"] if facts else None, status, zone=zone))
     if facts is not None:
         items.append(judge_outbox(now, facts, zone=zone))
+    if facts is not None:
+        items += [_item("contacts", each) for each in judge_contacts(settings.contacts, facts["people"], facts["synced"], now, zone)]
     items += await _for_staff(settings, facts, now)
     ready = (
         status is not None
@@ -158,6 +161,8 @@ def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
     ami = settings.pbx.ami
     inline = settings.pbx.password is not None or (ami is not None and ami.secret is not None)
     inline |= any({"pin", "password", "secret"} & modem.model_fields_set for modem in settings.modem)
+    contacts = (settings.contacts.source, settings.contacts.filing)
+    inline |= any({"url", "password", "secret"} & part.model_fields_set for part in contacts if part is not None)
     if inline and origin.stat().st_mode & 0o004:
         yield Item("settings", "warn", "settings_mode", f"{origin} holds a password and everybody may read it", f"chmod 640 {origin}")
     if not os.access(origin, os.R_OK, effective_ids=True):
@@ -180,6 +185,7 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
         newest = await store.calls(limit=1)
         members, keys = await store.members.all(), await store.members.keys()
         stored = await store.board.settings()
+        people, synced = await store.contacts.count(), await store.contacts.states()
     except TextbackError as error:
         return [Item("store", "bad", error.code, error.what, error.fix)], None
     finally:
@@ -194,6 +200,8 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
         "extensions": sum(member.active and member.extension is not None for member in members),
         "phones": sum(key.use == "phone" and key.revoked is None for key in keys),
         "stored": stored,
+        "people": people,
+        "synced": synced,
     }
     return items, {**facts, **more}
 

@@ -17,9 +17,11 @@ import traceback
 from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from types import TracebackType
 from typing import Any, TextIO
+from urllib.parse import unquote, urlsplit
 
 import structlog
 
+from ari_app.contact_settings import ContactsSettings
 from ari_app.errors import SettingsError, TextbackError
 from ari_app.numbers import shortened
 from ari_app.settings import Settings
@@ -154,7 +156,26 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
         if ami.secret_file is not None:
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 found.append(ami.secret_file.read_text(encoding="utf-8").strip())
+    found += _of_contacts(settings.contacts)
     return tuple(each for each in found if each)
+
+
+def _of_contacts(contacts: ContactsSettings) -> list[str | None]:
+    found: list[str | None] = []
+    source, filing = contacts.source, contacts.filing
+    if source is not None and source.kind == "ldap":
+        with contextlib.suppress(SettingsError):
+            found.append(source.read_password())
+    if source is not None and source.kind == "sql":
+        with contextlib.suppress(SettingsError, ValueError):
+            url = source.read_url()
+            found.append(url)
+            password = urlsplit(url).password
+            found += [password, unquote(password)] if password else []
+    if filing is not None and filing.webhook is not None:
+        with contextlib.suppress(SettingsError):
+            found.append(filing.read_secret())
+    return found
 
 
 def set_up(*, level: int = logging.INFO, secrets: Collection[str] = (), stream: TextIO | None = None, pretty: bool | None = None) -> None:
