@@ -121,7 +121,11 @@ class _Session:
 
 
 class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has no types
-    """Routes FastAGI requests, each within ``patience`` seconds, at most ``most`` at once. ``handler`` serves a connection."""
+    """Routes FastAGI requests, each within ``patience`` seconds, at most ``most`` at once. ``handler`` serves a connection.
+
+    Asterisk says what it wants at once. Of peers that have not yet, the one that has been silent longest makes room for the next: who
+    opens sockets and says nothing takes no room from calls.
+    """
 
     def __init__(self, *, patience: float, most: int) -> None:
         super().__init__(loop=asyncio.get_running_loop())
@@ -129,6 +133,8 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
         self._most = most
         self._busy = 0
         self._sessions: dict[str, _Session] = {}
+        self._silent: dict[asyncio.StreamWriter, None] = {}
+        """Peers whose headers have not come, in the order they connected."""
 
     def add_session(self, path: str, endpoint: Callable[[Request], Coroutine[Any, Any, None]], *, patience: float, most: int) -> None:
         """A route that may take ``patience`` seconds of its own, at most ``most`` of it at once: so it never takes room from the others."""
@@ -137,13 +143,10 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
 
     async def handler(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection and close it, whatever the peer does. Raises CancelledError only."""
-        self._busy += 1
         try:
-            if self._busy > self._most:
-                log.warning("agi_refused", reason="too many requests at once", most=self._most)
-                return
             async with asyncio.timeout(self._patience) as limit:
-                await self._serve(reader, writer, limit)
+                headers = await self._listen(reader, writer)
+                await self._serve(headers, reader, writer, limit)
         except TimeoutError:
             log.warning("agi_timed_out")
         except (RequestError, ConnectionError) as error:
@@ -153,11 +156,35 @@ class Application(fast_agi.Application):  # type: ignore[misc] # panoramisk has 
             place = traceback.extract_tb(error.__traceback__)[-1]
             log.error("agi_failed", kind=type(error).__name__, place=f"{place.filename}:{place.lineno}")
         finally:
-            self._busy -= 1
             await self._close(writer)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: asyncio.Timeout) -> None:
-        headers = await _headers(reader)
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> dict[str, str]:
+        """What the peer wants. Raises RequestError also where it had to make room."""
+        if len(self._silent) >= self._most:
+            silent = next(iter(self._silent))
+            del self._silent[silent]
+            silent.transport.abort()
+        self._silent[writer] = None
+        try:
+            return await _headers(reader)
+        finally:
+            self._silent.pop(writer, None)
+
+    async def _serve(
+        self, headers: Mapping[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: asyncio.Timeout
+    ) -> None:
+        if self._busy >= self._most:
+            log.warning("agi_refused", reason="too many requests at once", most=self._most)
+            return
+        self._busy += 1
+        try:
+            await self._answer(headers, reader, writer, limit)
+        finally:
+            self._busy -= 1
+
+    async def _answer(
+        self, headers: Mapping[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter, limit: asyncio.Timeout
+    ) -> None:
         request = Request(app=self, headers=headers, reader=reader, writer=writer, encoding=self.default_encoding)
         name = headers.get("agi_network_script", "")
         route = self._route.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,8 @@ from agi.speech import Speech
 from ari_app.board import Actor, Box, Face, Member, Role
 from ari_app.desk import SHELL, Desk, Doors
 from ari_app.errors import PbxUnavailableError
-from ari_app.model import Reaction, Reason
+from ari_app.model import Call, Outcome, Reaction, Reason
+from ari_app.ringing import LiveCalls
 from ari_app.settings import AgiSettings, parse
 from ari_app.standing import Standing
 from ari_app.threads import Store
@@ -56,6 +57,19 @@ class Rings:
         self.placed.append((extension, number))
 
 
+class Up:
+    """Calls that are up, by the uniqueid of their channel: the real tracker is tested in tests/pbx and on Asterisk (tests/lab)."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Call] = {}
+
+    def call_of(self, channel_id: str) -> Call | None:
+        return self.calls.get(channel_id)
+
+    def bridged(self, channel_id: str) -> bool:
+        return self.calls[channel_id].outcome is Outcome.ANSWERED
+
+
 class House:
     """A clinic's service as far as the voice inbox knows it."""
 
@@ -68,7 +82,9 @@ class House:
         self.settings = parse(settings)
         standing = Standing(self.settings)
         self.rings = Rings()
-        self.desk = Desk(store, standing, clock, self.rings)
+        self.up = Up()
+        self.live = LiveCalls(self.up, None, "CA")
+        self.desk = Desk(store, standing, clock, self.rings, calls=self.live)
         self.doors = Doors(store, standing, clock)
         self.speech = AgiSettings(speech=engine(folder), sounds=self.sounds)
         self.marie: Member
@@ -86,6 +102,12 @@ class House:
         recorded = await self.store.record_call(a_call(number, **changes), silence(Reason.LIMIT), line="main")
         assert recorded.thread is not None
         return recorded.thread
+
+    def rings_in(self, number: str | None, **changes: Any) -> Call:
+        """A call that is up."""
+        call = a_call(number, ended=self.clock.now(), **changes)
+        self.up.calls[call.id] = call
+        return call
 
     async def wrote(self, number: str, text: str, reaction: Reaction | None = None) -> None:
         at = self.clock.now()
@@ -122,10 +144,11 @@ class House:
         patient: bool = True,
         pins: Sequence[str] = (),
         then: Callable[[], object] = lambda: True,
+        route: str = "inbox",
         **headers: str,
     ) -> Telephone:
         """One call, to its end. Leaves no file."""
-        telephone = Telephone(keys, pins=pins, patient=patient)
+        telephone = Telephone(keys, pins=pins, patient=patient, route=route)
         async with self.server() as server, asyncio.timeout(30):
             await telephone.call(server.port, channel, **headers)
             while not then():  # noqa: ASYNC110 (what the route does after the call has no one to tell)
@@ -143,11 +166,11 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, **clinic: Any) -> AsyncIterator[House]:
+async def house(folder: Path, *, more: Mapping[str, Any] | None = None, **clinic: Any) -> AsyncIterator[House]:
     clock = Clock()
     store = Store(folder / "textback.db", clock)
     await store.open()
-    made = House(folder, store, clock, {**SETTINGS, "clinic": {**SETTINGS["clinic"], **clinic}})
+    made = House(folder, store, clock, {**SETTINGS, **(more or {}), "clinic": {**SETTINGS["clinic"], **clinic}})
     try:
         yield made
     finally:

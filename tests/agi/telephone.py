@@ -39,7 +39,8 @@ class Telephone:
     ``patient``: keys are pressed only once everything was said. After the last key nothing is pressed any more.
     """
 
-    def __init__(self, keys: Iterable[str] = (), *, pins: Iterable[str] = (), patient: bool = True) -> None:
+    def __init__(self, keys: Iterable[str] = (), *, pins: Iterable[str] = (), patient: bool = True, route: str = "inbox") -> None:
+        self._route = route
         self.commands: list[str] = []
         self.played = 0
         """Sound files that were there, and readable, when they were to be played."""
@@ -52,7 +53,7 @@ class Telephone:
         """Until the other side closes."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            writer.write(block(agi_network_script="inbox", agi_channel=channel, agi_callerid="201", **headers))
+            writer.write(block(**{"agi_network_script": self._route, "agi_channel": channel, "agi_callerid": "201", **headers}))
             while line := (await reader.readline()).decode().strip():
                 self.commands.append(line)
                 writer.write(self._answer(line).encode())
