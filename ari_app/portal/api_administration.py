@@ -130,7 +130,7 @@ class WordingBody(Body):
 
 
 class EmergencyBody(Body):
-    words: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=10_000)] | None
+    words: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=500)] | None
     """A * at the end of one stands for any ending. null: those of textback.toml, or the built-in ones, again."""
 
 

@@ -41,9 +41,9 @@ class ContactBody(Body):
     kind: Kind = Kind.CLIENT
     language: Language | None = None
     """null: not known."""
-    tags: list[_Words] = Field(default_factory=list, max_length=1000)
+    tags: list[_Words] = Field(default_factory=list, max_length=100)
     """"no-text" keeps automatic texts away."""
-    numbers: list[NumberBody] = Field(default_factory=list, max_length=1000)
+    numbers: list[NumberBody] = Field(default_factory=list, max_length=100)
 
 
 class ReleaseBody(Body):

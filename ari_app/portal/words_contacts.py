@@ -47,7 +47,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "said.contact_kept": ("Contact saved.", "Contact enregistré."),
     "notify.voicemail": ("New voicemail", "Nouveau message vocal"),
     # -- wants no texts, or wants them again
-    "opt.lift": ("They want texts again", "Il en veut de nouveau"),
+    "opt.lift": ("They want texts again", "Accepte de nouveau les textos"),
     "opt.lift.title": ("Let texts go to this number again?", "Permettre de nouveau les textos à ce numéro?"),
     "opt.lift.sure": (
         "Only when the caller told you so. Automatic texts and yours go to them again; that you noted it stays in the audit.",
@@ -177,8 +177,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "rules.notify": ("Tells {number} that somebody waits.", "Avise le {number} que quelqu’un attend."),
     "emergency.title": ("Emergency words", "Mots d’urgence"),
     "emergency.about": (
-        "Who writes one of these goes first at once. One a line; a * at the end stands for any ending. “No pain” is not “pain”.",
-        "Qui en écrit un passe aussitôt en premier. Un par ligne; * à la fin : toute terminaison. « Pas mal » n’est pas pris pour « mal ».",
+        "Who writes one of these goes first at once. “No chest pain” is not “chest pain”.",
+        "Qui en écrit un passe aussitôt en premier. « Pas de douleur thoracique » n’est pas « douleur thoracique ».",
+    ),
+    "emergency.how": (
+        "One a line. * stands for any ending of a word, ... for words between; accents and capitals do not matter.",
+        "Un par ligne. * remplace toute fin de mot, ... d’autres mots; accents et majuscules ne comptent pas.",
     ),
     "emergency.answer.yes": ("They are answered with the safety text at once:", "Ils reçoivent aussitôt le texto de sécurité :"),
     "emergency.answer.no": (
@@ -190,8 +194,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "emergency.words.en": ("Words in English", "Mots en anglais"),
     "emergency.bad": ("These words cannot be used.", "Ces mots ne peuvent servir."),
     "emergency.bad.fix": (
-        "Write each on a line of its own, with letters; a * only at the end.",
-        "Écrivez chacun sur sa ligne, en lettres; un * seulement à la fin.",
+        "Write each on a line of its own, with letters; a * only at the end of a word.",
+        "Écrivez chacun sur sa ligne, en lettres; un * seulement à la fin d’un mot.",
     ),
     # -- wordings
     "language.both": ("In both languages", "Dans les deux langues"),

@@ -17,7 +17,18 @@ from ari_app.portal.words_admin import WORDS as OURS
 from tests.desk_world import GOOD
 from tests.portal.served import Browser, Served, served
 
-PAGES = ("/admin", "/admin/hours", "/admin/wording", "/admin/canned", "/admin/staff", "/admin/staff/1", "/admin/settings", "/admin/audit")
+PAGES = (
+    "/admin",
+    "/admin/hours",
+    "/admin/wording",
+    "/admin/canned",
+    "/admin/rules",
+    "/admin/contacts",
+    "/admin/staff",
+    "/admin/staff/1",
+    "/admin/settings",
+    "/admin/audit",
+)
 ANYBODY = ("/statistics", "/me")
 
 
