@@ -47,6 +47,8 @@ def find(reader: Reader, words: str, country: str, *, kind: Kind | None = None, 
     params: dict[str, Any] = {"kind": kind, "limit": limit, "offset": offset}
     which = "{0}.kind = :kind" if kind is not None else "1"
     exactly = clean(words).strip()
+    if not exactly and words.strip():
+        return ()
     if not exactly:
         rows = reader.all(_LISTED.format(where=which.format("p")), params)
     else:
@@ -81,7 +83,7 @@ def _numbered(run: str, country: str, params: dict[str, Any]) -> list[str]:
     params |= {f"begins{which}": start for which, start in enumerate(begins)}
     picks = [_BEGINS.format(f"begins{which}") for which in range(len(begins))]
     if len(run) >= _END:
-        params["ends"] = run
+        params["ends"] = national if len(national) >= _END else run
         picks.append(_ENDS.format("ends"))
     return picks
 
