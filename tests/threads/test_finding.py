@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ari_app.board import NoteEntry, TextEntry
+from ari_app.board import NoteEntry, TextEntry, VoicemailEntry
 from ari_app.threads import Store
+from ari_app.threads.database import Transaction
 from ari_app.threads.finding import wanted
+from ari_app.threads.rows import stamp
 from tests.threads.crew import a_member, missed, texted
 from tests.threads.world import ALICE, BOB, STAFF, Clerk, HandClock, a_call
 
@@ -80,6 +82,26 @@ async def test_texts_and_notes_with_what_was_said(clinic: Store) -> None:
     assert hit.entry is None
     assert await found(clinic, "results in") == {BOB}
     assert await found(clinic, "results out") == set()
+
+
+async def test_what_was_said_into_the_voicemail_is_found_by_its_transcript(clinic: Store, clock: HandClock) -> None:
+    call = a_call(SMITH, ended=clock.now())
+    thread = (await clinic.record_call(call, Clerk().first(clock.now()), line="main")).thread
+    left = {"call": call.id, "thread": thread, "mailbox": "100", "context": "default", "folder": "INBOX", "at": stamp(clock.now())}
+
+    def keep(tx: Transaction) -> int:
+        return tx.insert("voicemail", {**left, "message": "m1", "seconds": 4.5, "transcription": "waiting"})
+
+    voicemail = await clinic._database.write(keep)
+    assert await found(clinic, "dentist") == set()
+    said = "This is about the dentist's référence"
+    await clinic._database.write(
+        lambda tx: tx.run("UPDATE voicemail SET transcript = ?, transcription = 'done' WHERE id = ?", (said, voicemail))
+    )
+    for words in ("dentist", "REFER", "about the dent"):
+        (hit,) = await clinic.board.search(words)
+        assert isinstance(hit.entry, VoicemailEntry), words
+        assert (hit.row.thread, hit.entry.transcript) == (thread, said)
 
 
 async def test_who_is_named_so_comes_before_who_wrote_so(clinic: Store, clock: HandClock) -> None:
