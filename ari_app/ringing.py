@@ -60,13 +60,21 @@ class LiveCalls:
     async def send_away(self, call: str) -> None:
         """Send a caller whom nobody is joined to into ``DECLINED``, out of the ringing or the queue.
 
-        Raises RefusedError ``answered`` (a person was put through meanwhile) and ``no_ami``, NotFoundError ``not_ringing``, PbxError.
+        Raises RefusedError ``answered`` (a person was put through meanwhile), ``no_ami``, ``no_dialplan``; NotFoundError ``not_ringing``;
+        PbxError.
         """
         if self._ami is None:
             raise RefusedError("a call can be declined over AMI only", "set [pbx.ami] in textback.toml", code="no_ami")
         try:
+            # Asterisk would send it into nothing, and end it
+            if await self._ami.read(call, f"DIALPLAN_EXISTS({DECLINED},s,1)") == "0":
+                raise RefusedError(
+                    f"the dialplan has no context {DECLINED}",
+                    "copy it from extensions_textback.conf, then asterisk -rx 'dialplan reload'",
+                    code="no_dialplan",
+                )
             # the PBX knows of an answer some milliseconds before we are told
-            if not self._watched.bridged(call) and await self._ami.in_bridge(call):
+            if not self._watched.bridged(call) and await self._ami.read(call, "BRIDGEPEER"):
                 raise RefusedError("this caller was just put through", "let them talk", code="answered")
             await self._ami.redirect(call, DECLINED)
         except PbxRequestError as error:

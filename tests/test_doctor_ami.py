@@ -1,4 +1,4 @@
-"""What doctor says of AMI: only where push is wanted, and each thing that keeps phones from being told."""
+"""What doctor says of AMI: each thing that keeps calls from being declined, the blacklist from being read, phones from being told."""
 
 from __future__ import annotations
 
@@ -23,40 +23,43 @@ def settings(ami: AmiSettings | None, *, push: bool = True, **pbx: Any) -> Setti
     return parse(document)
 
 
-async def test_it_is_asked_only_where_phones_are_to_be_told() -> None:
+ALL = "Ping: ok\r\nRedirect: ok\r\nGetvar: ok\r\nDBGet: ok"
+
+
+async def test_it_is_asked_wherever_ami_is_set() -> None:
     async with server() as (fake, ami):
-        assert await look(settings(ami, push=False)) is None
-        assert await look(settings(None)) is None
-        found = await look(settings(ami, device="SIP/{extension}"))
-        assert found is not None
+        assert await look(settings(None)) == []
+        fake.answers["ListCommands"] = f"Success\r\n{ALL}"
+        (found,) = await look(settings(ami, push=False))
+        assert (found.state, found.code) == ("ok", "ami")
+        (found,) = await look(settings(ami, device="SIP/{extension}"))
         assert (found.state, found.code) == ("warn", "push_not_pjsip")
-        assert fake.heard == []
 
 
 @pytest.mark.parametrize(
-    ("commands", "state", "code"),
+    ("commands", "codes"),
     [
-        ("Ping: ok\r\nModuleLoad: ok\r\nPJSIPNotify: ok", "ok", "ami"),
-        ("Ping: ok\r\nModuleLoad: ok", "warn", "ami_no_notify"),
-        ("Ping: ok", "warn", "ami_no_right"),
+        (f"{ALL}\r\nModuleLoad: ok\r\nPJSIPNotify: ok", ["ami"]),
+        (f"{ALL}\r\nModuleLoad: ok", ["ami_no_notify"]),
+        (ALL, ["ami_no_right"]),
+        ("Ping: ok\r\nModuleLoad: ok\r\nPJSIPNotify: ok\r\nDBGet: ok", ["ami_no_redirect"]),
+        ("Ping: ok\r\nRedirect: ok\r\nGetvar: ok\r\nPJSIPNotify: ok", ["ami_no_blacklist"]),
+        ("Ping: ok", ["ami_no_redirect", "ami_no_blacklist", "ami_no_right"]),
     ],
 )
-async def test_what_the_user_may_do(commands: str, state: str, code: str) -> None:
+async def test_what_the_user_may_do(commands: str, codes: list[str]) -> None:
     async with server() as (fake, ami):
         fake.answers["ListCommands"] = f"Success\r\n{commands}"
         found = await look(settings(ami))
-    assert found is not None
-    assert (found.state, found.code) == (state, code)
-    assert bool(found.fix) == (state != "ok")
+    assert [each.code for each in found] == codes
+    assert all(bool(each.fix) == (each.state != "ok") for each in found)
 
 
 async def test_a_login_refused_and_nobody_there() -> None:
     async with server() as (fake, ami):
         fake.answers["Login"] = "Error"
-        refused = await look(settings(ami))
-    away = await look(settings(ami))
-    assert refused is not None
-    assert away is not None
+        (refused,) = await look(settings(ami))
+    (away,) = await look(settings(ami))
     assert (refused.code, away.code) == ("ami_refused", "ami_unreachable")
     assert "manager.conf" in refused.fix
     assert SECRET not in refused.what + refused.fix
@@ -64,4 +67,4 @@ async def test_a_login_refused_and_nobody_there() -> None:
 
 async def test_a_secret_that_cannot_be_read_is_said_of_the_settings_alone() -> None:
     ami = AmiSettings(username="textback", secret_file=Path("/nowhere/secret"))
-    assert await look(settings(ami)) is None
+    assert await look(settings(ami)) == []

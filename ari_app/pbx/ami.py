@@ -260,27 +260,10 @@ class Ami:
         """Send a channel to ``s`` of a context, out of whatever it is in. Raises ValueError, PbxUnavailableError, PbxRequestError."""
         await self.action("Redirect", {"Channel": channel, "Context": context, "Exten": "s", "Priority": "1"})
 
-    async def in_bridge(self, channel: str) -> bool:
-        """Is a channel joined to another now. Raises ValueError, PbxUnavailableError, PbxRequestError (it is gone)."""
-        answer = await self.action("Getvar", {"Channel": channel, "Variable": "BRIDGEPEER"})
-        return bool(answer.value)
-
-    async def move_voicemail(self, mailbox: str, context: str, message: str, folder: str, to: str) -> None:
-        """Move a message between folders of its mailbox; its lamp follows. Asterisk 18.20, 20.5 and later (app_voicemail.c).
-
-        Raises ValueError, PbxUnavailableError, PbxRequestError.
-        """
-        where = {"Mailbox": mailbox, "Context": context}
-        answer = await self.action("VoicemailMove", {**where, "Folder": folder, "ID": message, "ToFolder": to})
-        if "failed" in answer.message:  # and Response: Success (seen on 22.10)
-            raise PbxRequestError(0, f"Asterisk did not move the message: {answer.message.strip()}")
-
-    async def refresh_voicemail(self, mailbox: str, context: str) -> None:
-        """Have Asterisk look at a mailbox whose files were moved by others. Raises ValueError, PbxUnavailableError, PbxRequestError.
-
-        The lamp of a phone follows where voicemail.conf has ``pollmailboxes = yes`` (seen on 16.28).
-        """
-        await self.action("VoicemailRefresh", {"Mailbox": mailbox, "Context": context})
+    async def read(self, channel: str, name: str) -> str:
+        """A channel's variable or function, "" where it is not set. Raises ValueError, PbxUnavailableError, PbxRequestError: it is gone."""
+        answer = await self.action("Getvar", {"Channel": channel, "Variable": name})
+        return str(answer.value)
 
     async def db_get(self, family: str, key: str) -> str | None:
         """A value of AstDB; None where there is none. Raises ValueError, PbxUnavailableError, PbxRequestError."""
