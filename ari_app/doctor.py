@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from ari_app import doctor_ami, doctor_voice, probes
+from ari_app import doctor_ami, doctor_voice, doctor_voicemail, probes
 from ari_app.board import Role
 from ari_app.control import NotRunningError, ServiceStatus, service_status
 from ari_app.doctor_contacts import judge_contacts
@@ -186,6 +186,7 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
         members, keys = await store.members.all(), await store.members.keys()
         stored = await store.board.settings()
         people, synced = await store.contacts.count(), await store.contacts.states()
+        voicemail = await store.voicemail.facts()
     except TextbackError as error:
         return [Item("store", "bad", error.code, error.what, error.fix)], None
     finally:
@@ -200,6 +201,7 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
         "extensions": sum(member.active and member.extension is not None for member in members),
         "phones": sum(key.use == "phone" and key.revoked is None for key in keys),
         "stored": stored,
+        "voicemail": voicemail,
         "people": people,
         "synced": synced,
     }
@@ -215,8 +217,9 @@ async def _for_staff(settings: Settings, facts: dict[str, Any] | None, now: date
     items = [_item("portal", finding) for finding in found]
     if all(item.state == "ok" for item in items):
         items.append(Item("portal", "ok", "portal", f"pages are at {portal.address}"))
-    told = await doctor_ami.look(settings)
-    items += [] if told is None else [_item("ami", told)]
+    items += [_item("ami", finding) for finding in await doctor_ami.look(settings)]
+    if facts is not None:
+        items += [_item("voicemail", finding) for finding in await doctor_voicemail.look(settings, facts["voicemail"])]
     if facts is not None and facts["extensions"]:  # whose phones may dial *767
         items += [_item("voice", finding) for finding in await doctor_voice.look(settings.agi, settings.clinic.languages, settings.pbx)]
     return items
@@ -256,7 +259,8 @@ def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: boo
                 "warn",
                 "channelvars",
                 "Asterisk's events do not say who hides the number, nor that a voicemail was left",
-                "write channelvars = CALLERID(num-pres),VMSTATUS,TEXTBACK_OPTION under [general] in ari.conf, then asterisk -rx 'module reload res_ari.so'",
+                "write channelvars = CALLERID(num-pres),VMSTATUS,TEXTBACK_OPTION under [general] in ari.conf, "
+                "then asterisk -rx 'module reload res_ari.so'",
             )
         )
     if pbx.overflows or pbx.unreadable:

@@ -73,7 +73,8 @@ class Keeper:
         self._internal = settings.pbx.internal_length
         self._country = settings.clinic.country
         dialled = (e164(did, self._country) for line in settings.line for did in line.did)
-        self._own = {settings.clinic.number, *(each.number for each in (*settings.line, *settings.modem)), *dialled}
+        lines, modems = (line.number for line in settings.line), (modem.number for modem in settings.modem)
+        self._own = {settings.clinic.number, *lines, *modems, *dialled}
         self._expected = "spool" in settings.voicemail.model_fields_set
         """A clinic without voicemail, or with its PBX elsewhere, has no such folder."""
         self._store = store

@@ -17,6 +17,7 @@ import contextlib
 import os
 import re
 import secrets
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ FOLDERS = (*NEW, OLD, "Work", "Family", "Friends", "Cust1", "Cust2", "Cust3", "C
 _TEXT = re.compile(r"msg(\d{4,5})\.txt", re.ASCII)
 _LONGEST_TEXT = 65_536
 _LOCK_PATIENCE = 5.0
+_ACL_USER, _ACL_MASK = 0x02, 0x10
 
 
 class NotMovedError(Exception):
@@ -150,17 +152,30 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _make(folder: Path, beside: Path) -> None:
-    """A folder that Asterisk did not make yet: only where it will be Asterisk's own.
+    """A folder that Asterisk did not make yet: only where it will be Asterisk's to write too.
 
     In one that it cannot write, Asterisk loses the messages it moves there (seen on 16.28).
     """
     if folder.is_dir():
         return
-    like = beside.stat()
-    if like.st_uid != os.geteuid():
-        raise NotMovedError(f"there is no {folder}, which Asterisk makes when the mailbox is first listened to")
+    like, ours = beside.stat(), os.geteuid()
     folder.mkdir(like.st_mode & 0o777)
-    os.chown(folder, -1, like.st_gid)
+    if ours == 0:
+        os.chown(folder, like.st_uid, like.st_gid)
+    elif like.st_uid != ours and not _may_write(folder, like.st_uid):
+        folder.rmdir()
+        raise NotMovedError(f"there is no {folder}, which Asterisk makes when the mailbox is first listened to on a phone")
+
+
+def _may_write(folder: Path, user: int) -> bool:
+    """Does an access control list give a user all of a folder (acl(5); its bytes: linux/posix_acl_xattr.h)."""
+    try:
+        acl = os.getxattr(folder, "system.posix_acl_access")
+    except OSError:
+        return False
+    entries = {(tag, who): may for tag, may, who in struct.iter_unpack("<HHI", acl[4:])}
+    mask = next((may for (tag, _), may in entries.items() if tag == _ACL_MASK), 7)
+    return bool(entries.get((_ACL_USER, user), 0) & mask == 7)
 
 
 def _rename(source: Path, number: int, target: Path, to: int) -> None:
