@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from ari_app.contact_settings import ColumnsSettings
 from ari_app.contacts.table import Refused, Row, tidy
-from ari_app.contacts.usual import COLUMNS, NO_NUMBERS, NUMBER_COLUMNS, NUMBER_WORDS, SAYS_NOTHING
+from ari_app.contacts.usual import COLUMNS, NO_NUMBERS, NUMBER_COLUMNS, NUMBER_PLACES, NUMBER_WORDS, SAYS_NOTHING
 from ari_app.errors import SourceError
 
 __all__ = ["FIELDS", "Column", "Layout", "Wanted", "plain", "understand"]
@@ -80,7 +80,7 @@ def understand(name: str, rows: Sequence[Row | Refused], header: Sequence[str] |
     Raises SourceError when no column is known to hold a name, or numbers, or when one that was asked for is not there.
     """
     if header is not None:
-        return _checked(name, _layout(name, tuple(header), 0, wanted))
+        return _checked(name, _layout(name, tuple(header), rows, 0, wanted))
     found = [each for each in rows[:_HEADER_WITHIN] if isinstance(each, Row)]
     best, known = None, 0
     for row in found:
@@ -91,10 +91,10 @@ def understand(name: str, rows: Sequence[Row | Refused], header: Sequence[str] |
         if worth > known and not any(_is_number(each) for each in names):
             best, known = row, worth
     if best is not None:
-        layout = _layout(name, tuple(tidy(cell) for cell in best.cells), rows.index(best) + 1, wanted)
+        layout = _layout(name, tuple(tidy(cell) for cell in best.cells), rows, rows.index(best) + 1, wanted)
     else:
         width = max((len(row.cells) for row in found), default=0)
-        layout = _layout(name, tuple(str(place) for place in range(1, width + 1)), 0, wanted)
+        layout = _layout(name, tuple(str(place) for place in range(1, width + 1)), rows, 0, wanted)
     return _checked(name, layout)
 
 
@@ -102,7 +102,7 @@ def _is_number(text: str) -> bool:
     return sum(letter.isdigit() for letter in text) >= 7
 
 
-def _layout(name: str, names: tuple[str, ...], header: int, wanted: Wanted) -> Layout:
+def _layout(name: str, names: tuple[str, ...], rows: Sequence[Row | Refused], header: int, wanted: Wanted) -> Layout:
     columns = [Column(_place(name, names, each), each, field, _label(each)) for field, given in wanted.columns.items() for each in given]
     taken = {column.position for column in columns}
     known = [plain(each) for each in names]
@@ -118,9 +118,14 @@ def _layout(name: str, names: tuple[str, ...], header: int, wanted: Wanted) -> L
         columns += [
             Column(place, names[place], "number", _label(names[place]), _labelled_by(each, known))
             for place, each in enumerate(known)
-            if place not in taken and _field(names[place]) == "number"
+            if place not in taken and (_field(names[place]) == "number" or (each in NUMBER_PLACES and _holds_numbers(rows[header:], place)))
         ]
     return Layout(tuple(sorted(_names_settled(columns), key=lambda column: column.position)), names, header)
+
+
+def _holds_numbers(rows: Sequence[Row | Refused], place: int) -> bool:
+    cells = [row.cells[place] for row in rows if isinstance(row, Row) and place < len(row.cells) and row.cells[place].strip()]
+    return 2 * sum(map(_is_number, cells)) > len(cells)
 
 
 def _names_settled(columns: Sequence[Column]) -> tuple[Column, ...]:

@@ -48,9 +48,7 @@ def read_csv(file: BinaryIO, name: str, *, encoding: str | None = None, delimite
         codecs.lookup(found)
     except LookupError:
         raise SourceError(f"there is no encoding {found!r}", "write one such as utf-8, cp1252 or utf-16", code="encoding") from None
-    file.seek(0)
-    text = io.TextIOWrapper(file, encoding=found, newline="")
-    lines = _lines(text, name, found)
+    lines = _lines(file, name, found)
     start = list(itertools.islice(lines, _SAMPLE_LINES))
     between, skipped = _given(delimiter), 0
     if start and start[0].lower().startswith("sep="):
@@ -116,7 +114,8 @@ def _sense(sample: bytes, encoding: str) -> float:
         total += 1
         small = letter.lower()
         inside = before.islower() or (after.islower() and before.isalpha())
-        good += letter in _SIGNS or (small in _LETTERS and (letter == small or not inside))
+        alone = before.isascii() or after.isascii()  # a word of nothing but such letters is of another alphabet
+        good += letter in _SIGNS or (small in _LETTERS and alone and (letter == small or not inside))
     return good / total if total else 1.0
 
 
@@ -146,13 +145,17 @@ def _delimiter(sample: list[str]) -> str:
     return max(_DELIMITERS, key=worth)
 
 
-def _lines(text: io.TextIOWrapper, name: str, encoding: str) -> Iterator[str]:
+def _lines(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     """Lines with their ends, without a byte order mark."""
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
         for line in text:
             yield line.removeprefix("\ufeff")
     except UnicodeError:
         raise _not_so(name, encoding) from None
+    finally:
+        text.detach()  # the file is closed by who opened it
 
 
 def _rows(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[Row | Refused]:

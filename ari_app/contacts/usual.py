@@ -17,6 +17,7 @@ __all__ = [
     "NO_TAGS",
     "NO_TEXTS",
     "NUMBER_COLUMNS",
+    "NUMBER_PLACES",
     "NUMBER_WORDS",
     "SAYS_NOTHING",
 ]
@@ -81,6 +82,12 @@ NUMBER_WORDS = frozenset(
     )
 )
 """With one of these in its name a column holds numbers,"""
+NUMBER_PLACES = frozenset(
+    _words(
+        "maison, domicile, residence, res, home, house, work, travail, bureau, office, business, principal, main, other, autre, mere, pere"
+    )
+)
+"""so named a column holds numbers where its cells do,"""
 NO_NUMBERS = frozenset(
     _words(
         """fax, telecopieur, telecopie, facsimile, pager, pagette, type, label, libelle, ext, extension, poste, note, notes, remarque,

@@ -23,6 +23,8 @@ _LONGEST_TAG = 40
 _SEPARATORS = re.compile(r"\s*(?::::|[\n;,/|]|\s(?:ou|or|et|and|&)\s)\s*", re.IGNORECASE)
 _EXTENSION = re.compile(r"(?:\b(?:ext|extn|extension|poste|post|pst|int|interne)\b\.?|(?<=[\d\s)])[x#])\s*[:.]?\s*\d+\s*$", re.IGNORECASE)
 _LABELLED = re.compile(r"(?P<before>[^\d+]*?)\s*(?P<number>[+(]{0,2}\d[\d\s().\-–·]*\d)\s*(?P<after>\D*)", re.DOTALL)
+_SEVERAL = re.compile(r"[#,;]")
+"""Behind one of these phonenumbers sees an extension, and people write another number."""
 _SCIENTIFIC = re.compile(r"\d[.,]\d+[eE]\+?\d+")
 _EDGES = " \t.:;,-–()[]*/\"'"
 
@@ -64,9 +66,11 @@ def tags_of(text: str) -> tuple[str, ...]:
 def numbers_of(text: str, country: str, label: str | None = None) -> tuple[list[PersonNumber], list[tuple[str, str]]]:
     """The numbers of a cell, and what of it is none, with why. One number, or several with a separator between, words beside them."""
     text = text.strip()
-    number = e164(text, country) if text else None
+    number = None if _SEVERAL.search(text) else _number(text, country)
     if number is not None:
         return [PersonNumber(number=number, label=label)], []
+    if _is_nothing(text):
+        return [], []
     found, wrong = [], []
     pieces = [text] if _labelled(text, country) is not None else _SEPARATORS.split(text)
     for piece in pieces:
@@ -78,6 +82,12 @@ def numbers_of(text: str, country: str, label: str | None = None) -> tuple[list[
         else:
             found.append(PersonNumber(number=said[0], label=said[1] or label))
     return found, wrong
+
+
+def _number(text: str, country: str) -> str | None:
+    """E.164; of North America only what its plan can have: neither area code nor exchange begins with 0 or 1 (NANPA, NXX-NXX-XXXX)."""
+    number = e164(text, country)
+    return None if number is None or (number.startswith("+1") and (number[2] in "01" or number[5] in "01")) else number
 
 
 def _is_nothing(piece: str) -> bool:
@@ -95,7 +105,7 @@ def _labelled(piece: str, country: str) -> tuple[str, str | None] | None:
     match = _LABELLED.fullmatch(piece.strip())
     if match is None:
         return None
-    number = e164(match["number"].strip(_EDGES.replace("(", "")) if match["number"][0] != "(" else match["number"], country)
+    number = _number(match["number"], country)
     if number is None:
         return None
     words = " ".join(tidy(part).strip(_EDGES) for part in (match["before"], match["after"]))

@@ -27,19 +27,16 @@ _NO_LABEL = frozenset({"voice", "pref", "text", "msg", "uri", "other", "internet
 
 
 def read_vcards(file: BinaryIO, name: str, *, encoding: str | None = None) -> Table:
-    """A table of a file opened for bytes; rows are counted in cards. Raises SourceError for an encoding it does not have."""
+    """A table of a file opened for bytes; its rows are cards, and raise SourceError for an encoding it does not have."""
     found = encoding or encoding_of(file)
-    file.seek(0)
-    try:
-        text = io.TextIOWrapper(file, encoding=found, newline=None)
-    except LookupError:
-        raise SourceError(f"there is no encoding {found!r}", "write one such as utf-8, cp1252 or utf-16", code="encoding") from None
-    return Table(what=f"vCard, {found}", rows=_rows(text, name, found), header=HEADER)
+    return Table(what=f"vCard, {found}", rows=_rows(file, name, found), header=HEADER)
 
 
-def _rows(text: io.TextIOWrapper, name: str, encoding: str) -> Iterator[Row | Refused]:
+def _rows(file: BinaryIO, name: str, encoding: str) -> Iterator[Row | Refused]:
     import vobject  # noqa: PLC0415 - large, and of use to few
 
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline=None)
     number = 0
     try:
         for number, (card, whole) in enumerate(_cards(text), 1):
@@ -55,6 +52,8 @@ def _rows(text: io.TextIOWrapper, name: str, encoding: str) -> Iterator[Row | Re
                 yield Row(number, cells)
     except UnicodeError:
         raise SourceError(f"{name} is not in {encoding}", "name its encoding, such as utf-8 or cp1252", code="encoding") from None
+    finally:
+        text.detach()  # the file is closed by who opened it
 
 
 def _cards(text: io.TextIOWrapper) -> Iterator[tuple[list[str], bool]]:

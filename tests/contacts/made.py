@@ -1,4 +1,4 @@
-"""Files as other programs write them: a workbook of Excel, byte by byte what Excel needs (ECMA-376), and rows of many people."""
+"""Files as other programs write them: a workbook as Excel needs it at the least (ECMA-376); and how a file is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-__all__ = ["workbook"]
+from ari_app.contacts.columns import Wanted
+from ari_app.contacts.files import open_file
+from ari_app.contacts.people import Rules
+from ari_app.contacts.reading import Found, read
+from ari_app.contacts.table import Refused
+
+__all__ = ["said", "understood", "workbook"]
 
 _TYPES = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
@@ -60,3 +66,18 @@ def _sheet(rows: Sequence[Sequence[str | int | float | None]]) -> str:
         if cells:
             lines.append(f'<row r="{y}">{"".join(cells)}</row>')
     return f'<worksheet xmlns="{_MAIN}"><sheetData>{"".join(lines)}</sheetData></worksheet>'
+
+
+def understood(
+    path: Path, wanted: dict[str, tuple[str, ...]] | None = None, *, rules: Rules | None = None, **given: str | None
+) -> tuple[Found, list[Refused]]:
+    """A file as it is read."""
+    refused: list[Refused] = []
+    with open_file(path, **given) as table:
+        found = read(table, path.name, Wanted(wanted or {}), rules or Rules(country="CA"), {}, on_refused=refused.append)
+    return found, refused
+
+
+def said(found: Found) -> list[tuple[str, tuple[str, ...]]]:
+    """Names, and their numbers."""
+    return [(one.name, tuple(each.number for each in one.numbers)) for one in found.added]
