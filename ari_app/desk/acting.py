@@ -9,7 +9,7 @@ from ari_app.desk.base import Base, Marked
 from ari_app.desk.checks import check_act, check_line_of_text, check_time, check_words, number_or_thread
 from ari_app.errors import RefusedError, TextbackError
 from ari_app.model import Language
-from ari_app.policy.wording import DEFAULTS
+from ari_app.policy.wording import LANGUAGES
 
 __all__ = ["LONGEST_NOTE", "Acting"]
 
@@ -74,8 +74,8 @@ class Acting(Base):
 
     async def speak(self, thread: int, language: Language | None, *, by: Actor) -> None:
         """The caller's language, in which they are texted from now on; None: not known. Raises RefusedError."""
-        if language is not None and language not in DEFAULTS:
-            raise RefusedError(f"there are no wordings in {language!r}", f"use one of: {', '.join(DEFAULTS)}", code="no_language")
+        if language is not None and language not in LANGUAGES:
+            raise RefusedError(f"there are no wordings in {language!r}", f"use one of: {', '.join(LANGUAGES)}", code="no_language")
         await self._store.acts.language(thread, language, by)
 
     async def call_back(self, thread: int, *, by: Actor) -> CallBack:

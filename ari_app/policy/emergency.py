@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal
 
 from ari_app.model import Language
 from ari_app.policy.phrases import LIGHT, Phrases, words_of
 
 __all__ = ["WORDS", "Emergencies"]
 
-WORDS: Mapping[Language, tuple[str, ...]] = MappingProxyType(
+WORDS: Mapping[Literal["fr", "en"], tuple[str, ...]] = MappingProxyType(
     {
         "fr": (
             # heart
@@ -123,7 +124,7 @@ _PRESENT = re.compile(
 class Emergencies:
     """The emergency words of a clinic. ``words``: by language, in place of the built-in ones of each that is given."""
 
-    def __init__(self, words: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, words: Mapping[Literal["fr", "en"], tuple[str, ...]]) -> None:
         self._phrases = {language: Phrases(words.get(language, built_in), near=True) for language, built_in in WORDS.items()}
 
     def found(self, text: str) -> Language | None:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import phonenumbers
 
-from ari_app.model import Language, Trigger
+from ari_app.model import Known, Language, Trigger
 from ari_app.numbers import pretty
 from ari_app.policy.hours import Hours, public_holidays
-from ari_app.policy.wording import DEFAULTS, NOTICES, Facts, render
+from ari_app.policy.wording import BOTH, DEFAULTS, LANGUAGES, NOTICES, Facts, render
 from ari_app.settings import MAIN_LINE, LineSettings, Settings
+from modem.alphabet import segments
+from modem.compact import compact
 
-__all__ = ["Line", "hours_of", "lines_of"]
+__all__ = ["Chosen", "Line", "hours_of", "lines_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A text, and why it is in its language."""
+
+    text: str
+    language: Language
+    chosen_by: str
+    """"wrote", "contact", "line", "clinic" or "both"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,42 +38,83 @@ class Line:
     hours: Hours
     settings: Settings
 
-    def language(self, contact: Language | None) -> tuple[Language, str]:
-        """The language to write in and which setting chose it: "contact", "line" or "clinic"."""
-        if contact is not None and contact in DEFAULTS:
+    def language(self, contact: Language | None, wrote: Language | None = None) -> tuple[Language, str]:
+        """The language to write in and what chose it: "wrote", "contact", "line" or "clinic".
+
+        What they ``wrote`` in counts where the clinic has that language, or the line has it: it was found out by a machine.
+        """
+        own: Language | None = self.own.language if self.own is not None else None
+        clinic: tuple[Language, ...] = self.settings.clinic.languages
+        if wrote is not None and (wrote == own or wrote in clinic):
+            return wrote, "wrote"
+        if contact is not None and contact in LANGUAGES:
             return contact, "contact"
-        if self.own is not None and self.own.language is not None:
-            return self.own.language, "line"
-        return self.settings.clinic.languages[0], "clinic"
+        return (clinic[0], "clinic") if own is None else (own, "line")
 
     def template(self, trigger: Trigger, language: Language) -> tuple[str, str]:
         """(template, key it is set under): the line's, else the clinic's, else the built-in one (key "")."""
-        sources = [(self.settings.reply.text, "reply.text")]
+        own = self._own(trigger, language)
+        return (DEFAULTS[language][trigger], "") if own is None else (own[0], own[1])
+
+    def _own(self, trigger: Trigger, language: Language) -> tuple[str, str, int] | None:
+        """(template, its key, how deep it is set: 1 for the clinic, 2 for the line)."""
+        sources = [(self.settings.reply.text, "reply.text", 1)]
         if self.own is not None:
-            sources.insert(0, (self.own.text, f"{self.path}.text"))
-        for texts, path in sources:
+            sources.insert(0, (self.own.text, f"{self.path}.text", 2))
+        for texts, path, depth in sources:
             for code, by_trigger in texts.items():
                 for name, text in by_trigger.items():
                     if code == language and name == trigger.value:
-                        return text, f"{path}.{code}.{name}"
-        return DEFAULTS[language][trigger], ""
+                        return text, f"{path}.{code}.{name}", depth
+        return None
 
-    def facts(self, opens: datetime | None, now: datetime) -> Facts:
+    def both(self, trigger: Trigger) -> str | None:
+        """The template in both languages, None where none holds.
+
+        Words of the clinic's own in one language win over a text in both that is set less near to the line, or built in.
+        """
+        if not set(LANGUAGES) <= set(self.settings.clinic.languages) or trigger not in DEFAULTS[BOTH]:
+            return None
+        own = self._own(trigger, BOTH)
+        depth = 0 if own is None else own[2]
+        if any(single[2] > depth for code in LANGUAGES if (single := self._own(trigger, code)) is not None):
+            return None
+        return DEFAULTS[BOTH][trigger] if own is None else own[0]
+
+    def facts(self, opens: datetime | None, now: datetime, *, named: bool = False) -> Facts:
         """What fills the placeholders of a text of this line."""
         clinic = self.settings.clinic
         number = (self.own.number if self.own else None) or clinic.number
         on_call = self.own.on_call if self.own else None
         emergency = _written(on_call, clinic.country) if on_call else _emergency(clinic.country)
-        return Facts(clinic.name, _written(number, clinic.country), opens, emergency, now, clinic.zone)
+        return Facts(clinic.name, _written(number, clinic.country), opens, emergency, now, clinic.zone, named)
 
-    def text(self, trigger: Trigger, language: Language, opens: datetime | None, now: datetime) -> str:
+    def filled(self, template: str, trigger: Trigger | None, language: Language, facts: Facts, **further: str) -> str:
+        """A template, in ``language`` or ``BOTH``, as the text of ``trigger``."""
+        if trigger is Trigger.SAFETY:
+            # who is on call for the clinic is no ambulance
+            facts = replace(facts, emergency=_emergency(self.settings.clinic.country))
+        return render(template, facts, language, more=trigger is Trigger.VOICEMAIL, **further)
+
+    def text(self, trigger: Trigger, language: Language, opens: datetime | None, now: datetime, *, named: bool = False) -> str:
         """An automatic text, ready to go."""
-        return render(self.template(trigger, language)[0], self.facts(opens, now), language)
+        return self.filled(self.template(trigger, language)[0], trigger, language, self.facts(opens, now, named=named))
+
+    def first_words(self, trigger: Trigger, known: Known, opens: datetime | None, now: datetime) -> Chosen:
+        """The text after a call, in the caller's language; in both where nothing tells it, on a first text that then fits one SMS."""
+        language, chosen_by = self.language(known.language, known.wrote)
+        template = self.both(trigger) if chosen_by == "clinic" and known.first else None
+        if template is not None:
+            text = self.filled(template, trigger, BOTH, self.facts(opens, now, named=known.named))
+            folded = compact(text) if self.settings.reply.compact else text
+            if segments(folded).parts == 1:
+                return Chosen(text, language, BOTH)
+        return Chosen(self.text(trigger, language, opens, now, named=known.named), language, chosen_by)
 
     def notice(self, name: str, language: Language, opens: datetime | None, now: datetime) -> str:
-        """The notice "stop", "start", "help" or "received", ready to go."""
-        if name == Trigger.RECEIVED.value:
-            return self.text(Trigger.RECEIVED, language, opens, now)
+        """The notice "stop", "start", "help", "picture", "on_call", "received" or "safety", ready to go."""
+        if name in (Trigger.RECEIVED, Trigger.SAFETY):
+            return self.text(Trigger(name), language, opens, now)
         return render(NOTICES[language][name], self.facts(opens, now), language)
 
 

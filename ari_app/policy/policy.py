@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ari_app.errors import SettingsError
@@ -12,22 +13,28 @@ from ari_app.model import (
     Decision,
     DecisionKind,
     Inbound,
+    Kind,
     Known,
     Language,
     Outcome,
     Presentation,
+    Priority,
     Reached,
     Reaction,
     Reason,
     Trigger,
 )
+from ari_app.policy import language as languages
+from ari_app.policy import priority as priorities
 from ari_app.policy.checks import Problem, check_settings
 from ari_app.policy.decide import Case, due_at, expires_at, reason_for
+from ari_app.policy.emergency import Emergencies
 from ari_app.policy.hours import Opening
 from ari_app.policy.lines import Line, lines_of
+from ari_app.policy.naming import given_name
 from ari_app.policy.react import react
 from ari_app.policy.textable import House, refusal
-from ari_app.policy.wording import render
+from ari_app.policy.wording import BOTH
 from ari_app.settings import MAIN_LINE, Settings
 
 __all__ = ["LIVE_PAUSE", "Policy"]
@@ -57,6 +64,8 @@ class Policy:
         self._settings = settings
         self._house = House.of(settings)
         self._lines = lines_of(settings)
+        self._rules = priorities.rules_of(settings)
+        self._emergencies = Emergencies(settings.emergency.words)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -86,8 +95,9 @@ class Policy:
         case = Case(call, known, now, opening.open, self._settings, line.own, self._house)
         reason, facts = reason_for(case)
         detail = {**facts, "hours": opening.why}
+        first = None if reason in (Reason.INTERNAL, Reason.MACHINE) else self.priority(call, known, now)
         if reason not in REPLIES:
-            return Decision(kind=DecisionKind.SILENCE, reason=reason, open=opening.open, line=line.name, detail=detail)
+            return Decision(kind=DecisionKind.SILENCE, reason=reason, open=opening.open, line=line.name, detail=detail, priority=first)
         due = due_at(case)
         if known.live:
             due = max(due, now + LIVE_PAUSE)
@@ -99,7 +109,7 @@ class Policy:
             detail["opens"] = present.opens.isoformat()
         # who rang before opening time is not told "we are closed" after it
         trigger = Trigger.MISSED if reason is Reason.CLOSED and present.open else _TRIGGERS[reason]
-        language, chosen_by = line.language(known.language)
+        chosen = line.first_words(trigger, known, present.opens, now)
         return Decision(
             kind=DecisionKind.PENDING if now < due else DecisionKind.REPLY,
             reason=reason,
@@ -108,12 +118,43 @@ class Policy:
             detail=detail,
             due=due,
             expires=expires_at(case),
-            language=language,
-            language_from=chosen_by,
+            language=chosen.language,
+            language_from=chosen.chosen_by,
             trigger=trigger,
-            text=line.text(trigger, language, present.opens, now),
+            text=chosen.text,
             modem=None if line.own is None else line.own.modem,
+            priority=first,
         )
+
+    def priority(self, call: Call, known: Known, now: datetime) -> Priority | None:
+        """What puts the thread of a call before others. Never raises."""
+        line = self._line(self.line_name(call.did))
+        missed = call.outcome is not Outcome.ANSWERED
+        return self._first(
+            priorities.Facts(
+                at=call.started,
+                line=line.name,
+                kind=None if known.number is None else known.kind or Kind.PROSPECT,
+                tags=known.tags,
+                calls=self._today(known.calls, call.started) + missed,
+                option=call.option,
+                voicemail=call.voicemail_left,
+            ),
+            line,
+            now,
+        )
+
+    def _first(self, facts: priorities.Facts, line: Line, now: datetime) -> Priority | None:
+        found = priorities.of(self._rules, facts)
+        if found is None or found.notify is None:
+            return found
+        if self._settings.reply.mode != "send":
+            return replace(found, notify=None)
+        return replace(found, notice=line.notice("on_call", line.language(None)[0], None, now))
+
+    def _today(self, calls: tuple[datetime, ...], at: datetime) -> int:
+        zone = self._settings.clinic.zone
+        return sum(started.astimezone(zone).date() == at.astimezone(zone).date() for started in calls)
 
     def may_ask(self, number: str | None, did: str, known: Known, now: datetime, *, blacklisted: bool = False) -> Reason | None:
         """Would who is on the telephone get a text if they asked for one now: None, else why not. Never raises.
@@ -152,14 +193,15 @@ class Policy:
             and self._house.owner(inbound.number, inbound.number, settings.clinic.country) is None
         )
 
+        wrote, emergency = languages.of(inbound.text), self._emergencies.found(inbound.text)
         limited = inbound.auto_today >= settings.reply.per_number_limit or inbound.all_today >= settings.reply.daily_limit
 
-        def words(name: str, keyword_language: Language | None) -> tuple[str, Language]:
-            language = keyword_language or line.language(inbound.language)[0]
+        def words(name: str, own: Language | None) -> tuple[str, Language]:
+            language = own or line.language(inbound.language, inbound.wrote)[0]
             return line.notice(name, language, opening.opens, now), language
 
         replies = line.own is None or line.own.reply
-        return react(
+        reaction = react(
             inbound,
             now,
             opening,
@@ -167,13 +209,38 @@ class Policy:
             answerable=answerable,
             limited=limited,
             replies=replies,
+            wrote=wrote,
+            emergency=emergency if settings.emergency.answer else None,
             words=words,
         )
+        if reaction.automatic or not inbound.number.startswith("+"):
+            return reaction
+        facts = priorities.Facts(
+            at=now,
+            line=line.name,
+            kind=inbound.kind or Kind.PROSPECT,
+            tags=inbound.tags,
+            calls=self._today(inbound.calls, now),
+            text=inbound.text,
+            emergency=emergency is not None,
+        )
+        offered = None if inbound.named or reaction.opt is not None else given_name(inbound.text)
+        return replace(reaction, offered=offered, priority=self._first(facts, line, now))
 
     def fill(
-        self, line: str, template: str, language: Language | None, now: datetime, switches: Mapping[str, str], *, name: str = ""
+        self,
+        line: str,
+        template: str,
+        language: Language | None,
+        now: datetime,
+        switches: Mapping[str, str],
+        *,
+        name: str = "",
+        trigger: Trigger | None = None,
     ) -> str:
-        """A template of a person's, filled for a caller of a line: in ``language``, else the line's. ``name``: for {name}.
+        """A template of a person's, filled for a caller of a line: in ``language`` ("both" as well), else the line's.
+
+        ``name``: for {name}, and {ask} asks for one where it is "". ``trigger``: of which automatic text it is.
 
         {opens} is said of an open line too: when it opens after the present hours.
         """
@@ -182,7 +249,12 @@ class Policy:
         opens = opening.opens
         if opening.open and opening.until is not None:
             opens = of.hours.opening(opening.until, switches).opens
-        return render(template, of.facts(opens, now), of.language(language)[0], name=name)
+        chosen = BOTH if language == BOTH else of.language(language)[0]
+        return of.filled(template, trigger, chosen, of.facts(opens, now, named=bool(name)), name=name)
+
+    def language(self, line: str, known: Known) -> Language:
+        """The one language to speak with this caller: what they wrote in, else the contact's, the line's, the clinic's first."""
+        return self._line(line).language(known.language, known.wrote)[0]
 
     def _line(self, name: str) -> Line:
         return self._lines.get(name, self._lines[MAIN_LINE])

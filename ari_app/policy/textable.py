@@ -81,6 +81,9 @@ class House:
                 named[line.number] = f"line.{position}.number"
             telephones = (did for did in line.did if sum(char.isdigit() for char in did) >= _DID_DIGITS)
             patterns.extend((did, f"line.{position}.did") for did in telephones)
+        for position, rule in enumerate(settings.priority):
+            if rule.notify:
+                named[rule.notify] = f"priority.{position}.notify"
         named[settings.clinic.number] = "clinic.number"
         return cls(named, tuple(patterns))
 

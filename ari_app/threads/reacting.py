@@ -10,7 +10,7 @@ import structlog
 
 from ari_app.events import MessageChanged
 from ari_app.model import CLOCK_SLACK, Inbound, MessageKind, MessageState, Reaction
-from ari_app.threads import people
+from ari_app.threads import people, urgent
 from ari_app.threads.database import Transaction
 from ari_app.threads.home import Home
 from ari_app.threads.known import DAY, STAFF_WROTE, unanswered
@@ -66,6 +66,12 @@ def react_to(tx: Transaction, message: int, react: React, home: Home, now: datet
     tx.run("UPDATE message SET automatic = ?, note = coalesce(note, ?) WHERE id = ?", (int(reaction.automatic), reaction.note, message))
     if reaction.looping or not reaction.automatic:
         people.set_contact(tx, number, "looping", stamp(now) if reaction.looping else None)
+    if reaction.wrote is not None:
+        people.set_contact(tx, number, "wrote", reaction.wrote)
+    if reaction.offered is not None and behind.name is None:
+        people.set_contact(tx, number, "offered", reaction.offered)
+    if reaction.reopens:
+        urgent.raised(tx, thread, reaction.priority, home, now)
     people.set_contact(tx, number, "not_textable", None)
     if reaction.notice:
         due = now + reaction.delay
@@ -142,10 +148,13 @@ def _auto_recent(tx: Transaction, number: str, now: datetime) -> int:
 
 
 def withdraw_notices(tx: Transaction, number: str, *, but: str) -> None:
-    """Queued notices no longer say what is so; a STOP said twice leaves the confirmation of the first (``but``: name of what stays)."""
+    """Queued notices no longer say what is so; a STOP said twice leaves the confirmation of the first (``but``: name of what stays).
+
+    The safety text and what who is on call is told stay so.
+    """
     rows = tx.all(
         """SELECT m.id, m.thread FROM message m JOIN thread t ON t.id = m.thread
-            WHERE t.number = ? AND m.kind = 'notice' AND m.state = 'queued' AND m.notice != ?""",
+            WHERE t.number = ? AND m.kind = 'notice' AND m.state = 'queued' AND m.notice NOT IN ('safety', 'on_call', ?)""",
         (number, but),
     )
     for row in rows:

@@ -34,14 +34,15 @@ def raised(tx: Transaction, thread: int, priority: Priority | None, home: Home, 
     if changed:
         tx.notify(ThreadChanged(thread))
     if priority.notify is not None and priority.notice is not None:
-        _tell(tx, thread, priority.notify, priority.notice, home, now)
+        _tell(tx, thread, (priority.notify, priority.notice), home, now)
 
 
-def _tell(tx: Transaction, thread: int, number: str, notice: str, home: Home, now: datetime) -> None:
+def _tell(tx: Transaction, thread: int, told: tuple[str, str], home: Home, now: datetime) -> None:
+    number, notice = told
     row = tx.one("SELECT number, notified FROM thread WHERE id = ?", (thread,))
     assert row is not None  # noqa: S101  (the caller holds it)
-    told = moment(row["notified"])
-    if row["number"] == number or (told is not None and -CLOCK_SLACK <= now - told < TELL_AGAIN):
+    before = moment(row["notified"])
+    if row["number"] == number or (before is not None and -CLOCK_SLACK <= now - before < TELL_AGAIN):
         return
     tx.run("UPDATE thread SET notified = ? WHERE id = ?", (stamp(now), thread))
     theirs = people.open_thread(tx, home.line, number, people.DONE, now)
