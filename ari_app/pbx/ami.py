@@ -275,6 +275,23 @@ class Ami:
             raise
         return next((str(each.val) for each in answer if each.event == "DBGetResponse"), "")
 
+    async def move_voicemail(self, mailbox: str, context: str, message: str, folder: str, to: str) -> None:
+        """Move a message between folders of its mailbox; its lamp follows. Asterisk 18.20, 20.5 and later (app_voicemail.c).
+
+        Raises ValueError, PbxUnavailableError, PbxRequestError.
+        """
+        where = {"Mailbox": mailbox, "Context": context}
+        answer = await self.action("VoicemailMove", {**where, "Folder": folder, "ID": message, "ToFolder": to})
+        if "failed" in answer.message:  # and Response: Success (seen on 22.10)
+            raise PbxRequestError(0, f"Asterisk did not move the message: {answer.message.strip()}")
+
+    async def refresh_voicemail(self, mailbox: str, context: str) -> None:
+        """Have Asterisk look at a mailbox whose files were moved by others. Raises ValueError, PbxUnavailableError, PbxRequestError.
+
+        The lamp of a phone follows where voicemail.conf has ``pollmailboxes = yes`` (seen on 16.28).
+        """
+        await self.action("VoicemailRefresh", {"Mailbox": mailbox, "Context": context})
+
 
 def _waiting(event: Any) -> Waiting:
     mailbox, _, context = str(event.mailbox).partition("@")
