@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from ari_app.cli.sentences import SENTENCES, TEXT_STATES, Facts, explain, setting_behind
-from ari_app.model import REPLIES, AnsweredBy, Call, DecisionKind, Known, MessageState, Outcome, Presentation, Reached, Reason
+from ari_app.model import (
+    NO_TEXT,
+    REPLIES,
+    AnsweredBy,
+    Call,
+    DecisionKind,
+    Kind,
+    Known,
+    MessageState,
+    Outcome,
+    Presentation,
+    Reached,
+    Reason,
+)
 from ari_app.policy import Policy
 from ari_app.settings import Settings, parse
 from tests.threads.world import ALICE, START, a_call
@@ -58,11 +71,15 @@ CASES: list[tuple[Reason, dict[str, Any], dict[str, Any], str, str | None]] = [
     ),
     (Reason.EXCLUDED, {"caller": "+15145550111"}, {}, "The number is on the list of those never texted.", "reply.exclude.0"),
     (Reason.EXCLUDED, {"caller": "+15145550177"}, {}, "The number is one of the clinic's own.", "modem.0.number"),
+    (Reason.EXCLUDED, {}, {"kind": Kind.STAFF}, "The number is of somebody of the clinic's staff.", None),
+    (Reason.EXCLUDED, {}, {"kind": Kind.SUPPLIER}, "The number is a supplier's.", None),
+    (Reason.EXCLUDED, {}, {"tags": frozenset({NO_TEXT})}, "The number's contact has the tag no-text", None),
+    (Reason.EXCLUDED, {"blacklisted": True}, {}, "The number is on the PBX's own blacklist.", None),
     (
         Reason.OPTED_OUT,
         {},
         {"opted_out": START - timedelta(days=1)},
-        "The caller asked for no more texts (STOP) at 2026-03-01 10:00.",
+        "The caller asked for no more texts at 2026-03-01 10:00.",
         None,
     ),
     (Reason.SUSPECT, {"suspect": True}, {}, "The carrier could not vouch for the number: it may be forged.", None),
@@ -129,7 +146,7 @@ CASES: list[tuple[Reason, dict[str, Any], dict[str, Any], str, str | None]] = [
         "reply.daily_limit",
     ),
     (Reason.BURST, {}, {"burst": 4}, "4 unknown numbers were texted within 10 minutes, and 1 is the most", "reply.burst"),
-    (Reason.ASKED, {"asked": True}, {}, "The caller asked for a text in the menu.", None),
+    (Reason.ASKED, {"asked": True}, {}, "The caller asked for a text, or staff declined the call for one.", None),
     (Reason.VOICEMAIL, {"voicemail_left": True}, {}, "The caller left a message in the voicemail.", None),
     (Reason.CLOSED, {"did": "5145550220"}, {}, "Nobody answered, and the line was closed by its hours.", "line.1.hours"),
     (Reason.MISSED, {}, {}, "Nobody answered.", "reply.delay"),

@@ -69,7 +69,19 @@ def _not_textable(facts: Facts) -> str:
     }.get(facts["rule"], "The number takes no texts.")
 
 
+_KEPT_AWAY = {
+    ("kind", "staff"): "The number is of somebody of the clinic's staff.",
+    ("kind", "supplier"): "The number is a supplier's.",
+    ("tag", "no-text"): "The number's contact has the tag no-text: no automatic text goes there.",
+    ("blacklist", "pbx"): "The number is on the PBX's own blacklist.",
+}
+"""By the fact that excludes."""
+
+
 def _excluded(facts: Facts) -> str:
+    for (fact, value), said in _KEPT_AWAY.items():
+        if facts.get(fact) == value:
+            return said
     key = facts["setting"]
     if key.startswith("reply.exclude"):
         return "The number is on the list of those never texted."
@@ -134,7 +146,7 @@ SENTENCES: Mapping[Reason, Callable[[Facts], str]] = {
     Reason.ANONYMOUS: _anonymous,
     Reason.NOT_TEXTABLE: _not_textable,
     Reason.EXCLUDED: _excluded,
-    Reason.OPTED_OUT: lambda facts: f"The caller asked for no more texts (STOP) at {facts.at('since')}.",
+    Reason.OPTED_OUT: lambda facts: f"The caller asked for no more texts at {facts.at('since')}.",
     Reason.SUSPECT: lambda _: "The carrier could not vouch for the number: it may be forged.",
     Reason.ANSWERED: _answered,
     Reason.UNSEEN: lambda _: (
@@ -157,7 +169,7 @@ SENTENCES: Mapping[Reason, Callable[[Facts], str]] = {
         f"{facts['count']} unknown numbers were texted within 10 minutes, and {facts['limit']} is the most: this looks like robot calls."
     ),
     Reason.PAUSED: _paused,
-    Reason.ASKED: lambda _: "The caller asked for a text in the menu.",
+    Reason.ASKED: lambda _: "The caller asked for a text, or staff declined the call for one.",
     Reason.VOICEMAIL: lambda _: "The caller left a message in the voicemail.",
     Reason.CLOSED: _closed,
     Reason.MISSED: lambda _: "Nobody answered.",

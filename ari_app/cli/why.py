@@ -21,7 +21,13 @@ from ari_app.standing import InForce, in_force
 
 __all__ = ["story", "why"]
 
-_SOURCES = {"contact": "the contact's language", "line": "the line's language", "clinic": "the first of the clinic's languages"}
+_SOURCES = {
+    "wrote": "in which the caller last wrote",
+    "contact": "the contact's language",
+    "line": "the line's language",
+    "clinic": "the first of the clinic's languages",
+    "both": "nothing is known of the caller's",
+}
 _PLACES = {
     "none": "before it reached anything",
     "ring": "while it rang",
