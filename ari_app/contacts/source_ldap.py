@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import ssl
 import uuid
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import ldap3
-from ldap3.core.exceptions import LDAPBindError, LDAPException, LDAPInvalidFilterError, LDAPSocketOpenError
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # it calls pyasn1's tables by their old names
+    import ldap3
+    from ldap3.core.exceptions import LDAPBindError, LDAPException, LDAPInvalidFilterError, LDAPSocketOpenError
 
 from ari_app.contact_settings import SourceSettings
 from ari_app.contacts.columns import Wanted
@@ -29,6 +32,18 @@ _NUMBERS = ("telephoneNumber", "mobile", "homePhone", "otherTelephone", "otherMo
 _KIND = "employeeType"
 _ID = "entry UUID"
 """The column that stands for whichever of ``_IDS`` there is."""
+
+
+class _Tls(ldap3.Tls):  # type: ignore[misc,unused-ignore]
+    """With the standard library's own check of the name: ldap3's stands on a function that Python 3.12 has no more."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(validate=ssl.CERT_REQUIRED)
+        self._context = context
+
+    def wrap_socket(self, connection: ldap3.Connection, do_handshake: bool = False) -> None:
+        host = connection.server.host
+        connection.socket = self._context.wrap_socket(connection.socket, do_handshake_on_connect=do_handshake, server_hostname=host)
 
 
 class LdapSource:
@@ -60,10 +75,14 @@ class LdapSource:
 
     def _connect(self) -> ldap3.Connection:
         settings = self._settings
-        ca = None if settings.certificate is None else str(settings.certificate)
+        try:
+            context = ssl.create_default_context(cafile=settings.certificate)
+        except OSError as error:
+            what = f"contacts.source.certificate: {settings.certificate} cannot be used ({error.strerror or error})"
+            raise SourceError(what, "write the authority's certificate there, as PEM, for the service's user to read") from error
         server = ldap3.Server(
             settings.server or "",
-            tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=ca),
+            tls=_Tls(context),
             connect_timeout=_CONNECT,
             get_info=ldap3.NONE,
         )
@@ -77,10 +96,17 @@ class LdapSource:
             raise_exceptions=True,
             receive_timeout=_PATIENCE,
         )
-        connection.open()
-        if settings.start_tls:
-            connection.start_tls()
-        connection.bind()
+        try:
+            connection.open()
+            if settings.start_tls:
+                connection.start_tls()
+            connection.bind()
+        except BaseException:
+            with contextlib.suppress(LDAPException, OSError):
+                connection.unbind()
+            if connection.socket is not None:  # ldap3 leaves one that did not connect
+                connection.socket.close()
+            raise
         return connection
 
     def _rows(self, connection: ldap3.Connection) -> Iterator[Row | Refused]:

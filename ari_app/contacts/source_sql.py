@@ -49,7 +49,7 @@ _WRITES = re.compile(
     re.IGNORECASE,
 )
 """Words of Transact-SQL that begin what does more than read; as names of columns they stand in quotes."""
-_SPEAKS_OF_TABLES = re.compile(r"08|25|28|3D|42|53|57")
+_SPEAKS_OF_TABLES = re.compile(r"08|0A|25|28|3D|42|53|57")
 """SQLSTATE classes whose messages name tables, users and settings, and never what stands in a row (PostgreSQL, appendix A)."""
 _MYSQL_OF_TABLES = frozenset({1044, 1045, 1049, 1054, 1064, 1130, 1142, 1143, 1146, 1792, 2002, 2003, 2005, 2006, 2013, 3024})
 _MSSQL_OF_TABLES = frozenset({102, 156, 207, 208, 229, 230, 911, 4060, 18452, 18456, 20002, 20009})
