@@ -34,6 +34,8 @@ from tests.lab.stage import until
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 NAMED, GREETED, QUEUED, OPTION = "5145550191", "5145550192", "5145550193", "5145550194"
+GROUP = "5145550100"
+"""The lab's ring group, of Local members."""
 QUEUE, MEMBER, PHONE, FEATURE = "791", "105", "101", "104"
 ROUTES = f"""
 [from-did-asking]
@@ -68,7 +70,6 @@ periodic-announce-frequency = 2
 min-announce-frequency = 2
 """
 CLIENT, URGENT = "Élodie Côté", "Priya Shah"
-LANDLINE = "5145550177"
 
 
 class Clinic:
@@ -209,6 +210,16 @@ async def test_with_the_service_down_each_call_goes_on(lab: Lab) -> None:
         await call.over()
     async with lab.desk_call(Caller(FEATURE, "*768")) as desk:
         await desk.over()
+    # declined, and the service is gone before the caller hears so
+    last = len(lab.listener.heard)
+    async with lab.phones({PHONE: Phone("ring")}), lab.trunk_call(Caller("4385550774", NAMED)) as call:
+        channel = await lab.listener.wait(
+            lambda event: event["caller"]["name"] if event["type"] == "Dial" and event.get("dialstatus") == "RINGING" else None,
+            "the phone ringing",
+            after=last,
+        )
+        await lab.ami.action("Redirect", Channel=channel, Context="textback-declined", Exten="s", Priority="1")
+        await call.over()
 
 
 async def test_a_clients_name_shows_on_the_ringing_phone_and_the_dialplan_knows_them(lab: Lab, clinic: Clinic) -> None:
@@ -292,13 +303,13 @@ async def test_who_presses_nothing_goes_on_and_who_cannot_be_texted_hears_nothin
     async with lab.trunk_call(Caller("4385550712", GREETED)) as call:
         await until("the words played", lambda: plays(lab))
         await call.over()
-    for number in ("4385550703", "5145550101", "8005550199"):
+    for number in ("4385550703", "8005550199"):
         async with lab.trunk_call(Caller(number, GREETED)) as call:
             await call.over()
             assert plays(lab) == []
     async with lab.trunk_call(Caller("4385550713", GREETED, anonymous=True, headers=("Privacy: id",))) as call:
         await call.over()
-    assert [each["status"] for each in went(lab, GREETED, start)] == ["SUCCESS"] * 5
+    assert [each["status"] for each in went(lab, GREETED, start)] == ["SUCCESS"] * 4
 
 
 async def test_1_in_the_queue_leaves_it_and_brings_the_text(lab: Lab, clinic: Clinic) -> None:
@@ -312,9 +323,11 @@ async def test_1_in_the_queue_leaves_it_and_brings_the_text(lab: Lab, clinic: Cl
     assert (await clinic.filed(number)).reason is Reason.ASKED
 
 
-async def test_a_call_that_rings_is_declined_the_caller_hears_so_and_is_texted_and_the_thread_is_theirs(lab: Lab, clinic: Clinic) -> None:
-    number = "4385550731"
-    async with lab.phones({PHONE: Phone("ring")}), lab.trunk_call(Caller(number, NAMED)) as call:
+@pytest.mark.parametrize(("did", "number"), [(NAMED, "4385550731"), (QUEUED, "4385550736"), (GROUP, "4385550737")])
+async def test_a_call_that_rings_is_declined_the_caller_hears_so_and_is_texted_and_the_thread_is_theirs(
+    lab: Lab, clinic: Clinic, did: str, number: str
+) -> None:
+    async with lab.phones({PHONE: Phone("ring")}), lab.trunk_call(Caller(number, did)) as call:
         ident = await clinic.rings(number)
         thread = await clinic.service.desk.decline(ident, by=clinic.by)
         await until("the words played", lambda: plays(lab))
@@ -358,6 +371,23 @@ async def test_768_declines_the_only_call_that_rings_and_one_of_the_own_phone_fi
         await waits.hang_up()
         await waits.over()
     assert await clinic.handset("4385550734")
+
+
+async def test_without_the_snippet_a_call_is_not_sent_into_nothing(lab: Lab, clinic: Clinic) -> None:
+    number = "4385550738"
+    await lab.ami.command("dialplan remove context textback-declined")
+    try:
+        async with lab.phones({PHONE: Phone("ring")}), lab.trunk_call(Caller(number, NAMED)) as call:
+            ident = await clinic.rings(number)
+            with pytest.raises(RefusedError) as refused:
+                await clinic.service.desk.decline(ident, by=clinic.by)
+            assert refused.value.code == "no_dialplan"
+            assert [each.id for each in clinic.service.calls.waiting] == [ident], "it rings on"
+            await call.hang_up()
+            await call.over()
+        assert (await clinic.filed(number)).reason is not Reason.ASKED
+    finally:
+        await lab.ami.command("dialplan reload")
 
 
 async def test_who_was_put_through_meanwhile_is_not_cut(lab: Lab, clinic: Clinic) -> None:
