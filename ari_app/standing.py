@@ -1,8 +1,9 @@
 """The settings in force: textback.toml, and what an administrator changed in the portal, which wins (design rule 11).
 
-Changed there can be ``hours.exception`` (the whole list), ``reply.mode`` and ``reply.text.<language>.<trigger>``; each is kept in the
-store as JSON under the key it has in the file. It holds at once, without a restart: who decides asks here at the moment. A stored value
-the file does not allow (any more) is left out and told, never fatal: the clinic's calls go on being answered by the file.
+Changed there can be ``hours.exception`` (the whole list), ``reply.mode``, ``reply.text.<language>.<trigger>`` and
+``emergency.words.<language>``; each is kept in the store as JSON under the key it has in the file. It holds at once, without a restart:
+who decides asks here at the moment. A stored value the file does not allow (any more) is left out and told, never fatal: the clinic's
+calls go on being answered by the file.
 """
 
 from __future__ import annotations
@@ -98,6 +99,9 @@ def changed(settings: Settings, key: str, value: Any) -> Settings:
             }
             texts.setdefault(language, {})[trigger] = value
             return settings.model_copy(update={"reply": _part(settings.reply, {"text": texts}, "reply")})
+        case ["emergency", "words", language]:
+            words = {str(code): found for code, found in settings.emergency.words.items()} | {language: value}
+            return settings.model_copy(update={"emergency": _part(settings.emergency, {"words": words}, "emergency")})
     raise SettingsError(f"{key}: cannot be changed in the portal", "change it in textback.toml")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +12,24 @@ from pydantic import BaseModel
 
 from ari_app.board import Actor
 from ari_app.desk.base import Base
-from ari_app.desk.checks import check_words
+from ari_app.desk.checks import check_line_of_text, check_words
 from ari_app.desk.cost import Cost, cost_of
 from ari_app.errors import RefusedError
 from ari_app.model import Language, Trigger
-from ari_app.policy import Policy
-from ari_app.policy.wording import DEFAULTS, check
+from ari_app.policy import Policy, emergency
+from ari_app.policy.wording import BOTH, DEFAULTS, LANGUAGES, check
+from ari_app.priority_settings import PrioritySettings
 from ari_app.settings import HoursException
 from ari_app.standing import EXCEPTIONS, MODE, Change, InForce, LeftOut, changed, source_of, wording_key
 
-__all__ = ["LONGEST_WORDING", "Rules", "Stands", "Wording", "known_language"]
+__all__ = ["LONGEST_WORDING", "EmergencyWords", "Rules", "Stands", "Wording", "known_language"]
 
 LONGEST_WORDING = 1000
 """Characters."""
+LONGEST_EMERGENCY = 80
+"""Characters of one entry of emergency words."""
 _MOST_EXCEPTIONS = 200
+_MOST_EMERGENCY = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,22 @@ class Wording:
     """The words of one automatic text, as they stand. ``source``: "portal", "textback.toml" or "default"."""
 
     language: Language
+    """"both": of the text in both languages."""
     trigger: Trigger
     text: str
     source: str
     change: Change | None
     """When and by whom, in the portal."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyWords:
+    """What makes a text urgent in one language, as it stands. ``source`` and ``change`` as of a ``Wording``."""
+
+    language: Language
+    words: tuple[str, ...]
+    source: str
+    change: Change | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,11 @@ class Stands:
     exceptions_source: str
     exceptions_change: Change | None
     wordings: tuple[Wording, ...]
+    priority: tuple[PrioritySettings, ...]
+    """Rules of textback.toml that say who goes first."""
+    emergency: tuple[EmergencyWords, ...]
+    emergency_answer: bool
+    """Who writes them gets the safety text."""
     left_out: tuple[LeftOut, ...]
     """Stored here, and not allowed by the present textback.toml."""
     file: dict[str, Any]
@@ -72,7 +92,10 @@ class Rules(Base):
             exceptions=held.settings.hours.exception,
             exceptions_source=source_of(held, EXCEPTIONS),
             exceptions_change=held.changes.get(EXCEPTIONS),
-            wordings=tuple(_wording(held, language, trigger) for language in languages for trigger in Trigger),
+            wordings=tuple(_wording(held, language, trigger) for language in _worded(languages) for trigger in DEFAULTS[language]),
+            priority=held.settings.priority,
+            emergency=tuple(_emergency(held, language) for language in languages),
+            emergency_answer=held.settings.emergency.answer,
             left_out=held.left_out,
             file=_told(held.settings),
         )
@@ -91,7 +114,7 @@ class Rules(Base):
 
         Raises SettingsError naming the key, RefusedError.
         """
-        known_language(language)
+        known_wording(language, trigger)
         if text is not None:
             check_words(text, LONGEST_WORDING)
         await self._set(wording_key(language, trigger.value), text, by)
@@ -100,11 +123,30 @@ class Rules(Base):
         """The text a caller of the main line would get now, and what it costs. Raises SettingsError, RefusedError."""
         self._administrator(by)
         check_words(text, LONGEST_WORDING)
-        known_language(language)
+        known_wording(language, trigger)
         check(text, wording_key(language, trigger.value))
         held = self._standing.now
-        filled = held.policy.fill(held.policy.lines[0], text, language, self._clock.now(), self._switches())
+        filled = held.policy.fill(held.policy.lines[0], text, language, self._clock.now(), self._switches(), trigger=trigger)
         return filled, cost_of(filled, fold=held.settings.reply.compact)
+
+    async def set_emergency_words(self, language: Language, words: Sequence[str] | None, *, by: Actor) -> None:
+        """The words that make a text in this language urgent, in place of those of textback.toml; None: those again.
+
+        Raises SettingsError naming the key, RefusedError.
+        """
+        known_language(language)
+        if words is None:
+            await self._set(emergency_key(language), None, by)
+            return
+        chosen = tuple(dict.fromkeys(plain for word in words if (plain := " ".join(word.split()))))
+        if not chosen:
+            raise RefusedError("there are no words", "write one at least, or go back to those of textback.toml", code="no_words")
+        if len(chosen) > _MOST_EMERGENCY:
+            said = f"these are {len(chosen)} words, and {_MOST_EMERGENCY} are the most"
+            raise RefusedError(said, "leave some out", code="too_many_words", facts={"most": _MOST_EMERGENCY})
+        for word in chosen:
+            check_line_of_text(word, LONGEST_EMERGENCY, what="word")
+        await self._set(emergency_key(language), list(chosen), by)
 
     async def pause(self, on: bool, *, by: Actor) -> None:
         """Stop automatic texts (calls are listed as before, with the reason ``paused``), or let them go again.
@@ -131,10 +173,33 @@ class Rules(Base):
         await self._standing.read(self._store)
 
 
-def known_language(language: Language) -> None:
-    """Raises RefusedError, code ``no_language``, for one that has no wordings."""
-    if language not in DEFAULTS:
-        raise RefusedError(f"there are no wordings in {language!r}", f"use one of: {', '.join(DEFAULTS)}", code="no_language")
+def known_language(language: Language, known: Sequence[Language] = LANGUAGES) -> None:
+    """Raises RefusedError, code ``no_language``, for one that has no words."""
+    if language not in known:
+        raise RefusedError(f"there are no wordings in {language!r}", f"use one of: {', '.join(known)}", code="no_language")
+
+
+def known_wording(language: Language, trigger: Trigger) -> None:
+    """Raises RefusedError, code ``no_language``, for a language without wordings, or one that has none for this text."""
+    known_language(language, (*LANGUAGES, BOTH))
+    if trigger not in DEFAULTS[language]:
+        raise RefusedError(f"{trigger.value} has no wording in both languages", "write it in each", code="no_language")
+
+
+def emergency_key(language: Language) -> str:
+    """Key of the emergency words of a language: "emergency.words.fr"."""
+    return f"emergency.words.{language}"
+
+
+def _worded(languages: Sequence[Language]) -> tuple[Language, ...]:
+    """Languages that have wordings: those of the clinic, and both where it has both."""
+    return (*languages, BOTH) if set(LANGUAGES) <= set(languages) else tuple(languages)
+
+
+def _emergency(held: InForce, language: Language) -> EmergencyWords:
+    key = emergency_key(language)
+    words = {str(code): found for code, found in {**emergency.WORDS, **held.settings.emergency.words}.items()}
+    return EmergencyWords(language, words[language], source_of(held, key), held.changes.get(key))
 
 
 def _wording(held: InForce, language: Language, trigger: Trigger) -> Wording:
