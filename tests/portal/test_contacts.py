@@ -27,7 +27,7 @@ async def where(tmp_path: Path) -> AsyncIterator[Stage]:
         yield here
 
 
-async def post(client: aiohttp.ClientSession, path: str, status: int = 303, **fields: str) -> tuple[str, str]:
+async def post(client: aiohttp.ClientSession, path: str, status: int = 303, /, **fields: str) -> tuple[str, str]:
     """Where one is sent on to, and the page answered."""
     answer = await client.post(path, data=fields, allow_redirects=False)
     page = await answer.text()

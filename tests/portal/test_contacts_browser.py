@@ -14,7 +14,7 @@ from tests.portal.who_calls import LINK, react, record, who_calls
 from tests.portal.world import ALICE, BOB, GOOD, Stage, stage
 
 RULES = [{"name": "Urgences", "level": "urgent", "line": ["lab"], "notify": "+15145550188"}, {"name": "Douleur", "words": ["douleur*"]}]
-PAGES = ("/contacts", "/contacts/1", "/contacts/new", "/thread/{family}", "/thread/{offers}")
+PAGES = ("/contacts/1", "/thread/{family}", "/thread/{offers}")
 
 
 async def edited(where: Stage) -> None:
