@@ -17,6 +17,7 @@ from ari_app.model import Reason
 from ari_app.settings import Settings, parse
 from ari_app.standing import Standing
 from ari_app.threads import Store
+from tests.exchange import Exchange
 from tests.threads.world import ALICE, HandClock, a_call, silence
 
 GOOD = "neuf petits chats"
@@ -68,6 +69,7 @@ class Clinic:
     clock: HandClock
     telephones: Telephones
     heard: list[Notice] = field(default_factory=list)
+    exchange: Exchange = field(default_factory=Exchange)
 
     async def member(self, name: str = "Anne", role: Role = Role.STAFF, **more: Any) -> Actor:
         """A new member, as they act on the page."""
@@ -87,16 +89,17 @@ class Clinic:
 @asynccontextmanager
 async def clinic(folder: Path, **more: Any) -> AsyncIterator[Clinic]:
     """Its desk, opened over a new store in ``folder``."""
-    clock, telephones = HandClock(), Telephones()
+    clock, telephones, exchange = HandClock(), Telephones(), Exchange()
     heard: list[Notice] = []
     chosen = settings(folder / "textback.db", **more)
     store = Store(chosen.store.path, clock, on_notices=heard.extend, compact=chosen.reply.compact)
     await store.open()
+    exchange.noted = store.note_started
     standing = Standing(chosen)
     await standing.read(store)
     doors = Doors(store, standing, clock)
     try:
-        yield Clinic(store, standing, Desk(store, standing, clock, telephones), doors, clock, telephones, heard)
+        yield Clinic(store, standing, Desk(store, standing, clock, telephones, calls=exchange), doors, clock, telephones, heard, exchange)
     finally:
         doors.close()
         await store.close()

@@ -168,7 +168,9 @@ class Live:
             raise
         now, templates = self._app[CLOCK].now(), self._app[TEMPLATES]
         self._banners = {code: banner(templates, calls, speech(self._app, code, now)) for code in LANGUAGES}
-        if self._streams:
+        if not self._streams:
+            self._forget()
+        else:
             told = {code: ("ringing", {"html": self._banners[code]}) for code in LANGUAGES}
             self._add({**told, PROGRAMS: ("ringing", {"calls": _RINGING.dump_python(calls, mode="json")})})
 

@@ -158,7 +158,8 @@ def _fitting(entries: Sequence[Entry], most: int) -> Sequence[Entry]:
     """The newest of these that take no more than ``most`` bytes of a page, at least one; those of one moment stay together."""
     taken = 0
     for place, entry in enumerate(entries):
-        taken += _AROUND + len(escape(_words(entry)).encode())
+        around = 2 * _AROUND if isinstance(entry, VoicemailEntry) else _AROUND  # it has a player
+        taken += around + len(escape(_words(entry)).encode())
         if taken > most and place and entry.at != entries[place - 1].at:
             return entries[:place]
     return entries

@@ -12,7 +12,7 @@ from ari_app.portal.frame import DESK, actor
 
 __all__ = ["add_routes", "part_of", "sound"]
 
-_RANGE = re.compile(r"bytes=(?:(\d{1,18})-(\d{0,18})|-(\d{1,18}))")
+_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 
 def add_routes(app: web.Application) -> None:

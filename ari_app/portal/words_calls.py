@@ -50,6 +50,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "refused.no_voicemail.fix": ("Perhaps it was erased. Reload the page.", "Peut-être effacé. Rechargez la page."),
     "refused.no_sound": ("The sound of this message is not kept here.", "Le son de ce message n’est pas conservé ici."),
     "refused.no_sound.fix": ("Listen to it on the phone, if it is still there.", "Écoutez-le au téléphone, s’il y est encore."),
+    # -- in the audit
+    "audited.decline": ("declined a call", "a refusé un appel"),
+    "audited.voicemail_played": ("played a voicemail", "a écouté un message vocal"),
+    "audited.voicemail_heard": ("marked a voicemail heard", "a marqué un message vocal écouté"),
+    "audited.voicemail_unheard": ("marked a voicemail not heard", "a marqué un message vocal non écouté"),
+    "audited.filed": ("put into a client’s file", "a versé au dossier d’un client"),
+    "audited.not_filed": ("could not put into a client’s file", "n’a pu verser au dossier d’un client"),
     # -- into the client's file
     "file": ("Into the client’s file", "Verser au dossier"),
     "file.title": ("Put into the client’s file", "Verser au dossier du client"),

@@ -22,6 +22,7 @@ from ari_app.threads import Store
 from modem.sim_pdu import encode_deliver
 from modem.types import Refused, SendResult, Submit
 from tests.desk_world import GOOD, Clinic, Telephones, settings
+from tests.exchange import Exchange
 from tests.threads.world import ALICE, BOB, Carrier, Clerk, HandClock, a_call, raw, silence, until
 
 __all__ = ["ALICE", "BOB", "GOOD", "Stage", "signed_in", "stage"]
@@ -70,7 +71,7 @@ class Stage(Clinic):
 @asynccontextmanager
 async def stage(folder: Path, *, on_notices: Callable[[tuple[Notice, ...]], None] | None = None, **more: Any) -> AsyncIterator[Stage]:
     """``more``: tables of textback.toml."""
-    clock, telephones = HandClock(), Telephones()
+    clock, telephones, exchange = HandClock(), Telephones(), Exchange()
     heard: list[Notice] = []
     told: list[Callable[[tuple[Notice, ...]], None]] = [heard.extend]
 
@@ -81,18 +82,20 @@ async def stage(folder: Path, *, on_notices: Callable[[tuple[Notice, ...]], None
     chosen = settings(folder / "textback.db", **more)
     store = Store(chosen.store.path, clock, on_notices=tell, compact=chosen.reply.compact)
     await store.open()
+    exchange.noted = store.note_started
     standing = Standing(chosen)
     await standing.read(store)
     doors = Doors(store, standing, clock)
-    desk = Desk(store, standing, clock, telephones)
+    desk = Desk(store, standing, clock, telephones, calls=exchange)
     portal = Portal(standing, desk, doors, clock, listen="127.0.0.1:0")
+    exchange.changed = portal.ringing_changed
     carrier = Carrier(script=_network)
     outbox = Outbox(store, (carrier,), Clerk(delay=timedelta(0)), clock, live=frozenset, held=lambda: False)
     told += [portal.noticed, lambda _: outbox.wake(), *([on_notices] if on_notices else [])]
     tasks = [asyncio.create_task(job()) for job in (portal.run, outbox.run)]
     try:
         await until(lambda: bool(portal.port))
-        yield Stage(store, standing, desk, doors, clock, telephones, heard, portal=portal, carrier=carrier, outbox=outbox)
+        yield Stage(store, standing, desk, doors, clock, telephones, heard, exchange, portal=portal, carrier=carrier, outbox=outbox)
     finally:
         for task in tasks:
             task.cancel()

@@ -55,7 +55,9 @@ box.addEventListener("submit", async (event) => {
     const answer = await ask(form.action, { fields: new FormData(form) });
     if (!answer.ok) { show(await answer.text()); return; }
     const done = await answer.json();
-    toast(done.said, done.thread ? [`/thread/${done.thread}`, say("ring.open")] : undefined);
+    toast(done.said, [`/thread/${done.thread}`, say("ring.open")]);
+    const said = $("#toasts").firstElementChild;
+    setTimeout(() => said.remove(), 8000);
   } finally {
     delete form.dataset.busy;
     $("button", form).disabled = false;
