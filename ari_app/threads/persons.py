@@ -16,6 +16,7 @@ from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.rows import required, stamp
 
 __all__ = [
+    "COMMON_LANGUAGE",
     "MOST",
     "NUMBERS",
     "Standing",
@@ -36,6 +37,9 @@ NUMBERS = """(SELECT json_group_array(json_array(n.position, n.number, n.label))
 """Column of a person; its table is ``p``."""
 _BEHIND = f"""SELECT p.*, {NUMBERS} FROM person p
     WHERE p.id IN (SELECT person FROM person_number WHERE number = ? ORDER BY person LIMIT {MOST}) ORDER BY p.sort, p.id"""  # noqa: S608
+COMMON_LANGUAGE = f"""(SELECT iif(count(DISTINCT language) = 1, max(language), NULL) FROM person
+    WHERE id IN (SELECT person FROM person_number WHERE number = {{}} ORDER BY person LIMIT {MOST}))"""  # noqa: S608  (our own)
+"""As ``standing`` says it, of a column that holds a number."""
 _WEIGHT = (Kind.STAFF, Kind.SUPPLIER, Kind.CLIENT, Kind.PROSPECT)
 """Of several behind one number the first of these tells what it is: in doubt no text goes."""
 

@@ -12,6 +12,7 @@ from sqlite_utils import Database as Utils
 
 from ari_app.errors import NotFoundError
 from ari_app.threads.database import Reader
+from ari_app.threads.persons import COMMON_LANGUAGE
 from ari_app.threads.rows import stamp
 
 __all__ = ["calls", "contact", "counts", "message", "search", "thread", "threads", "why"]
@@ -121,12 +122,13 @@ def thread_by_id(reader: Reader, thread_id: int, *, limit: int = 0) -> dict[str,
     return _whole(reader, row, _limit(limit))
 
 
-_THREADS = """SELECT t.*, c.name, c.language, c.opted_out, c.not_textable,
+_THREADS = f"""SELECT t.*, c.name, c.opted_out, c.not_textable,
+    coalesce(c.wrote, c.language, {COMMON_LANGUAGE.format("t.number")}) AS language,
     (SELECT count(*) FROM message m WHERE m.thread = t.id) AS messages,
     (SELECT count(*) FROM call k WHERE k.thread = t.id) AS calls,
     (SELECT coalesce(nullif(m.text, ''), m.note, '') FROM message m WHERE m.thread = t.id
         ORDER BY m.at DESC, m.id DESC LIMIT 1) AS last_text
-    FROM thread t LEFT JOIN contact c ON c.number = t.number"""
+    FROM thread t LEFT JOIN contact c ON c.number = t.number"""  # noqa: S608  (our own)
 
 
 def _who(number: str | None, name: str | None) -> dict[str, Any]:

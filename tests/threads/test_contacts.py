@@ -442,6 +442,18 @@ async def test_people_of_two_languages_have_none_in_common(store: Store) -> None
     await store.contacts.apply([record(language="fr"), record("P2", "Luc Roy", language="en"), record("P3", "Zoé Roy", BOB)], "sync")
     assert (await store.contacts.caller(ALICE)).language is None
     assert (await store.contacts.caller(BOB)).language is None
+    thread, lone = await missed(store, ALICE), await missed(store, BOB)
+    await store.contacts.apply([record("P3", "Zoé Roy", BOB, language="fr")], "sync")
+
+    async def told() -> list[tuple[Any, ...]]:
+        views = [await store.board.thread(each) for each in (thread, lone)]
+        listed = {each["number"]: each["language"] for each in await store.threads()}
+        return [(view.language, view.language_from, listed[view.row.number]) for view in views]
+
+    assert await told() == [(None, None, None), ("fr", "contact", "fr")]
+    await store.acts.language(thread, "en", ANNE)
+    await store._database.write(lambda tx: tx.run("UPDATE contact SET wrote = 'en' WHERE number = ?", (BOB,)))
+    assert await told() == [("en", "contact", "en"), ("en", "wrote", "en")]
 
 
 # -- how looks at the sources ended
