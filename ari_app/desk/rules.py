@@ -12,11 +12,12 @@ from pydantic import BaseModel
 
 from ari_app.board import Actor
 from ari_app.desk.base import Base
-from ari_app.desk.checks import check_line_of_text, check_words
+from ari_app.desk.checks import check_line_of_text, check_words, shown
 from ari_app.desk.cost import Cost, cost_of
 from ari_app.errors import RefusedError
 from ari_app.model import Language, Trigger
 from ari_app.policy import Policy, emergency
+from ari_app.policy.phrases import meaning_less
 from ari_app.policy.wording import BOTH, DEFAULTS, LANGUAGES, check
 from ari_app.priority_settings import PrioritySettings
 from ari_app.settings import HoursException
@@ -146,6 +147,9 @@ class Rules(Base):
             raise RefusedError(said, "leave some out", code="too_many_words", facts={"most": _MOST_EMERGENCY})
         for word in chosen:
             check_line_of_text(word, LONGEST_EMERGENCY, what="word")
+            if meaning_less(word):
+                said = f"{shown(word)} would be found in nearly every text, or in none"
+                raise RefusedError(said, "write words that mean something by themselves", code="bad_word", facts={"word": word})
         await self._set(emergency_key(language), list(chosen), by)
 
     async def pause(self, on: bool, *, by: Actor) -> None:

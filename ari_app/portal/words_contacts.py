@@ -233,6 +233,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Write one at least, or go back to those of textback.toml.",
         "Écrivez-en au moins un, ou revenez à ceux de textback.toml.",
     ),
+    "refused.bad_word": (
+        "“{word}” would be found in nearly every text, or in none.",
+        "« {word} » se trouverait dans presque tous les textos, ou dans aucun.",
+    ),
+    "refused.bad_word.fix": ("Write words that mean something by themselves.", "Écrivez des mots qui ont un sens par eux-mêmes."),
     "refused.too_many_words": ("These are too many words.", "C’est trop de mots."),
     "refused.too_many_words.fix": ("{most} are the most.", "{most} au plus."),
     # -- what was audited

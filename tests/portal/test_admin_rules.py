@@ -61,7 +61,7 @@ async def test_emergency_words_are_the_clinics_own_and_hold_at_once(tmp_path: Pa
         page = await browser.get("/admin/rules")
         assert "dent cassée\ngencive*</textarea>" in page
         assert "Changed by Admin" in said(page)
-        for wrong in (" \n ", "douleur\n*", "x" * 81, "\n".join(f"mot{n}" for n in range(301))):
+        for wrong in (" \n ", "douleur*\nle la", "x" * 81, "\n".join(f"mot{n}" for n in range(301))):
             _, page = await browser.post("/admin/rules/fr", status=422, words=wrong)
             assert html.escape(wrong.strip()[:60]) in page
             assert here.clinic.standing.settings.emergency.words["fr"] == ("dent cassée", "gencive*")
