@@ -1,4 +1,4 @@
-"""What is wrong with hours and wordings, found before the first call: each with the key and the fix."""
+"""What is wrong with hours, wordings and rules, found before the first call: each with the key and the fix."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from ari_app.errors import SettingsError
 from ari_app.model import Trigger
 from ari_app.policy.expression import cut_nights, idle_rules, parsed, readable
 from ari_app.policy.lines import Line, hours_of, lines_of
-from ari_app.policy.wording import check
+from ari_app.policy.phrases import meaning_less
+from ari_app.policy.priority import hours_of_rule
+from ari_app.policy.textable import refusal
+from ari_app.policy.wording import BOTH, DEFAULTS, LANGUAGES, check
 from ari_app.settings import Settings
 from modem.alphabet import segments
-from modem.compact import compact
 
 __all__ = ["Problem", "check_settings"]
 
@@ -38,7 +40,10 @@ class Problem:
 def check_settings(settings: Settings) -> tuple[Problem, ...]:
     """Every problem of hours, wordings and rules, bad ones first."""
     bad = [*_bad_hours(settings), *_bad_texts(settings), *_bad_rules(settings)]
-    warnings = [] if bad else [*_doubtful_hours(settings), *_doubtful_texts(settings), *_doubtful_rules(settings)]
+    warnings = []
+    if not bad:
+        warnings += [*_doubtful_hours(settings), *_doubtful_texts(settings), *_doubtful_both(settings), *_doubtful_rules(settings)]
+        warnings += [*_doubtful_priorities(settings), *_doubtful_words(settings)]
     return (*bad, *warnings)
 
 
@@ -56,6 +61,11 @@ def _bad_hours(settings: Settings) -> Iterator[Problem]:
             if error.what not in seen:
                 seen.add(error.what)
                 yield _from(error)
+    for position in range(len(settings.priority)):
+        try:
+            hours_of_rule(settings, position)
+        except SettingsError as error:
+            yield _from(error)
 
 
 def _bad_texts(settings: Settings) -> Iterator[Problem]:
@@ -86,6 +96,7 @@ def _bad_rules(settings: Settings) -> Iterator[Problem]:
 def _doubtful_hours(settings: Settings) -> Iterator[Problem]:
     expressions = [("hours.open", settings.hours.open)]
     expressions += [(f"line.{index}.hours", line.hours) for index, line in enumerate(settings.line) if line.hours is not None]
+    expressions += [(f"priority.{index}.hours", rule.hours) for index, rule in enumerate(settings.priority) if rule.hours is not None]
     for key, expression in expressions:
         text = readable(expression, key)
         for warning in parsed(text, key).warnings:
@@ -112,9 +123,7 @@ def _doubtful_texts(settings: Settings) -> Iterator[Problem]:
 def _costly(line: Line, trigger: Trigger, language: str) -> Problem | None:
     template, key = line.template(trigger, language)
     days = [_SAMPLE + timedelta(days=day, hours=8, minutes=30) for day in range(7)]
-    texts = [line.text(trigger, language, opens, _SAMPLE) for opens in days]
-    if line.settings.reply.compact:
-        texts = [compact(each) for each in texts]
+    texts = [line.folded(line.text(trigger, language, opens, _SAMPLE)) for opens in days]
     text = max(texts, key=lambda each: segments(each).units)
     cost = segments(text)
     shown = key or f"reply.text.{language}.{trigger}"
@@ -144,3 +153,52 @@ def _doubtful_rules(settings: Settings) -> Iterator[Problem]:
                 yield Problem(f"{path}.{language}.missed", what, "leave {opens} out, or say it in the closed text")
     if settings.reply.daily_limit == 0:
         yield Problem("reply.daily_limit", "is 0: no automatic text ever goes", 'raise it, or write mode = "off" if that is meant')
+
+
+def _doubtful_both(settings: Settings) -> Iterator[Problem]:
+    """Texts in both languages that never go, or go to nobody."""
+    for line in lines_of(settings).values():
+        texts, path = (settings.reply.text, "reply.text") if line.own is None else (line.own.text, f"{line.path}.text")
+        for name, template in next((by for code, by in texts.items() if code == BOTH), {}).items():
+            trigger, key = Trigger(name), f"{path}.{BOTH}.{name}"
+            if trigger not in DEFAULTS[BOTH]:
+                yield Problem(key, "is never used: who writes is answered in one language", "write it under fr and en")
+            elif not set(LANGUAGES) <= set(settings.clinic.languages):
+                yield Problem(key, "is never used: clinic.languages names one language", "leave it out, or name both")
+            elif line.own is not None and line.own.language is not None:
+                yield Problem(key, f"is never used: {line.path}.language says in which language", "leave one of the two out")
+            else:
+                asked = [line.facts(_SAMPLE + timedelta(hours=8), _SAMPLE, named=named) for named in (False, True)]
+                costs = [segments(line.folded(line.filled(template, trigger, BOTH, facts))) for facts in asked]
+                least = min(costs, key=lambda cost: cost.units)
+                if least.parts > 1:
+                    what = f"is never used: it takes {least.parts} SMS, and a text in both languages goes where it fits one"
+                    yield Problem(key, what, "shorten it")
+
+
+def _doubtful_priorities(settings: Settings) -> Iterator[Problem]:
+    for position, rule in enumerate(settings.priority):
+        path = f"priority.{position}"
+        of_text = [name for name in ("words", "emergency") if name in rule.model_fields_set]
+        of_call = [name for name in ("option", "voicemail") if name in rule.model_fields_set]
+        if of_text and of_call:
+            what = f'never holds: "{of_text[0]}" is of a text, and "{of_call[0]}" of a call'
+            yield Problem(path, what, "make two rules of it")
+        for phrase in filter(meaning_less, rule.words):
+            yield Problem(f"{path}.words", f'"{phrase}" is too short to mean anything', "write a whole word, or leave it out")
+        if rule.notify is None:
+            continue
+        if settings.reply.mode != "send":
+            yield Problem(f"{path}.notify", f'is told nothing: reply.mode = "{settings.reply.mode}"', 'write mode = "send"')
+        elif refused := refusal(rule.notify, settings.reply.countries):
+            why = "a landline" if refused["rule"] == "landline" else "no number that texts may go to"
+            yield Problem(
+                f"{path}.notify", f"is told nothing: {rule.notify} is {why}", "write a mobile's number, and its country in reply.countries"
+            )
+
+
+def _doubtful_words(settings: Settings) -> Iterator[Problem]:
+    for language, phrases in settings.emergency.words.items():
+        for phrase in filter(meaning_less, phrases):
+            key, what = f"emergency.words.{language}", f'"{phrase}" is too short to mean anything'
+            yield Problem(key, what, "write a whole word, or leave it out")

@@ -106,10 +106,13 @@ class Line:
         template = self.both(trigger) if chosen_by == "clinic" and known.first else None
         if template is not None:
             text = self.filled(template, trigger, BOTH, self.facts(opens, now, named=known.named))
-            folded = compact(text) if self.settings.reply.compact else text
-            if segments(folded).parts == 1:
+            if segments(self.folded(text)).parts == 1:
                 return Chosen(text, language, BOTH)
         return Chosen(self.text(trigger, language, opens, now, named=known.named), language, chosen_by)
+
+    def folded(self, text: str) -> str:
+        """As it leaves, and costs."""
+        return compact(text) if self.settings.reply.compact else text
 
     def notice(self, name: str, language: Language, opens: datetime | None, now: datetime) -> str:
         """The notice "stop", "start", "help", "picture", "on_call", "received" or "safety", ready to go."""

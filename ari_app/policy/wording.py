@@ -147,7 +147,7 @@ def ask_text(language: Language, *, named: bool, more: bool = False) -> str:
 
 def opens_text(opens: datetime | None, now: datetime, zone: ZoneInfo, language: Language) -> str:
     """When the clinic opens, to stand after "reopens": "lundi à 8 h", "at 1:00 pm" (today), "Monday, January 4 at 8:00 am" (in a week
-    or more); "as soon as possible" where nobody knows. In both languages short: "lun. 8 h/Mon 8:00 am". In the clinic's zone."""
+    or more); "as soon as possible" where nobody knows. In both languages short: "lun. 8 h/Mon 8am". In the clinic's zone."""
     if opens is None:
         return _UNKNOWN[language]
     local, today = opens.astimezone(zone), now.astimezone(zone).date()
@@ -170,11 +170,14 @@ def _french(local: datetime, *, far: bool, same: bool, short: bool = False) -> s
 
 def _english(local: datetime, *, far: bool, same: bool, short: bool = False) -> str:
     day, month = _DAYS["en"][local.weekday()], _MONTHS["en"][local.month - 1]
-    hour = f"{local.hour % 12 or 12}:{local.minute:02} {'am' if local.hour < 12 else 'pm'}"
+    clock, half = local.hour % 12 or 12, "am" if local.hour < 12 else "pm"
+    if short:
+        hour = f"{clock}:{local.minute:02}{half}" if local.minute else f"{clock}{half}"
+        at = f"{day[:3]} {month[:3]} {local.day}" if far else "at" if same else day[:3]
+        return f"{at} {hour}"
+    hour = f"{clock}:{local.minute:02} {half}"
     if same:
         return f"at {hour}"
-    if short:
-        return f"{day[:3]} {month[:3]} {local.day} {hour}" if far else f"{day[:3]} {hour}"
     return f"{day}, {month} {local.day} at {hour}" if far else f"{day} at {hour}"
 
 

@@ -19,6 +19,7 @@ from ari_app.model import (
     Call,
     Decision,
     DecisionKind,
+    Kind,
     Known,
     Outcome,
     Presentation,
@@ -64,8 +65,13 @@ ALONE: dict[Reason, dict[str, Any]] = {
 }
 EXCLUSIVE = {(Reason.ANSWERED, Reason.UNSEEN)}
 """No call is both."""
-MEANT = {(Reason.SHORT_RING, Reason.ASKED), (Reason.SHORT_RING, Reason.VOICEMAIL)}
-"""A caller who pressed a key or spoke a message meant to call, however short: never short_ring."""
+MEANT = {
+    (Reason.SHORT_RING, Reason.ASKED),
+    (Reason.SHORT_RING, Reason.VOICEMAIL),
+    *((reason, Reason.ASKED) for reason in (Reason.IN_CONVERSATION, Reason.COOLDOWN, Reason.CALLED_BACK, Reason.REACHED_LATER)),
+}
+"""A caller who pressed a key or spoke a message meant to call, however short: never short_ring. Who asked for a text gets it, whoever
+wrote before, and however lately."""
 
 
 def decided(facts: Mapping[str, Any], after: timedelta = DELAY) -> Decision:
@@ -261,11 +267,16 @@ def test_silence_needs_no_waiting() -> None:
 @pytest.mark.parametrize(
     ("facts", "language", "source"),
     [
-        ({}, "fr", "clinic"),
-        ({"clinic.languages": ["en", "fr"]}, "en", "clinic"),
+        ({"known.first": False}, "fr", "clinic"),
+        ({"clinic.languages": ["en", "fr"], "known.first": False}, "en", "clinic"),
+        ({"clinic.languages": ["fr"]}, "fr", "clinic"),
+        ({"known.wrote": "en"}, "en", "wrote"),
+        ({"known.wrote": "en", "known.language": "fr"}, "en", "wrote"),
+        ({"known.wrote": "en", "clinic.languages": ["fr"]}, "fr", "clinic"),
+        ({"known.wrote": "es", "known.language": "en"}, "en", "contact"),
         ({"line": [{"did": ["514*"], "name": "west", "language": "en"}]}, "en", "line"),
         ({"line": [{"did": ["514*"], "name": "west", "language": "en"}], "known.language": "fr"}, "fr", "contact"),
-        ({"known.language": "es"}, "fr", "clinic"),
+        ({"known.language": "es", "known.first": False}, "fr", "clinic"),
     ],
 )
 def test_language_and_where_it_comes_from(facts: dict[str, Any], language: str, source: str) -> None:
@@ -316,7 +327,7 @@ def test_a_line_brings_its_words_number_modem_and_hours() -> None:
 def test_the_night_switch_of_the_call_s_start_decides() -> None:
     night = decided({"hours.follow": "Custom:DAYNIGHT1", "call.switches": {"Custom:DAYNIGHT1": "INUSE"}})
     assert (night.reason, night.open, night.detail["hours"]) == (Reason.CLOSED, False, "switch")
-    assert "dès que possible" in (night.text or "")
+    assert "rouvre/reopens sous peu/soon" in (night.text or "")
 
 
 # every call there can be
@@ -359,12 +370,18 @@ CALLS = st.builds(
     machine=SELDOM,
     asked=st.booleans(),
     suspect=SELDOM,
+    blacklisted=SELDOM,
     switches=st.dictionaries(st.just("Custom:DAYNIGHT1"), st.sampled_from(["INUSE", "NOT_INUSE", "UNKNOWN", ""])),
 )
 CALLERS = st.builds(
     Known,
     number=NUMBERS,
     language=st.sampled_from([None, "fr", "en", "es", ""]),
+    wrote=st.sampled_from([None, "fr", "en", "es", ""]),
+    kind=mostly(None, st.sampled_from(Kind)),
+    tags=mostly(frozenset(), st.just(frozenset(("vip", "no-text")))),
+    named=st.booleans(),
+    first=st.booleans(),
     known_contact=st.booleans(),
     opted_out=MOMENTS,
     not_textable=mostly(None, st.just("absent")),
@@ -404,7 +421,10 @@ def test_every_call_has_exactly_one_decision_that_keeps_the_rules(house: Policy,
     assert about.caller.startswith("+")
     assert caller.opted_out is None
     for last in (caller.last_auto, caller.reached, caller.called_back):
-        assert last is None or last < about.started or last > now + CLOCK_SLACK
+        assert about.asked or last is None or last < about.started or last > now + CLOCK_SLACK
+    assert caller.kind not in (Kind.STAFF, Kind.SUPPLIER)
+    assert "no-text" not in caller.tags
+    assert not about.blacklisted
     assert decision.due is not None
     assert decision.expires is not None
     assert now <= decision.expires
