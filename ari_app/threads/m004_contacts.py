@@ -51,14 +51,14 @@ STATEMENTS = (
     "CREATE INDEX person_by_end ON person_number (substr(number, -4), person)",
     # Staff named callers in the thread until now: those names are people made here.
     """INSERT INTO person (source, name, kind, language, created, changed, sort)
-        SELECT 'here', name, 'client', NULL, created, created, lower(name) FROM contact WHERE name IS NOT NULL ORDER BY id""",
+        SELECT 'here', name, 'client', NULL, created, created, lower(name) FROM contact WHERE name > '' ORDER BY id""",
     *(f"UPDATE person SET sort = replace(sort, '{char}', '{plain}')" for plain, marked in _ACCENTS.items() for char in marked),  # noqa: S608
     """INSERT INTO person_number (person, number, position)
-        SELECT row_number() OVER (ORDER BY id), number, 0 FROM contact WHERE name IS NOT NULL ORDER BY id""",
+        SELECT row_number() OVER (ORDER BY id), number, 0 FROM contact WHERE name > '' ORDER BY id""",
     *search("person", "name", "tags", old=False),
     # ``name`` of a contact is from here on all the names behind its number, kept by what changes people. ``kind``: NULL for nobody known.
     "ALTER TABLE contact ADD COLUMN kind TEXT",
-    "UPDATE contact SET kind = 'client' WHERE name IS NOT NULL",
+    "UPDATE contact SET kind = 'client' WHERE name > ''",
     # In which language they last wrote; a name they gave themselves and staff did not take yet.
     "ALTER TABLE contact ADD COLUMN wrote TEXT",
     "ALTER TABLE contact ADD COLUMN offered TEXT",

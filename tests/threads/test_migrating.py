@@ -13,7 +13,10 @@ from sqlite_utils import Database as Utils
 from sqlite_utils.migrations import Migrations
 
 from ari_app.board import Box, ThreadState
+from ari_app.model import Kind
+from ari_app.person import PersonNumber
 from ari_app.threads import Store, migrations
+from ari_app.threads.persons import sort_key
 from tests.threads.world import ALICE, BOB, STAFF, HandClock
 
 AT = "2026-03-01T10:00:00.000000Z"
@@ -48,10 +51,14 @@ OLD = (
 
 @pytest.fixture(params=[1, 2])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A file as each version before the portal left it, written by its own statements."""
-    path = tmp_path / "textback.db"
+    """A file as each version before the portal left it."""
+    return made(tmp_path / "textback.db", request.param)
+
+
+def made(path: Path, version: int) -> Path:
+    """A file as a version left it, written by its own statements."""
     before = Migrations("textback")
-    for name, statements in list(migrations._EACH.items())[: request.param]:
+    for name, statements in list(migrations._EACH.items())[:version]:
 
         def apply(db: Utils, statements: tuple[str, ...] = statements) -> None:
             for statement in statements:
@@ -106,3 +113,17 @@ async def test_an_older_store_is_shown_as_it_stands(old: Path) -> None:
     assert await store.acts.mark_done(row.thread, STAFF)
     assert await store.board.rows(Box.TROUBLE) == ()
     await store.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+async def test_callers_whom_staff_named_are_people(version: int, tmp_path: Path) -> None:
+    store = Store(made(tmp_path / "textback.db", version), HandClock())
+    await store.open()
+    (one,) = await store.contacts.find("")
+    assert (one.name, one.kind, one.source, one.external, one.edited) == ("Éloïse Côté", Kind.CLIENT, "here", None, ())
+    assert one.numbers == (PersonNumber(number=ALICE),)
+    assert await store.contacts.find("eloi") == (one,)
+    assert [row.kind for row in await store.board.rows(Box.ALL)] == [None, None, Kind.CLIENT]
+    await store.close()
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT sort FROM person").fetchall() == [(sort_key(one.name),)]
