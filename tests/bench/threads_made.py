@@ -84,11 +84,13 @@ _THREAD = """INSERT INTO thread (id, line, number, state, text_waits, created, c
 _CALL = """INSERT INTO called (id, thread, started, ended, presented, caller, presentation, did, context, channel, outcome, answered_by,
     reached, rang, caller_hung_up, voicemail_left, handed_on, machine, asked, suspect, option, blacklisted, switches, to_answer, decision,
     reason, open, line, detail, language, decided) VALUES (?, ?, ?, ?, ?, ?, 'allowed', '5145550199', 'from-trunk', 'PJSIP/trunk-1', ?, ?,
-    'ring', ?, 1, 0, 0, 0, 0, 0, '', 0, '{}', ?, ?, ?, ?, ?, '{}', ?, ?)"""
+    ?, ?, 1, ?, 0, 0, 0, 0, '', 0, '{}', ?, ?, ?, ?, ?, '{}', ?, ?)"""
 _TEXT = """thread, direction, kind, text, state, at, act, call, author, member, language, modem, due, expires, went, claimed, parts,
     code, what"""
 _MESSAGE = f"""INSERT INTO written ({_TEXT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'gsm1', ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608  (our own)
 _NOTE = "INSERT INTO note (thread, at, author, text, act) VALUES (?, ?, ?, ?, ?)"
+_VOICEMAIL = """INSERT INTO voicemail (call, thread, message, mailbox, context, folder, at, seconds, heard, transcription, transcript)
+    VALUES (?, ?, ?, '100', 'default', ?, ?, ?, ?, ?, ?)"""
 _REACHED = "INSERT INTO reached (call, number, at) VALUES (?, ?, ?)"
 _OUTGOING = "INSERT INTO outgoing (id, number, started, joined, ended, reached) VALUES (?, ?, ?, ?, ?, ?)"
 _MEMBERS = ("Anne", "Brigitte", "Carlos")
@@ -210,7 +212,7 @@ class _Maker:
                 last,
                 last if waits else None,
                 opened,
-                int(waits and pick.random() < 0.05),
+                pick.choices((0, 1, 2), (90, 5, 5))[0] if waits else 0,
                 snoozed,
             ),
         )
@@ -250,7 +252,12 @@ class _Maker:
             outcome, by = ("missed", None) if missed else ("answered", "extension")
             when = (stamp(at), stamp(ended), number.removeprefix("+1"), number)
             decision = "reply" if texts else "silence"
-            yield _CALL, (call, thread, *when, outcome, by, rang, int(missed), decision, reason, int(open_), line, language, stamp(ended))
+            left_word = missed and pick.random() < 0.08
+            place = "voicemail" if left_word else "ring"
+            told = (outcome, by, place, rang, int(left_word), int(missed), decision)
+            yield _CALL, (call, thread, *when, *told, reason, int(open_), line, language, stamp(ended))
+            if left_word:
+                yield self._voicemail(call, thread, ended)
             if not missed:
                 yield _REACHED, (call, number, stamp(ended))
             at = min(ended + timedelta(seconds=30), END)
@@ -273,6 +280,13 @@ class _Maker:
             at = begun + (END - begun) * pick.random()
             found.append(min(at.replace(hour=pick.choices(range(24), _HOURS)[0]), END - timedelta(minutes=pick.uniform(1, 600))))
         return sorted(found)
+
+    def _voicemail(self, call: str, thread: int, at: datetime) -> tuple[str, tuple[object, ...]]:
+        pick = self._random
+        heard = stamp(at + timedelta(hours=1)) if END - at > timedelta(days=2) or pick.random() < 0.5 else None
+        said = self._said(_SAYS) if pick.random() < 0.7 else None
+        folder = "Old" if heard else "INBOX"
+        return _VOICEMAIL, (call, thread, f"msg {call}", folder, stamp(at), pick.uniform(3, 60), heard, "done" if said else "off", said)
 
     def _auto(self, thread: int, call: str, language: str, at: datetime) -> tuple[str, tuple[object, ...]]:
         when = stamp(at)

@@ -11,7 +11,7 @@ from ari_app.threads import Store
 from tests.bench.threads_made import END, make
 from tests.threads.world import HandClock
 
-TABLES = ("contact", "person", "person_number", "thread", "call", "message", "note", "outgoing", "reached")
+TABLES = ("contact", "person", "person_number", "thread", "call", "message", "note", "outgoing", "reached", "voicemail")
 
 
 def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
@@ -33,7 +33,7 @@ async def test_it_is_sound_and_found_in(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as file:
         assert file.execute("PRAGMA foreign_key_check").fetchall() == []
         assert file.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        for index in ("message_fts", "contact_fts", "contact_digits", "note_fts", "person_fts"):
+        for index in ("message_fts", "contact_fts", "contact_digits", "note_fts", "person_fts", "voicemail_fts"):
             file.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', 1)")  # noqa: S608
         assert file.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_fts_insert'").fetchone() == (5,)
     store = Store(path, HandClock(END))
