@@ -159,19 +159,20 @@ class Sync:
     async def _gone(self, source: FileSource) -> None:
         try:
             await in_thread(source.stamp)
-            what = f"there is no file {source.path} any more"
+            what = f"there is no file {source.path}"
         except SourceError as error:
             what = error.what
         try:
             total = len(await self._contacts.digests(SYNC))
-            await self._tell(self._ended("refused", what, "see the program that writes it", total=total), dry=False)
+            state: Literal["refused", "failed"] = "refused" if total else "failed"
+            await self._tell(self._ended(state, what, "see the program that writes it", total=total), dry=False)
         except StoreError as error:
             log.error("contacts_not_told", what=error.what, fix=error.fix)
 
     async def _kept_going(self, *, sure: bool = True) -> str:
         """One look of the task's own: how it ended; "unsettled" and "unsure" when it is to be taken again soon."""
         try:
-            return (await self._look(sure=sure)).synced.state
+            ended = (await self._look(sure=sure)).synced
         except _UnsureError:
             return "unsure"
         except UnsettledError:
@@ -179,6 +180,9 @@ class Sync:
         except StoreError as error:
             log.error("contacts_not_kept", what=error.what, fix=error.fix)
             return "failed"
+        if ended.state != "ok":
+            log.warning("contacts_not_in_step", state=ended.state, what=ended.what, fix=ended.fix)
+        return ended.state
 
     # -- what
 
@@ -261,8 +265,7 @@ class Sync:
 
     async def _tell(self, synced: Synced, unchanged: int = 0, rows: int = 0, *, dry: bool) -> Look:
         if not dry:
-            say = log.info if synced.state == "ok" else log.warning
-            say("contacts_synced", state=synced.state, what=synced.what, total=synced.total, added=synced.added, removed=synced.removed)
+            log.info("contacts_synced", state=synced.state, total=synced.total, added=synced.added, removed=synced.removed)
             await self._contacts.synced(synced)
         return Look(synced, unchanged, rows, dry)
 

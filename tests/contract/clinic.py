@@ -21,6 +21,8 @@ from referencing import Registry, Resource
 from ari_app.board import Actor, Face, Role
 from ari_app.cli import main
 from ari_app.clock import SystemClock
+from ari_app.contacts.importing import Door
+from ari_app.contacts.sync import Sync
 from ari_app.control import ControlServer, NotRunningError, ServiceStatus, service_status, socket_path
 from ari_app.desk import Desk
 from ari_app.errors import NotFoundError
@@ -219,7 +221,11 @@ def service(config: Path, status: ServiceStatus) -> Iterator[Store]:
 
     async def start() -> asyncio.Task[None]:
         await store.open()
-        server = ControlServer(socket_path(path), Desk(store, Standing(settings), SystemClock()), lambda: status, no_unlock)
+        desk, door = (
+            Desk(store, Standing(settings), SystemClock()),
+            Door(store.contacts, Sync(settings, store.contacts, SystemClock()), ANNE),
+        )
+        server = ControlServer(socket_path(path), desk, lambda: status, no_unlock, contacts=door)
         task = asyncio.create_task(server.run())
         async with asyncio.timeout(20):
             while not task.done():
