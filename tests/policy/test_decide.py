@@ -330,6 +330,27 @@ def test_the_night_switch_of_the_call_s_start_decides() -> None:
     assert "rouvre/reopens sous peu/soon" in (night.text or "")
 
 
+@pytest.mark.parametrize(
+    ("facts", "detail"),
+    [
+        ({"known.kind": Kind.STAFF}, ("kind", "staff")),
+        ({"known.kind": Kind.SUPPLIER}, ("kind", "supplier")),
+        ({"known.tags": frozenset({"no-text", "lab"}), "known.kind": Kind.CLIENT}, ("tag", "no-text")),
+        ({"call.blacklisted": True}, ("blacklist", "pbx")),
+        ({"reply.exclude": [CALLER], "known.kind": Kind.STAFF}, ("setting", "reply.exclude.0")),
+    ],
+)
+def test_who_is_excluded_and_by_what(facts: dict[str, Any], detail: tuple[str, str]) -> None:
+    decision = decided(facts)
+    assert decision.reason is Reason.EXCLUDED
+    assert detail in decision.detail.items()
+
+
+def test_what_was_asked_for_is_due_at_once() -> None:
+    asked = decided({"call.asked": True, "call.ended": ENDED, "known.later_due": ENDED + HOUR}, after=timedelta(0))
+    assert (asked.kind, asked.reason, asked.trigger, asked.due) == (DecisionKind.REPLY, Reason.ASKED, Trigger.ASKED, ENDED)
+
+
 # every call there can be
 
 

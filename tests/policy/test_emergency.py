@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from ari_app.policy.emergency import WORDS, Emergencies
@@ -32,7 +34,7 @@ def test_the_language_of_the_words_that_were_found() -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
-def test_every_built_in_phrase_is_found_by_itself(language: str) -> None:
+def test_every_built_in_phrase_is_found_by_itself(language: Literal["fr", "en"]) -> None:
     for phrase in WORDS[language]:
         assert not meaning_less(phrase), phrase
         said = phrase.replace("*", "").replace("...", " ")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_app.model import Inbound, Reaction
-from ari_app.policy.react import HELP_PAUSE, PICTURE_PAUSE, ROBOT_ANSWERS, ROBOT_TEXTS
+from ari_app.model import EMERGENCY, Inbound, Kind, Level, Reaction, Reason
+from ari_app.policy.react import HELP_PAUSE, PICTURE_PAUSE, ROBOT_ANSWERS, ROBOT_TEXTS, SAFETY_PAUSE
 from modem.alphabet import segments
-from tests.policy.kit import CALLER, inbound, policy
+from tests.policy.kit import CALLER, inbound, known, policy
 
 OPEN = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # Tuesday, 10 h
 LUNCH = datetime(2026, 11, 24, 17, 30, tzinfo=UTC)
@@ -296,3 +296,166 @@ def test_any_text_from_anybody(message: Inbound, now: datetime) -> None:
         assert not found.automatic
     assert found.automatic or not found.looping
     assert found.reopens or found.opt is not None or found.note is not None, "an opt-out, an opt-in or a reaction asks for no answer"
+
+
+# -- emergency words
+
+SAFETY = "Clinique Rosemont (514 555-0100): si c'est une urgence, appelez le 911 tout de suite. Nos textos ne sont pas lus à toute heure."
+CHEST = "J'ai une douleur thoracique"
+
+
+def test_emergency_words_are_answered_at_once_and_raise_the_thread() -> None:
+    said = reaction(CHEST)
+    assert (said.notice, said.notice_name, said.language, said.delay) == (SAFETY, "safety", "fr", timedelta(0))
+    assert (said.reopens, said.opt) == (True, None)
+    assert said.priority is not None
+    assert (said.priority.level, said.priority.why, said.priority.notify) == (Level.URGENT, EMERGENCY, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"opted_out": True},
+        {"auto_today": 99},
+        {"all_today": 999},
+        {"auto_recent": ROBOT_TEXTS},
+        {"looping": True},
+        {"last_staff": OPEN - SECOND},
+        {"picture": True},
+        {"notices": {"safety": OPEN - SAFETY_PAUSE}},
+        {"parts": {"line": [{"did": ["1"], "name": "fax", "reply": False}]}, "line": "fax"},
+        {"parts": {"reply": {"daily_limit": 0}}},
+    ],
+)
+def test_whatever_else_holds(changes: dict[str, Any]) -> None:
+    assert reaction(CHEST, **changes).notice == SAFETY
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"notices": {"safety": OPEN - SAFETY_PAUSE + SECOND}},
+        {"parts": {"reply": {"mode": "watch"}}},
+        {"parts": {"reply": {"mode": "off"}}},
+        {"parts": {"emergency": {"answer": False}}},
+        {"number": "+15145550100"},
+        {"number": "+33142685300"},
+    ],
+)
+def test_but_these_the_thread_is_raised_all_the_same(changes: dict[str, Any]) -> None:
+    said = reaction(CHEST, **changes)
+    assert said.notice is None
+    assert said.priority is not None
+    assert said.priority.why == EMERGENCY
+
+
+def test_a_machine_s_number_and_an_automatic_reply_are_no_emergency() -> None:
+    assert reaction(CHEST, number="12345") == Reaction()
+    assert reaction("Out of office. If this is urgent, reply urgent").priority is None
+
+
+def test_one_answer_and_it_is_not_received_too() -> None:
+    assert reaction(CHEST, NIGHT).notice_name == "safety"
+    assert reaction(CHEST, NIGHT, notices={"safety": NIGHT - SECOND}).notice is None
+    assert reaction(CHEST, NIGHT, parts={"emergency": {"answer": False}}).notice_name == "received"
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "language"),
+    [
+        ("chest pain", {"language": "fr"}, "en"),
+        ("911!!", {"language": "en"}, "fr"),  # in no language: the clinic's words for it, French first
+        ("anaphylaxis", {}, "fr"),
+        ("I can't breathe", {"parts": {"clinic": {"languages": ["fr"]}}}, "en"),
+        ("je respire pas", {"wrote": "en"}, "fr"),
+    ],
+)
+def test_the_safety_text_is_in_their_language(text: str, changes: dict[str, Any], language: str) -> None:
+    assert reaction(text, **changes).language == language
+
+
+def test_own_emergency_words_and_own_safety_text() -> None:
+    parts = {
+        "emergency": {"words": {"fr": ["dent* tombée*"]}},
+        "reply": {"text": {"fr": {"safety": "{clinic}: {emergency}, tout de suite"}}},
+        "line": [{"did": ["1"], "name": "west", "on_call": "+15145550112"}],
+    }
+    assert reaction("ma dent est tombée", parts=parts, line="west").notice == "Clinique Rosemont: 911, tout de suite"
+    assert reaction(CHEST, parts=parts).notice is None
+
+
+def test_a_rule_for_emergencies_adds_who_is_told() -> None:
+    rules = [{"name": "Garde", "emergency": True, "notify": "+15145550190"}]
+    found = reaction(CHEST, parts={"priority": rules}).priority
+    assert found is not None
+    assert (found.level, found.why, found.notify) == (Level.URGENT, EMERGENCY, "+15145550190")
+    assert found.notice is not None
+    assert "quelqu'un attend" in found.notice
+
+
+# -- what a text tells of who wrote it
+
+
+@pytest.mark.parametrize(
+    ("text", "wrote"),
+    [
+        ("Bonjour, je voudrais un rendez-vous", "fr"),
+        ("I need an appointment", "en"),
+        ("ok merci", None),
+        ("Marie Tremblay", None),
+        ("ARRET", "fr"),
+        ("unsubscribe", "en"),
+        ("stop", None),
+        ("Out of office", None),
+        ('Liked "See you on Monday"', None),
+    ],
+)
+def test_the_language_they_wrote_in(text: str, wrote: str | None) -> None:
+    assert reaction(text).wrote == wrote
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "language"),
+    [
+        ("I need an appointment", {}, "en"),
+        ("I need an appointment", {"language": "fr"}, "en"),
+        ("ok", {"wrote": "en"}, "en"),
+        ("ok", {"wrote": "en", "language": "fr"}, "en"),
+        ("ok", {"language": "en"}, "en"),
+        ("ok", {}, "fr"),
+        ("stop", {"wrote": "en"}, "en"),
+    ],
+)
+def test_notices_are_in_the_language_they_write(text: str, changes: dict[str, Any], language: str) -> None:
+    assert reaction(text, NIGHT, **changes).language == language
+
+
+def test_a_name_is_offered_where_nobody_has_one() -> None:
+    text = "Bonjour, c'est Marie Tremblay, je voudrais un rdv"
+    assert reaction(text).offered == "Marie Tremblay"
+    assert reaction(text, named=True).offered is None
+    assert reaction("ARRET").offered is None
+    assert reaction(text, number="12345").offered is None
+
+
+# -- may who is on the telephone ask for a text
+
+
+def test_who_may_ask_for_a_text() -> None:
+    told = policy(line=[{"did": ["5145550111"], "name": "fax", "reply": False}])
+
+    def ask(number: str | None = CALLER, did: str = "5145550100", *, blacklisted: bool = False, **about: Any) -> Reason | None:
+        return told.may_ask(number, did, known(**{"number": number, **about}), OPEN, blacklisted=blacklisted)
+
+    assert ask() is None
+    assert ask(last_auto=OPEN - SECOND, last_person=OPEN - SECOND, called_back=OPEN, reached=OPEN) is None
+    assert ask(None) is Reason.ANONYMOUS
+    assert ask("+18005550199") is Reason.NOT_TEXTABLE
+    assert ask(did="5145550111") is Reason.LINE_OFF
+    assert ask(opted_out=OPEN) is Reason.OPTED_OUT
+    assert ask(kind=Kind.STAFF) is Reason.EXCLUDED
+    assert ask(tags=frozenset({"no-text"})) is Reason.EXCLUDED
+    assert ask(blacklisted=True) is Reason.EXCLUDED
+    assert ask(auto_today=3) is Reason.LIMIT
+    assert ask(burst=15) is Reason.BURST
+    assert policy(reply={"mode": "watch"}).may_ask(CALLER, "5145550100", known(), OPEN) is Reason.PAUSED
