@@ -4,7 +4,8 @@
 else the route's argument, for phones whose channels are not named by extension. The caller ID is believed only where a dialplan gives it
 as that argument: it is the caller's own claim.
 
-1 again, 2 next, 3 ready replies, 4 call back, 7 done, 9 the menu, * back, # skip. A key stops what is being said.
+1 again, 2 next, 3 ready replies, 4 call back, 5 the message left, 6 keep the name the caller gave, 7 done, 9 the menu, * back, # skip. A
+key stops what is being said.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import structlog
 from agi.headers import extensions_of
 from agi.protocol import Request, RequestError
 from agi.speech import Said, Speech, Voice
-from agi.words import answered_by, cut, digits_of, happened, held_by, not_called, option, say, waiting, who, wrote
-from ari_app.board import Actor, Box, CallEntry, Face, Member, OutgoingEntry, Row, TextEntry, ThreadView
+from agi.told import to_hear, unanswered
+from agi.words import answered_by, cut, digits_of, happened, held_by, left, level, not_called, offered, option, say, waiting, who, wrote
+from ari_app.board import Actor, Box, Face, Member, Row, TextEntry, ThreadView
 from ari_app.clock import Clock
 from ari_app.desk import Desk, Doors
-from ari_app.errors import RefusedError, TextbackError
-from ari_app.model import Language, MessageKind, Outcome
+from ari_app.errors import NotFoundError, RefusedError, TextbackError
+from ari_app.model import Kind, Language
 from ari_app.policy import language
 from ari_app.speech import SpeechError
 
@@ -169,6 +171,12 @@ class _Talk:
             now = [*last] or now
         return ""
 
+    async def play(self, data: bytes) -> tuple[str, bool]:
+        """A message left: the key that stopped it, else ""; and whether it was played to its end. Raises SpeechError, RequestError."""
+        sound, whole = await self._voice.play(data)
+        key = await self.request.stream(sound.name, lasts=sound.seconds)
+        return key, whole and not key
+
     async def digits(self, key: str, most: int) -> str:
         """Ask for digits, ended by #."""
         try:
@@ -221,13 +229,12 @@ class _Round:
     async def _thread(self, thread: int) -> str:
         """Read a thread and do as told: "call", "next", or "" for who presses nothing."""
         talk = self._talk
-        menu = [talk.fixed("menu")]
         view = await self._desk.thread(self._by, thread)
         self._heard[thread] = view.row.changed
-        words = self._reading(view)
+        words, pressed = self._reading(view), ""
         while True:
-            key = await talk.ask(words, menu)
-            words = []
+            key = pressed or await talk.ask(words, self._menu(view))
+            words, pressed = [], ""
             match key:
                 case "":
                     return ""
@@ -245,22 +252,78 @@ class _Round:
                     await talk.tell("no_call")
                 case "4":
                     return "call"
+                case "5" | "6":
+                    pressed, words = await (self._play(view) if key == "5" else self._keep(view))
+                    view = await self._desk.thread(self._by, thread, refresh=True)
                 case "7":
                     await self._desk.done(thread, by=self._by)
                     await talk.tell("done")
                     return "next"
 
+    def _menu(self, view: ThreadView) -> list[Said]:
+        """The keys; those of a message and a name only where there is one."""
+        listen = [self._talk.fixed("menu_listen")] if to_hear(view) else []
+        keep = [self._talk.fixed("menu_keep")] if view.row.offered else []
+        return [*listen, *keep, self._talk.fixed("menu")]
+
+    async def _play(self, view: ThreadView) -> tuple[str, list[Said]]:
+        """The messages nobody heard yet, oldest first, else the newest; each is heard once it was played whole.
+
+        The key that stopped them, and nothing more to say.
+        """
+        talk, messages = self._talk, to_hear(view)
+        if not messages:
+            await talk.tell("no_message")
+        for message in messages:
+            try:
+                _, data = await self._desk.listen(message.id, self._by)
+                key, whole = await talk.play(data)
+            except (NotFoundError, SpeechError) as error:
+                log.error("message_not_played", code=error.code)
+                await talk.tell("no_sound")
+                continue
+            if key:
+                return key, []
+            if whole:
+                await self._desk.heard(message.id, True, self._by)
+            await talk.tell("message_end" if whole else "more")
+        return "", []
+
+    async def _keep(self, view: ThreadView) -> tuple[str, list[Said]]:
+        """The name that was told becomes a contact's. No key, and what is to be said where they gave another name since."""
+        fresh = await self._desk.thread(self._by, view.row.thread, refresh=True)
+        if fresh.row.offered != view.row.offered:
+            return "", self._reading(fresh)
+        try:
+            await self._desk.take_name(view.row.thread, by=self._by)
+        except NotFoundError:
+            await self._talk.tell("no_name")
+        else:
+            await self._talk.tell("kept")
+        return "", []
+
     def _reading(self, view: ThreadView) -> list[Said]:
         talk, row, now = self._talk, view.row, self._clock.now()
         words = [talk.own(who(row.name, row.number, talk.language), digits_of(row.number or ""))]
-        if row.urgent:
-            words.append(talk.fixed("urgent"))
+        if raised := level(row, talk.language):
+            words.append(talk.own(raised))
+        if row.kind in {Kind.STAFF, Kind.SUPPLIER}:
+            words.append(talk.own(say(row.kind.value, talk.language)))
+        elif not row.known and row.number is not None:
+            words.append(talk.own(say("new", talk.language)))
+        if row.offered:
+            words.append(talk.own(offered(row.offered, talk.language)))
         if row.opted_out:
             words.append(talk.fixed("opted_out"))
         if row.holder is not None and row.holder.member != self._by.member:
             words.append(talk.own(held_by(row.holder.name, talk.language)))
-        calls, texts, tried = _unanswered(view)
+        calls, texts, tried = unanswered(view)
         words += [talk.own(happened(call, now, talk.language)) for call in calls[:1]]
+        unheard = [message for message in to_hear(view) if message.heard is None]
+        if unheard:
+            words.append(talk.own(left(unheard, talk.language)))
+        elif any(call.voicemail_left for call in calls[:1]):
+            words.append(talk.own(say("voicemail", talk.language)))
         for text in reversed(texts[:_TEXTS]):
             spoken, whole = cut(text.text)
             words.append(talk.own(wrote(text, now, talk.language)))
@@ -332,21 +395,3 @@ class _Round:
             else:
                 await talk.tell("sent")
                 return True
-
-
-def _unanswered(view: ThreadView) -> tuple[list[CallEntry], list[TextEntry], list[OutgoingEntry]]:
-    """What came since a person of the clinic last spoke with the caller or wrote, and who tried to call since; newest first."""
-    calls: list[CallEntry] = []
-    texts: list[TextEntry] = []
-    tried: list[OutgoingEntry] = []
-    for entry in view.entries:
-        match entry:
-            case TextEntry(incoming=True):
-                texts.append(entry)
-            case TextEntry(kind=MessageKind.STAFF) | CallEntry(outcome=Outcome.ANSWERED) | OutgoingEntry(reached=True):
-                break
-            case CallEntry():
-                calls.append(entry)
-            case OutgoingEntry():
-                tried.append(entry)
-    return calls, texts, tried

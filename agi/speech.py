@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import re
 import secrets
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import soundfile
 import structlog
 
 from ari_app.model import Language
@@ -25,6 +28,8 @@ __all__ = ["Played", "Said", "Speech", "Voice"]
 log = structlog.get_logger()
 
 _OURS = re.compile(r"[0-9a-f]{32}\.(wav|sln[0-9]*)")
+_LONGEST = 900
+"""Seconds of a message that are played."""
 _KEPT = 200
 """Sentences without a word of a patient that are kept in memory: the same ones come in every call."""
 
@@ -169,12 +174,30 @@ class Voice:
             played.append(Played(str(path.with_suffix("")), sound.seconds))
         return played
 
+    async def play(self, data: bytes) -> tuple[Played, bool]:
+        """A message that somebody left, FLAC or what else libsndfile reads; False where only its beginning is. Raises SpeechError."""
+        self.forget()
+        sound, whole = await asyncio.to_thread(_decoded, data)
+        path = await asyncio.to_thread(self._speech.write, sound)
+        self._files.append(path)
+        return Played(str(path.with_suffix("")), sound.seconds), whole
+
     def forget(self) -> None:
         """Delete what was spoken so far. Asterisk closed the file when it stopped to play it."""
         for path in self._files:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
         self._files.clear()
+
+
+def _decoded(data: bytes) -> tuple[Sound, bool]:
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            rate, frames = int(file.samplerate), int(file.frames)
+            samples = file.read(min(frames, _LONGEST * rate), dtype="int16", always_2d=True)[:, 0]
+    except (soundfile.LibsndfileError, ValueError) as error:
+        raise SpeechError("a message left cannot be read", "listen to it on the page", code="sound") from error
+    return Sound(rate, array("h", samples.tobytes())), frames <= _LONGEST * rate
 
 
 def _runs(words: Sequence[Said]) -> list[Said]:

@@ -6,11 +6,12 @@ Numbers are written in digits: the speech engine says them in its language.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from ari_app.board import CallEntry, OutgoingEntry, TextEntry
-from ari_app.model import Language
+from ari_app.board import CallEntry, OutgoingEntry, Row, TextEntry, VoicemailEntry
+from ari_app.model import Language, Level
 
 __all__ = [
     "MOST_SPOKEN",
@@ -21,7 +22,10 @@ __all__ = [
     "happened",
     "held_by",
     "lasted",
+    "left",
+    "level",
     "not_called",
+    "offered",
     "option",
     "say",
     "waiting",
@@ -46,7 +50,16 @@ _WORDS: MappingProxyType[str, tuple[str, str]] = MappingProxyType(
         "no_more": ("Personne d'autre n'attend.", "Nobody else is waiting."),
         "bye": ("Au revoir.", "Goodbye."),
         "trouble": ("Ce n'est pas possible en ce moment. Réessayez plus tard.", "That is not possible now. Try again later."),
-        "urgent": ("Urgent.", "Urgent."),
+        "new": ("Nouvel appelant.", "New caller."),
+        "staff": ("Membre du personnel.", "Staff."),
+        "supplier": ("Fournisseur.", "Supplier."),
+        "menu_listen": ("5, écouter le message.", "5, hear the message."),
+        "menu_keep": ("6, garder ce nom.", "6, keep this name."),
+        "kept": ("Le nom est gardé.", "The name is kept."),
+        "no_name": ("Il n'y a pas de nom à garder.", "There is no name to keep."),
+        "no_message": ("Il n'y a pas de message à écouter.", "There is no message to hear."),
+        "no_sound": ("Ce message ne peut être joué ici.", "This message cannot be played here."),
+        "message_end": ("Fin du message.", "End of the message."),
         "no_number": ("Numéro masqué.", "Hidden number."),
         "voicemail": ("A laissé un message vocal.", "Left a voicemail."),
         "more": ("La suite est à l'écran.", "The rest is on the screen."),
@@ -87,6 +100,38 @@ def say(key: str, language: Language) -> str:
     """A fixed sentence. Raises KeyError for a key that has none."""
     french, english = _WORDS[key]
     return french if language == "fr" else english
+
+
+def level(row: Row, language: Language) -> str:
+    """How soon it is to be answered, and the rule that says so; "" for a thread like others."""
+    if row.level is Level.NORMAL:
+        return ""
+    said = "Urgent" if row.level is Level.URGENT else "Prioritaire" if language == "fr" else "Priority"
+    emergency = "mots d'urgence" if language == "fr" else "emergency words"
+    return f"{said}: {emergency if row.why == 'emergency' else row.why}." if row.why else f"{said}."
+
+
+def offered(name: str, language: Language) -> str:
+    """The name that the caller gave, and nobody kept yet."""
+    return f"Dit s'appeler {name}." if language == "fr" else f"Gives the name {name}."
+
+
+def left(messages: Sequence[VoicemailEntry], language: Language) -> str:
+    """Messages that are to be heard, at least one."""
+    if len(messages) > 1:
+        return f"{len(messages)} messages vocaux à écouter." if language == "fr" else f"{len(messages)} voicemails to hear."
+    minutes, seconds = divmod(max(round(messages[0].seconds), 1), 60)
+    both = " et " if language == "fr" else " and "
+    length = both.join(
+        each
+        for each in (f"{minutes} minute{_s(minutes)}" if minutes else "", f"{seconds} {_seconds(seconds, language)}" if seconds else "")
+        if each
+    )
+    return f"Message vocal de {length}." if language == "fr" else f"Voicemail of {length}."
+
+
+def _seconds(count: int, language: Language) -> str:
+    return f"{'seconde' if language == 'fr' else 'second'}{_s(count)}"
 
 
 def held_by(name: str, language: Language) -> str:
@@ -133,10 +178,9 @@ def ago(at: datetime, now: datetime, language: Language) -> str:
 
 
 def happened(call: CallEntry, now: datetime, language: Language) -> str:
-    """A call nobody took, and what is left of it."""
+    """A call nobody took."""
     when = ago(call.ended, now, language)
-    said = f"Appel manqué, {when}." if language == "fr" else f"Missed call, {when}."
-    return f"{said} {say('voicemail', language)}" if call.voicemail_left else said
+    return f"Appel manqué, {when}." if language == "fr" else f"Missed call, {when}."
 
 
 def not_called(call: OutgoingEntry, now: datetime, language: Language) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from agi.headers import extensions_of
-from ari_app.board import Face, Member
+from ari_app.board import Box, Face, Member, VoicemailEntry
 from ari_app.desk import SHELL, Written
-from ari_app.model import Reaction
+from ari_app.model import Kind, Level, Priority, Reaction
+from ari_app.person import PersonNumber, Record
 from ari_app.settings import AgiSettings
 from tests.agi.house import COLLEAGUE, House, house
 from tests.agi.telephone import HANG_UP, Telephone
+from tests.left import leave
 from tests.threads.world import ALICE, BOB, START
 
 
@@ -138,7 +141,7 @@ async def test_it_speaks_the_member_s_language_else_the_clinic_s(clinic: House) 
     await clinic.calls(["2"])
     assert clinic.said()[0] == "fr:2 personnes attendent. La première depuis 26 heures."
     assert "fr:Numéro masqué. Appel manqué, il y a 26 heures." in clinic.said()
-    assert "fr:5 1 4, 5 5 5, 0 1 0 1. Appel manqué, il y a 26 heures. A laissé un message vocal." in clinic.said()
+    assert "fr:5 1 4, 5 5 5, 0 1 0 1. Nouvel appelant. Appel manqué, il y a 26 heures. A laissé un message vocal." in clinic.said()
 
 
 async def test_a_known_caller_is_named_and_an_urgent_one_said_to_be(clinic: House) -> None:
@@ -148,9 +151,93 @@ async def test_a_known_caller_is_named_and_an_urgent_one_said_to_be(clinic: Hous
     await clinic.desk.urgent(thread, True, by=SHELL)
     await clinic.desk.claim(thread, by=clinic.lea)
     await clinic.calls()
-    assert f"en:{COLLEAGUE} is answering. Missed call, 1 minute ago." in clinic.said()
-    assert "en:Alice Côté." in clinic.said()
-    assert "en:Urgent." in clinic.said()
+    assert f"en:Alice Côté. Urgent. {COLLEAGUE} is answering. Missed call, 1 minute ago." in clinic.said()
+
+
+async def test_why_somebody_goes_first_what_they_are_and_the_name_they_gave(clinic: House) -> None:
+    await clinic.staff()
+    await clinic.wrote(
+        ALICE,
+        "my face is swelling",
+        Reaction(priority=Priority(Level.URGENT, "emergency"), offered="Paul Roy"),
+    )
+    await clinic.wrote(BOB, "the crowns are ready", Reaction(priority=Priority(Level.HIGH, "Suivi de chirurgie")))
+    supplier = Record(external="9", name="Labo Nord", kind=Kind.SUPPLIER, numbers=(PersonNumber(number=BOB),))
+    await clinic.store.contacts.apply([supplier], "import")
+    await clinic.calls(["2"])
+    told = " ".join(clinic.said())
+    assert "5 1 4, 5 5 5, 0 1 0 1. Urgent: emergency words. Gives the name Paul Roy. Text," in told
+    assert "Labo Nord. Priority: Suivi de chirurgie. Supplier. Text," in told
+    assert told.count("6, keep this name.") == 1
+
+
+async def test_the_name_they_gave_is_kept_by_a_key_and_no_other_than_was_told(clinic: House) -> None:
+    await clinic.staff()
+    await clinic.wrote(ALICE, "this is Paul Roy", Reaction(offered="Paul Roy"))
+    (thread,) = await clinic.waiting()
+    await clinic.calls(["6", "6"])
+    assert "en:The name is kept." in clinic.said()
+    assert "en:There is no name to keep." in clinic.said()
+    (row,) = await clinic.desk.rows((thread,))
+    assert (row.name, row.offered, row.kind) == ("Paul Roy", None, Kind.PROSPECT)
+    await clinic.wrote(BOB, "this is Bob", Reaction(offered="Bob Roy"))
+
+    def keys() -> Iterator[str]:
+        with sqlite3.connect(clinic.folder / "textback.db", timeout=10) as file:
+            file.execute("UPDATE contact SET offered = 'Robert Roy' WHERE number = ?", (BOB,))
+        file.close()
+        yield from ("6", "6")
+
+    await clinic.calls(keys())
+    assert "Gives the name Robert Roy." in " ".join(clinic.said())
+    rows = {row.number: row.name for row in await clinic.desk.inbox(SHELL, Box.ALL)}
+    assert rows[BOB] == "Robert Roy"
+
+
+async def test_a_message_left_is_played_by_a_key_and_heard_when_it_was_played_whole(clinic: House) -> None:
+    await clinic.staff()
+    thread = await clinic.missed(ALICE)
+    path = clinic.folder / "textback.db"
+    left = [leave(path, thread, clinic.clock.now(), seconds=seconds) for seconds in (2.0, 75.0)]
+    mute = leave(path, thread, clinic.clock.now(), sound=None)
+    telephone = await clinic.calls(["5", "1"])
+    told = " ".join(clinic.said())
+    assert "Missed call, 1 minute ago. 2 voicemails to hear." in told
+    assert "en:End of the message." in clinic.said()
+    assert clinic.said()[2] == "en:5, hear the message."
+    assert telephone.played > 8
+    view = await clinic.desk.thread(SHELL, thread, refresh=True)
+    heard = {entry.id: entry.heard_by for entry in view.entries if isinstance(entry, VoicemailEntry)}
+    assert heard == {left[0]: "Marie", left[1]: "Marie", mute: None}
+    assert "voicemails" not in " ".join(clinic.said()[-3:]), "all of them were heard"
+    # again: the newest one
+    once = await clinic.calls(["5"])
+    none = await clinic.calls(["9"])
+    assert once.played == none.played + 2, "the message and its end"
+
+
+async def test_a_message_that_a_key_stops_is_not_heard_and_the_key_counts(clinic: House) -> None:
+    await clinic.staff()
+    thread = await clinic.missed(ALICE)
+    voicemail = leave(clinic.folder / "textback.db", thread, clinic.clock.now(), seconds=75.0)
+    # who waits, the reading, the keys and the message: a key during each sound, where there is one
+    telephone = await clinic.calls(["", "5", "7"], patient=False)
+    assert "Voicemail of 1 minute and 15 seconds." in " ".join(clinic.said())
+    assert await clinic.waiting() == [], "7 while it played: done"
+    (entry,) = (each for each in (await clinic.desk.thread(SHELL, thread, refresh=True)).entries if isinstance(each, VoicemailEntry))
+    assert (entry.id, entry.heard) == (voicemail, None)
+    assert telephone.commands
+
+
+async def test_there_may_be_no_message_or_none_that_can_be_played(clinic: House) -> None:
+    await clinic.staff()
+    thread = await clinic.missed(ALICE)
+    await clinic.calls(["5"])
+    assert "en:There is no message to hear." in clinic.said()
+    assert "en:5, hear the message." not in clinic.said()
+    leave(clinic.folder / "textback.db", thread, clinic.clock.now(), sound=b"no sound at all")
+    await clinic.calls(["5"])
+    assert "en:This message cannot be played here." in clinic.said()
 
 
 async def test_what_was_answered_is_not_read_again(clinic: House) -> None:
