@@ -77,9 +77,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a message lies now. ``folder`` None: it is gone from the spool; ``listened``: while somebody listened on a phone."""
+    """Where a message lies now. ``folder`` None: it is gone from that mailbox; ``listened``: while somebody listened there on a phone."""
 
     message: str
+    mailbox: str
+    context: str
     folder: str | None
     listened: bool = False
 
@@ -330,12 +332,20 @@ def _file(tx: Transaction, left: Left, found: Found, now: datetime, *, sound: tu
 
 
 def _place(tx: Transaction, place: Placed, now: datetime) -> None:
-    row = tx.one("SELECT id, folder, heard FROM voicemail WHERE message = ?", (place.message,))
-    if row is None or row["folder"] == place.folder:
+    row = tx.one("SELECT id, mailbox, context, folder, heard FROM voicemail WHERE message = ?", (place.message,))
+    if row is None or (row["mailbox"], row["context"], row["folder"]) == (place.mailbox, place.context, place.folder):
+        return
+    if row["folder"] is not None and (row["mailbox"], row["context"]) != (place.mailbox, place.context):
+        # a copy, of one left in several mailboxes at once: the first one seen is followed, and whoever heard another heard it
+        if place.folder is not None and place.folder not in NEW and row["heard"] is None:
+            tx.run("UPDATE voicemail SET heard = ? WHERE id = ?", (stamp(now), row["id"]))
+            _tell(tx, row["id"])
         return
     was_new = row["folder"] is None or row["folder"] in NEW
     is_new = place.folder in NEW
-    tx.run("UPDATE voicemail SET folder = ? WHERE id = ?", (place.folder, row["id"]))
+    tx.run(
+        "UPDATE voicemail SET mailbox = ?, context = ?, folder = ? WHERE id = ?", (place.mailbox, place.context, place.folder, row["id"])
+    )
     if place.listened or (place.folder is not None and was_new and not is_new):
         tx.run("UPDATE voicemail SET heard = coalesce(heard, ?) WHERE id = ?", (stamp(now), row["id"]))
     elif is_new and not was_new:

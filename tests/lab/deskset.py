@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -87,14 +87,29 @@ class Deskset:
         root = ET.fromstring(bodies[-1])  # noqa: S314  (of our own lab)
         return root.findtext(f"{_DIALOG_INFO}dialog/{_DIALOG_INFO}state")
 
+    @property
+    def messages(self) -> tuple[int, int] | None:
+        """New and old messages as the last message-summary said; the first lights the lamp."""
+        said = [found for each in self.notifies if (found := re.search(r"^Voice-Message: (\d+)/(\d+)", each.body, re.MULTILINE))]
+        return (int(said[-1][1]), int(said[-1][2])) if said else None
+
     async def shows(self, lamp: str, patience: float = 15) -> None:
         """Wait until the lamp is so. Raises LabError."""
         await until(f"the lamp {lamp}, now {self.lamp}", lambda: self.lamp == lamp, patience, 0.02)
 
 
-@asynccontextmanager
-async def watching(lab: Lab, extension: str, watched: str = "*767") -> AsyncIterator[Deskset]:
+def watching(lab: Lab, extension: str, watched: str = "*767") -> AbstractAsyncContextManager[Deskset]:
     """The BLF key of a phone: subscribed to the state of ``watched`` until the block ends."""
+    return _subscribed(lab, extension, watched, "dialog", "application/dialog-info+xml")
+
+
+def mailbox_of(lab: Lab, extension: str) -> AbstractAsyncContextManager[Deskset]:
+    """The message lamp of a phone: subscribed to its mailbox until the block ends."""
+    return _subscribed(lab, extension, extension, "message-summary", "application/simple-message-summary")
+
+
+@asynccontextmanager
+async def _subscribed(lab: Lab, extension: str, watched: str, event: str, accept: str) -> AsyncIterator[Deskset]:
     record = lab.record
     subscribe = f"""SUBSCRIBE sip:{watched}@[remote_ip]:[remote_port] SIP/2.0
         Via: SIP/2.0/UDP [local_ip]:[local_port];branch=z9hG4bK-s-[pid]-[call_number]
@@ -103,8 +118,8 @@ async def watching(lab: Lab, extension: str, watched: str = "*767") -> AsyncIter
         Call-ID: [call_id]
         CSeq: 1 SUBSCRIBE
         Contact: <sip:{extension}@[local_ip]:[local_port]>
-        Event: dialog
-        Accept: application/dialog-info+xml
+        Event: {event}
+        Accept: {accept}
         Expires: 3600
         Max-Forwards: 70
         Content-Length: 0"""
@@ -114,7 +129,7 @@ async def watching(lab: Lab, extension: str, watched: str = "*767") -> AsyncIter
     agent = await sipp.Agent.start(record.folder / "sipp", script, sipp.DESK, port, remote, "-m", "1", "-trace_msg")
     deskset = Deskset(agent)
     try:
-        await until(f"a first NOTIFY ({agent.said()})", lambda: deskset.lamp, 10, 0.02)
+        await until(f"a first NOTIFY ({agent.said()})", lambda: deskset.lamp or deskset.messages, 10, 0.02)
         yield deskset
     finally:
         await agent.end()

@@ -38,4 +38,5 @@ def values() -> dict[str, str]:
 
 
 def _phone(extension: str) -> str:
-    return f"[{extension}](phone)\naors = {extension}\ncallerid = Desk {extension} <{extension}>\n[{extension}](place)\n"
+    endpoint = f"[{extension}](phone)\naors = {extension}\ncallerid = Desk {extension} <{extension}>\n"
+    return f"{endpoint}[{extension}](place)\nmailboxes = {extension}@default\n"

@@ -1,0 +1,292 @@
+"""Voicemail on the real Asterisk, 22 and 16: found, kept, played, heard on either side, written down."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sqlite3
+import subprocess
+import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+import soundfile
+
+from ari_app.board import Actor, CallEntry, Face, Role, Row, VoicemailEntry
+from ari_app.service import Service
+from ari_app.settings import parse
+from tests.lab.deskset import mailbox_of
+from tests.lab.lab import Lab
+from tests.lab.scripts import Caller
+from tests.lab.stage import until
+
+pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+_SENTENCE = "please call me back tomorrow morning"
+_MAILBOXES = "".join(f"{number} => 1234,Mailbox {number}\n" for number in (191, 192, 193, 194, 195, 196))
+_PLAN = """
+[from-did](+)
+exten => 5145550190,1,VoiceMail(101@default,s)
+exten => 5145550191,1,VoiceMail(191@default,s)
+exten => 5145550193,1,Dial(Local/193@vm-hop/n,20)
+exten => 5145550194,1,VoiceMail(194@default&195@default,s)
+[vm-hop]
+exten => _19X,1,VoiceMail(${EXTEN}@default,s)
+[from-internal](+)
+exten => *191,1,VoiceMail(191@default,s)
+exten => *101,1,VoiceMailMain(101@default,s)
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def installed(lab: Lab) -> None:
+    etc = lab.record.folder / "asterisk/etc"
+    with (etc / "extensions.conf").open("a", encoding="utf-8") as plan:
+        plan.write(_PLAN)
+    with (etc / "voicemail.conf").open("a", encoding="utf-8") as mailboxes:
+        mailboxes.write(_MAILBOXES)
+    await lab.ami.command("dialplan reload")
+    await _formats(lab, "wav49|gsm|wav")
+
+
+async def _formats(lab: Lab, wanted: str) -> None:
+    conf = lab.record.folder / "asterisk/etc/voicemail.conf"
+    lines = [f"format = {wanted}" if line.startswith("format =") else line for line in conf.read_text(encoding="utf-8").splitlines()]
+    conf.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    await lab.ami.action("Reload", Module="app_voicemail")
+
+
+class House:
+    """A service in this process, and a member of staff."""
+
+    def __init__(self, lab: Lab, service: Service, by: Actor) -> None:
+        self.lab = lab
+        self.service = service
+        self.by = by
+
+    async def leave(self, number: str, did: str, *, talk: float = 2, audio: str = "talking.ulaw", anonymous: bool = False) -> None:
+        """A caller leaves a message: hangs up ``talk`` after the answer."""
+        caller = Caller(number, did, talk=talk, audio=str(self.lab.record.folder / audio), anonymous=anonymous)
+        async with self.lab.trunk_call(caller) as call:
+            await call.over()
+
+    async def row(self, number: str) -> Row | None:
+        rows = await self.service.store.board.search(number, limit=1)
+        return rows[0].row if rows else None
+
+    async def messages(self, number: str) -> list[VoicemailEntry]:
+        """Of the thread of a number, newest first."""
+        row = await self.row(number)
+        view = None if row is None else await self.service.store.board.thread(row.thread)
+        return [] if view is None else [each for each in view.entries if isinstance(each, VoicemailEntry)]
+
+    async def found(self, number: str, many: int = 1, patience: float = 2.0) -> list[VoicemailEntry]:
+        """Its messages, once they are there: within 2 s of the caller's hanging up."""
+
+        async def there() -> list[VoicemailEntry] | None:
+            messages = await self.messages(number)
+            return messages if len(messages) >= many else None
+
+        found: list[VoicemailEntry] = await until(f"{many} messages of {number}", there, patience, 0.02)
+        assert len(found) == many
+        return found
+
+    async def heard(self, number: str, on: bool) -> VoicemailEntry:
+        """Its newest message, once it is marked so."""
+
+        async def marked() -> VoicemailEntry | None:
+            return next((each for each in (await self.messages(number))[:1] if (each.heard is not None) == on), None)
+
+        entry = await until(f"the message of {number} {'heard' if on else 'unheard'}", marked, 5, 0.02)
+        assert isinstance(entry, VoicemailEntry)
+        return entry
+
+    def lies(self, mailbox: str, folder: str) -> list[str]:
+        there = self.lab.record.folder / "asterisk/spool/voicemail/default" / mailbox / folder
+        return sorted(each.name for each in there.glob("msg*.txt"))
+
+    async def listen(self, *keys: tuple[float, str], talk: float) -> None:
+        """Somebody at phone 101 listens to its mailbox."""
+        async with self.lab.desk_call(Caller("101", "*101", digits=keys, talk=talk)) as call:
+            await call.over()
+
+
+@asynccontextmanager
+async def house(lab: Lab, folder: Path, **transcription: Any) -> AsyncIterator[House]:
+    document = tomllib.loads(lab.settings())
+    document["store"] = {"path": str(folder / "textback.db")}
+    document["reply"] = {"delay": "1s"}
+    document["voicemail"] = {"spool": str(lab.record.folder / "asterisk/spool/voicemail")}
+    if transcription:
+        document["voicemail"]["transcription"] = transcription
+    service = Service(parse(document))
+    running = asyncio.create_task(service.run())
+
+    def ready() -> bool:
+        assert not running.done(), running
+        return service.watch.connected and service.signals.ami is not None and service.signals.ami.status.mailboxes
+
+    try:
+        await until("the service on Asterisk", ready)
+        by = Actor(member=None, name="Lou", role=Role.STAFF, face=Face.WEB, address="127.0.0.1")
+        yield House(lab, service, by)
+    finally:
+        service.stop()
+        await asyncio.wait_for(running, 30)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def there(lab: Lab, installed: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    del installed
+    async with house(lab, tmp_path_factory.mktemp("voicemail")) as one:
+        yield one
+
+
+async def _plays(there: House, entry: VoicemailEntry) -> None:
+    """Its sound is what was said: tones of 300 and 500 Hz, as long as the entry says."""
+    kind, sound = await there.service.desk.listen(entry.id, there.by)
+    assert (kind, sound[:4], entry.playable) == ("audio/flac", b"fLaC", True)
+    samples, rate = soundfile.read(io.BytesIO(sound))
+    assert len(samples) / rate == pytest.approx(entry.seconds, abs=0.01)
+    assert 0.9 < entry.seconds < 4
+    loudest = int(np.abs(np.fft.rfft(samples)).argmax() * rate / len(samples))
+    assert min(abs(loudest - 300), abs(loudest - 500)) < 5, loudest
+
+
+async def test_what_was_left_while_nobody_watched_is_found_and_written_down(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_app.voicemail.keeper._ATTACHED", timedelta(seconds=0.5))
+    _speak(lab.record.folder / "sentence.ulaw")
+    async with house(lab, tmp_path) as before:
+        await before.leave("4385550740", "5145550191")
+        await before.found("4385550740")
+    nobody = House(lab, before.service, before.by)
+    await nobody.leave("4385550741", "5145550191", talk=5, audio="sentence.ulaw")
+    spool = lab.record.folder / "asterisk/spool/voicemail/default/191/INBOX"
+    for text in spool.glob("*.txt"):
+        # it was a minute ago: younger ones may still belong to a call that is about to be filed
+        said = text.read_text(encoding="utf-8")
+        at = int(said.partition("origtime=")[2].split("\n")[0])
+        if "4385550741" in said:
+            text.write_text(said.replace(f"origtime={at}", f"origtime={at - 90}"), encoding="utf-8")
+    async with _older_store(tmp_path), house(lab, tmp_path, engine="pocketsphinx", language="en") as after:
+        (entry,) = await after.found("4385550741", patience=15)
+        row = await after.row("4385550741")
+        assert row is not None
+        assert (row.state, row.unheard) == ("to_answer", 1)
+        view = await after.service.store.board.thread(row.thread)
+        (call,) = [each for each in view.entries if isinstance(each, CallEntry)]
+        assert (call.id, call.outcome, call.reason, call.voicemail_left) == (entry.call, "unseen", "unseen", True)
+
+        async def done() -> VoicemailEntry | None:
+            return next((each for each in await after.messages("4385550741") if each.transcription == "done"), None)
+
+        written = await until("the transcript", done, 30)
+        assert len(set(_SENTENCE.split()) & set((written.transcript or "").split())) >= 3, written.transcript
+        (known,) = await after.messages("4385550740")
+        assert known.transcription == "off"
+
+
+async def test_messages_left_are_in_their_threads_whoever_took_them(there: House) -> None:
+    """At once: on the caller's own channel, behind a Local one by three callers of one mailbox, in two mailboxes, and by a colleague."""
+    before = len(there.lies("191", "INBOX"))
+    inside = there.lab.desk_call(Caller("102", "*191", talk=2, audio=str(there.lab.record.folder / "talking.ulaw")))
+    async with inside as colleague:
+        await asyncio.gather(
+            there.leave("4385550701", "5145550191"),
+            there.leave("4385550702", "5145550193"),
+            there.leave("4385550703", "5145550193"),
+            there.leave("4385550704", "5145550193", anonymous=True),
+            there.leave("4385550705", "5145550194"),
+            colleague.over(),
+        )
+    for number in ("4385550701", "4385550702", "4385550703", "4385550705"):
+        (entry,) = await there.found(number)
+        assert (entry.heard, entry.transcription) == (None, "off")
+        await _plays(there, entry)
+        row = await there.row(number)
+        assert row is not None
+        assert (row.unheard, row.state) == (1, "to_answer")
+        view = await there.service.store.board.thread(row.thread)
+        (call,) = [each for each in view.entries if isinstance(each, CallEntry)]
+        assert (call.id, call.voicemail_left) == (entry.call, True)
+
+    async def hidden() -> list[VoicemailEntry]:
+        rows = await there.service.store.board.rows_of(range(1, 20))
+        views = [await there.service.store.board.thread(each.thread) for each in rows if each.number is None]
+        return [each for view in views for each in view.entries if isinstance(each, VoicemailEntry)]
+
+    assert len(await until("the message of who showed no number", hidden, 2, 0.02)) == 1
+    # the same message in two mailboxes is one here; the colleague's lies in the spool, and is nobody's
+    assert [len(there.lies(mailbox, "INBOX")) for mailbox in ("194", "195", "191")] == [1, 1, before + 2]
+    facts = await there.service.store.voicemail.facts()
+    assert len(facts.known) == 5
+
+
+async def test_a_format_that_is_not_the_best_alone(there: House) -> None:
+    for position, name in enumerate(("gsm", "wav49")):
+        await _formats(there.lab, name)
+        number = f"438555071{position}"
+        await there.leave(number, "5145550191")
+        (entry,) = await there.found(number)
+        await _plays(there, entry)
+
+
+async def test_what_is_heard_here_or_on_the_phone_is_heard_on_both(there: House) -> None:
+    number = "4385550730"
+    desk = there.service.desk
+    async with mailbox_of(there.lab, "101") as lamp:
+        await there.leave(number, "5145550190")
+        (first,) = await there.found(number)
+        await until("the lamp lit", lambda: lamp.messages == (1, 0), 5, 0.02)
+        assert await desk.heard(first.id, True, there.by)
+        await until(f"the lamp out, now {lamp.messages}", lambda: lamp.messages == (0, 1), 5, 0.02)
+        assert (there.lies("101", "INBOX"), len(there.lies("101", "Old"))) == ([], 1)
+        entry = await there.heard(number, True)
+        assert entry.heard_by == "Lou"
+        assert not await desk.heard(first.id, True, there.by)
+
+        assert await desk.heard(first.id, False, there.by)
+        await until("the lamp lit again", lambda: lamp.messages == (1, 0), 5, 0.02)
+
+        await there.listen((0.5, "1"), talk=2.5)
+        assert (await there.heard(number, True)).heard_by is None
+        await until("the lamp out after the phone", lambda: lamp.messages == (0, 1), 5, 0.02)
+
+        # two more: the first is deleted on the phone, the other renumbered
+        await there.leave(number, "5145550190", talk=2)
+        await there.leave("4385550731", "5145550190", talk=1.5)
+        (second, *_), (third,) = await there.found(number, 2), await there.found("4385550731")
+        await there.listen((0.5, "1"), (2.5, "7"), talk=0.5)
+        assert (await there.heard(number, True)).id == second.id
+        assert (third.heard, there.lies("101", "INBOX")) == (None, ["msg0000.txt"])
+        await _plays(there, (await there.messages(number))[0])
+        await _plays(there, third)
+        assert await desk.heard(third.id, True, there.by)
+        await until("the lamp out at last", lambda: lamp.messages == (0, 2), 5, 0.02)
+
+
+@asynccontextmanager
+async def _older_store(folder: Path) -> AsyncIterator[None]:
+    """As if the first call had come an hour ago: what is older than all calls was left before textback was there."""
+    with sqlite3.connect(folder / "textback.db") as store:
+        store.execute("UPDATE call SET started = replace(started, strftime('%Y'), '2025')")
+    store.close()
+    yield
+
+
+def _speak(path: Path) -> None:
+    """The sentence as a caller would say it: a second of silence first, µ-law of 8 kHz."""
+    wav = path.with_suffix(".wav")
+    subprocess.run(["espeak-ng", "-v", "en-us", "-s", "120", "-w", wav, _SENTENCE], check=True)
+    samples, rate = soundfile.read(wav)
+    length = int(len(samples) * 8000 / rate)
+    narrow = np.interp(np.arange(length) * rate / 8000, np.arange(len(samples)), samples)
+    soundfile.write(path, np.concatenate([np.zeros(8000), narrow]), 8000, format="RAW", subtype="ULAW")
