@@ -11,12 +11,13 @@ from typing import Any
 
 import click
 
-from tests.bench import calls, kills, modem, portal
+from tests.bench import calls, contacts, kills, modem, portal
 from tests.bench.report import Row, show, write
 from tests.lab.root import LabError
 
 TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
     "calls": calls.measure,
+    "contacts": contacts.measure,
     "faults": kills.measure,
     "modem": modem.measure,
     "portal": portal.measure,
@@ -27,7 +28,7 @@ TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
 @click.argument("topic", type=click.Choice(sorted(TOPICS)))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there as JSON too.")
 @click.option("--only", help=f"Of the topic modem, only these, with commas between: {', '.join(modem.SECTIONS)}.")
-@click.option("--quick", is_flag=True, help="Of the topics modem and portal, few of everything: a trial, no measurement.")
+@click.option("--quick", is_flag=True, help="Of the topics contacts, modem and portal, few of everything: a trial, no measurement.")
 def main(topic: str, file: Path | None, only: str | None, quick: bool) -> None:
     """Measure TOPIC and print the figures. Exit status 1 when a bar is missed."""
     options: dict[str, Any] = {}
@@ -35,10 +36,10 @@ def main(topic: str, file: Path | None, only: str | None, quick: bool) -> None:
         options = {"only": _sections(only), "quick": quick}
     elif only:
         raise click.UsageError("--only belongs to the topic modem")
-    elif topic == "portal":
+    elif topic in {"contacts", "portal"}:
         options = {"quick": quick}
     elif quick:
-        raise click.UsageError("--quick belongs to the topics modem and portal")
+        raise click.UsageError("--quick belongs to the topics contacts, modem and portal")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended
     try:
         rows = asyncio.run(TOPICS[topic](lambda text: click.echo(text, err=True), **options))
