@@ -43,13 +43,6 @@ async def test_rules_of_the_file_are_said_in_words_the_most_urgent_first(tmp_pat
         await (await here.browser(here.staff)).get("/admin/rules", status=403)
 
 
-async def test_without_rules_and_without_an_answer_it_is_said_so(tmp_path: Path) -> None:
-    async with served(tmp_path, emergency={"answer": False}) as here:
-        page = said(await (await here.browser(here.administrator)).get("/admin/rules"))
-        assert "No rules in textback.toml." in page
-        assert "textback.toml says emergency.answer = false." in page
-
-
 async def test_emergency_words_are_the_clinics_own_and_hold_at_once(tmp_path: Path) -> None:
     async with served(tmp_path) as here:
         browser, desk = await here.browser(here.administrator), here.clinic.desk
@@ -95,14 +88,6 @@ async def test_a_text_in_both_languages_is_worded_previewed_and_given_back(tmp_p
         assert "Composez le {emergency}." in await browser.get("/admin/rules")
 
 
-async def test_one_language_has_no_words_in_both(tmp_path: Path) -> None:
-    clinic = {"name": "Clinique Rivard", "number": "+15145550199", "languages": ["fr"]}
-    async with served(tmp_path, clinic=clinic) as here:
-        stands = await here.clinic.desk.settings(SHELL)
-        assert {each.language for each in stands.wordings} == {"fr"}
-        assert [each.language for each in stands.emergency] == ["fr"]
-
-
 async def test_how_the_last_look_at_the_clinics_database_ended(tmp_path: Path) -> None:
     source = {"source": {"kind": "csv", "path": "/srv/clients.csv"}}
     async with served(tmp_path, contacts=source) as here:
@@ -141,8 +126,16 @@ async def test_how_the_last_look_at_the_clinics_database_ended(tmp_path: Path) -
         await (await here.browser(here.staff)).get("/admin/contacts", status=403)
 
 
-async def test_nothing_imported_says_how(tmp_path: Path) -> None:
-    async with served(tmp_path) as here:
-        page = said(await (await here.browser(here.administrator, "fr")).get("/admin/contacts"))
+async def test_without_rules_answer_second_language_and_contacts_it_is_said_so(tmp_path: Path) -> None:
+    clinic = {"name": "Clinique Rivard", "number": "+15145550199", "languages": ["fr"]}
+    async with served(tmp_path, emergency={"answer": False}, clinic=clinic) as here:
+        browser = await here.browser(here.administrator, "fr")
+        page = said(await browser.get("/admin/rules"))
+        assert "Aucune règle dans textback.toml." in page
+        assert "textback.toml dit emergency.answer = false." in page
+        page = said(await browser.get("/admin/contacts"))
         assert "Rien n’a encore été importé." in page
         assert "textback contacts import FICHIER" in page
+        stands = await here.clinic.desk.settings(SHELL)
+        assert {each.language for each in stands.wordings} == {"fr"}
+        assert [each.language for each in stands.emergency] == ["fr"]

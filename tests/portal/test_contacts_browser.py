@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.async_api import Page, expect
 
 from ari_app.desk import SHELL
 from tests.portal.test_browser import DESK, PHONE, axe, chromium, member_at
-from tests.portal.who_calls import LINK, react, record, who_calls
+from tests.portal.who_calls import FAMILY, LINK, react, record, who_calls
 from tests.portal.world import ALICE, BOB, GOOD, Stage, stage
 
-RULES = [{"name": "Urgences", "level": "urgent", "line": ["lab"], "notify": "+15145550188"}, {"name": "Douleur", "words": ["douleur*"]}]
 PAGES = ("/contacts/1", "/thread/{family}", "/thread/{offers}")
 
 
@@ -48,73 +46,59 @@ async def test_contacts_are_found_as_one_types_and_by_kind(tmp_path: Path) -> No
             await expect(page.locator("h1")).to_have_text("Laboratoire dentaire Simard")
 
 
-async def test_a_name_is_kept_or_ignored_by_one_key(tmp_path: Path) -> None:
+async def test_an_open_conversation_follows_who_is_at_its_number_and_what_they_want(tmp_path: Path) -> None:
     async with stage(tmp_path) as where, chromium() as browser:
         await where.member(password=GOOD)
+        alice, bob, family = [await where.missed(number) for number in (ALICE, BOB, FAMILY)]
         for number in (ALICE, BOB):
-            await where.missed(number)
             await react(where, number, "c'est Jean Roy", offered="Jean Roy")
         async with member_at(browser, where) as page:
             await expect(page.locator("#live")).to_be_visible()
-            for key, named in (("a", True), ("i", False)):
-                await page.locator(".row-link").nth(1 if named else 0).click()
+            # a name given is kept by one key, and ignored by another
+            for thread, key, named in ((alice, "a", "Jean Roy"), (bob, "i", "(514) 555-0102")):
+                await page.locator(f"#row-{thread} .row-link").click()
                 await expect(page.locator(".notice-name")).to_contain_text("The caller says: “Jean Roy”.")
                 await page.keyboard.press(key)
                 await expect(page.locator(".notice-name")).to_have_count(0)
-                await expect(page.locator(".pane-who h2")).to_have_text("Jean Roy" if named else "(514) 555-0102")
-            await expect(page.locator(".row-who")).to_have_text(["(514) 555-0102", "Jean Roy"])
-
-
-async def test_who_is_at_a_number_changes_while_the_conversation_is_open(tmp_path: Path) -> None:
-    async with stage(tmp_path) as where, chromium() as browser:
-        await where.member(password=GOOD)
-        thread = await where.missed()
-        async with member_at(browser, where) as page:
-            await page.locator(f"#row-{thread} .row-link").click()
+                await expect(page.locator(".pane-who h2")).to_have_text(named)
+                await expect(page.locator(f"#row-{thread} .row-who")).to_have_text(named)
+            # the clinic's database knows more, while one writes
+            await page.locator(f"#row-{family} .row-link").click()
             await expect(page.locator(".pane-who .tag-new")).to_have_text("New caller")
-            await page.fill(f"#text-{thread}", "half a sent")
-            await where.store.contacts.apply([record("P-1", "Ann Roy", (ALICE, None)), record("P-2", "Bo Roy", (ALICE, None))], "sync")
+            await page.fill(f"#text-{family}", "half a sent")
+            await where.store.contacts.apply([record("P-1", "Ann Roy", (FAMILY, None)), record("P-2", "Bo Roy", (FAMILY, None))], "sync")
             await expect(page.locator(".people li")).to_have_count(2)
-            await expect(page.locator(f"#row-{thread} .row-who")).to_have_text("Ann Roy, Bo Roy")
-            await expect(page.locator(f"#text-{thread}")).to_have_value("half a sent")
-
-
-async def test_texts_are_let_go_again_after_one_read_what_it_means(tmp_path: Path) -> None:
-    async with stage(tmp_path) as where, chromium() as browser:
-        await where.member(password=GOOD)
-        thread = await where.missed()
-        await where.text(ALICE, "STOP", opts_out=True)
-        async with member_at(browser, where) as page:
-            await page.goto(f"{where.url}/thread/{thread}")
-            await expect(page.locator(f"#text-{thread}")).to_have_count(0)
+            await expect(page.locator(f"#row-{family} .row-who")).to_have_text("Ann Roy, Bo Roy")
+            await expect(page.locator(f"#text-{family}")).to_have_value("half a sent")
+            # texts are stopped by word of mouth, and let go again, when one read what that means
+            await page.locator('[data-drop="more"] summary').click()
+            await page.locator('[data-drop="more"] a[href*="opt-out"]').click()
+            await expect(page.locator("#dialog")).to_contain_text("No text goes to this number until")
+            assert not (await where.desk.rows((family,)))[0].opted_out
+            await page.locator("#dialog button.strong").click()
+            await expect(page.locator(f"#text-{family}")).to_have_count(0)
             await page.locator(".notice-stop a").click()
             await expect(page.locator("#dialog")).to_contain_text("Only when the caller told you so.")
             await page.locator("#dialog button.strong").click()
-            await expect(page.locator(f"#text-{thread}")).to_be_visible()
-            await page.locator('[data-drop="more"] summary').click()
-            await page.locator('[data-drop="more"] a[href*="opt-out"]').click()
-            await page.locator("#dialog button.strong").click()
-            await expect(page.locator(".notice-stop")).to_be_visible()
-            assert (await where.desk.rows((thread,)))[0].opted_out
+            await expect(page.locator(f"#text-{family}")).to_have_value("half a sent")
+            assert not (await where.desk.rows((family,)))[0].opted_out
 
 
-@pytest.mark.parametrize(("scheme", "viewport"), [("light", DESK), ("dark", PHONE)], ids=["light-desk", "dark-phone"])
-async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(
-    tmp_path: Path, scheme: str, viewport: dict[str, int]
-) -> None:
-    async with stage(tmp_path, contacts={"link": LINK}, priority=RULES) as where, chromium() as browser:
+async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(tmp_path: Path) -> None:
+    async with stage(tmp_path, contacts={"link": LINK}) as where, chromium() as browser:
         ids = await who_calls(where)
         await edited(where)
         found: dict[str, Any] = {}
-        async with member_at(browser, where, "chief", viewport=viewport, color_scheme=scheme, locale="fr-CA") as page:
-            for path in PAGES:
-                await page.goto(where.url + path.format(**ids))
-                found[path] = await axe(page)
-                found[f"{path} wide"] = await overflow(page)
-            await page.goto(f"{where.url}/thread/{ids['stop']}")
-            await page.locator(".notice-stop a").click()
-            await expect(page.locator("#dialog")).to_be_visible()
-            found["dialog"] = await axe(page)
+        for scheme, viewport in (("light", DESK), ("dark", PHONE)):
+            async with member_at(browser, where, viewport=viewport, color_scheme=scheme, locale="fr-CA") as page:
+                for path in PAGES:
+                    await page.goto(where.url + path.format(**ids))
+                    found[f"{scheme} {path}"] = await axe(page)
+                    found[f"{scheme} {path} wide"] = await overflow(page)
+                await page.goto(f"{where.url}/thread/{ids['stop']}")
+                await page.locator(".notice-stop a").click()
+                await expect(page.locator("#dialog")).to_be_visible()
+                found[f"{scheme} dialog"] = await axe(page)
         assert not {path: wrong for path, wrong in found.items() if wrong}
 
 

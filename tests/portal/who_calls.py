@@ -11,7 +11,7 @@ from modem.sim_pdu import encode_deliver
 from tests.portal.world import ALICE, BOB, GOOD, Stage
 from tests.threads.world import a_call, raw
 
-__all__ = ["LINK", "RECORDS", "react", "who_calls"]
+__all__ = ["FAMILY", "LINK", "RECORDS", "missed", "react", "record", "who_calls"]
 
 LINK = "https://dossiers.example/client?id={external}"
 FAMILY, LAB, GUY, HELEN = (f"+1514555017{n}" for n in range(4))
