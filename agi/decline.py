@@ -24,7 +24,7 @@ __all__ = ["Decline"]
 
 log = structlog.get_logger()
 
-_SAID = {"not_ringing": "nobody_rings", "answered": "put_through", "no_text": "no_text"}
+_SAID = {"not_ringing": "nobody_rings", "answered": "put_through", "no_text_goes": "no_text"}
 """Code of a refusal → what is said."""
 
 

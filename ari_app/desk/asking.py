@@ -48,7 +48,7 @@ class Asking(Base):
     async def may_ask(self, channel: str) -> Language:
         """May who is on this channel be promised a text: the language to speak with them.
 
-        Raises NotFoundError (``not_ringing``: no call that is up), RefusedError (``answered``; ``no_text`` with the fact ``reason``).
+        Raises NotFoundError (``not_ringing``: no call that is up), RefusedError (``answered``; ``no_text_goes`` with the fact ``reason``).
         """
         return (await self._promised(channel))[2]
 
@@ -66,7 +66,7 @@ class Asking(Base):
         """Do not take a call that rings: its caller hears that a text comes, and gets it. The thread, held by who declined.
 
         Nothing is done to the call where it raises: NotFoundError (``not_ringing``), RefusedError (``answered``, put through meanwhile;
-        ``no_text`` with the fact ``reason``; ``no_ami``; ``forbidden``), PbxError.
+        ``no_text_goes`` with the fact ``reason``; ``no_ami``; ``forbidden``), PbxError.
         """
         if by.member is None:
             raise RefusedError("only a member can decline a call", "sign in as one", code="forbidden")
@@ -100,7 +100,7 @@ class Asking(Base):
             raise RefusedError(
                 f"no text may go to this caller ({decision.reason.value})",
                 "take the call; `textback why` says why, once it is over",
-                code="no_text",
+                code="no_text_goes",
                 facts={"reason": decision.reason.value},
             )
         if not self._modems:

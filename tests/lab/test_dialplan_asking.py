@@ -265,7 +265,7 @@ async def test_who_hides_their_number_is_not_named(lab: Lab, clinic: Clinic) -> 
         assert (seen.number, seen.name) == (None, None)
         with pytest.raises(RefusedError) as refused:
             await clinic.service.desk.decline(seen.id, by=clinic.by)
-        assert (refused.value.code, refused.value.facts) == ("no_text", {"reason": "anonymous"})
+        assert (refused.value.code, refused.value.facts) == ("no_text_goes", {"reason": "anonymous"})
         await call.hang_up()
         await call.over()
 
