@@ -129,8 +129,9 @@ def keep(tx: Transaction, before: Person | None, fields: dict[str, Any], now: da
         person = before.id
         names = ", ".join(f"{column} = :{column}" for column in columns)
         tx.run(f"UPDATE person SET {names} WHERE id = :id", {**columns, "id": person})  # noqa: S608  (names of our own)
-    if before is None or before.numbers != fields["numbers"]:
+    if before is not None and before.numbers != fields["numbers"]:
         tx.run("DELETE FROM person_number WHERE person = ?", (person,))
+    if before is None or before.numbers != fields["numbers"]:
         rows = [(person, each.number, position, each.label) for position, each in enumerate(fields["numbers"])]
         tx.connection.executemany("INSERT INTO person_number (person, number, position, label) VALUES (?, ?, ?, ?)", rows)
     return person

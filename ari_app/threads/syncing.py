@@ -22,8 +22,8 @@ from ari_app.threads.rows import moment, required, stamp
 __all__ = ["AT_ONCE", "Source", "apply", "digests", "remove", "states", "synced"]
 
 Source = Literal["import", "sync"]
-AT_ONCE = 100
-"""Records of one transaction: whoever writes a text meanwhile waits for no more than these (some 20 ms)."""
+AT_ONCE = 200
+"""Records of one transaction: whoever writes a text meanwhile waits for no more than these (some 30 ms)."""
 _KNOWN = f"SELECT p.*, {NUMBERS} FROM person p WHERE p.external = ?"  # noqa: S608  (our own)
 _NAMED_HERE = f"""SELECT p.*, {NUMBERS} FROM person p
     WHERE p.id IN (SELECT person FROM person_number WHERE number = ? ORDER BY person LIMIT {MOST})
