@@ -152,6 +152,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "No text may go to this caller: the call rings on.",
     ),
     "no_modem": ("Pas de modem pour envoyer un texto.", "No modem to send a text."),
+    "no_dialplan": ("Refus pas installé au PBX: voyez l'administrateur.", "Declining is not set up at the PBX: see the administrator."),
     "no_ami": ("On ne peut refuser d'appels d'ici: voyez l'administrateur.", "Calls cannot be declined here: see the administrator."),
     "no_offer": ("Ce nom n'est plus offert.", "That name is offered no more."),
     "taken": ("Un collègue a pris cet appel.", "A colleague took this call."),

@@ -29,6 +29,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "refused.no_text_goes.fix": ("Take the call, or let it ring.", "Prenez l’appel, ou laissez-le sonner."),
     "refused.no_modem": ("There is no modem to send a text.", "Il n’y a pas de modem pour envoyer un texto."),
     "refused.no_modem.fix": ("The administrator sets one up.", "L’administrateur en installe un."),
+    "refused.no_dialplan": (
+        "The telephone system lacks its part for declining: the call rings on.",
+        "Il manque au système téléphonique sa part pour refuser : l’appel sonne toujours.",
+    ),
+    "refused.no_dialplan.fix": ("The administrator adds it to the dialplan.", "L’administrateur l’ajoute au plan d’appel."),
     "refused.no_ami": ("Calls cannot be declined from here.", "On ne peut refuser d’appels d’ici."),
     "refused.no_ami.fix": ("The administrator sets [pbx.ami] in textback.toml.", "L’administrateur règle [pbx.ami] dans textback.toml."),
     # -- messages left

@@ -64,7 +64,8 @@ async def phones(folder: Path, *, allow: tuple[str, ...] = ALLOWED) -> AsyncIter
     """``allow``: the networks phones may ask from."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         url = f"http://127.0.0.1:{door.getsockname()[1]}"
-        async with clinic(folder, portal={"base_url": url, "phones": {"allow": list(allow)}}) as here:
+        modem = [{"name": "gsm1", "port": "/dev/ttyUSB0"}]
+        async with clinic(folder, portal={"base_url": url, "phones": {"allow": list(allow)}}, modem=modem) as here:
             runner = web.AppRunner(application(here.standing, here.desk, here.doors, here.clock), access_log=None, shutdown_timeout=1)
             await runner.setup()
             try:
