@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
+from typing import BinaryIO
 
 import python_calamine
 
@@ -19,10 +19,11 @@ MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
 _Value = int | float | str | bool | time | date | datetime | timedelta
 
 
-def read_book(path: Path, name: str) -> Table:
+def read_book(file: BinaryIO, name: str) -> Table:
     """The first sheet that is shown and has more than one row. Raises SourceError for what is no workbook, or is locked."""
+    file.seek(0)
     try:
-        book = python_calamine.CalamineWorkbook.from_path(str(path))
+        book = python_calamine.CalamineWorkbook.from_filelike(file)  # by what is in it: names are often wrong
         shown = [
             sheet.name
             for sheet in book.sheets_metadata

@@ -15,6 +15,8 @@ from ari_app.errors import SourceError
 
 __all__ = ["open_file"]
 
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|table|meta|style|\?xml)", re.IGNORECASE)
+"""Programs of clinics write a table of HTML and call it .xls."""
 _CARD = re.compile(r"\s*BEGIN\s*:\s*VCARD", re.IGNORECASE)
 
 
@@ -28,8 +30,11 @@ def open_file(path: Path, *, encoding: str | None = None, delimiter: str | None 
             if not head:
                 raise SourceError(f"{name} is empty", "see that it is the right file", code="file")
             if head.startswith(MAGIC):
-                yield read_book(path, name)
+                yield read_book(file, name)
                 return
+            if _PAGE.match(head):
+                what = f"{name} is a web page, whatever its name says"
+                raise SourceError(what, "open it in a spreadsheet and save it as .xlsx or CSV", code="file")
             found = encoding or encoding_of(file)
             with contextlib.suppress(LookupError):
                 if _CARD.match(head.decode(found, "ignore").lstrip("\ufeff")):

@@ -67,7 +67,10 @@ def people(rows: Iterable[Row | Refused], layout: Layout, rules: Rules, tally: T
             continue
         tally.refused += 1
         what = "the same person stands" if made.external.startswith(NO_ID) else "the same id stands"
-        yield Refused(row.number, reader.id_column, made.external, f"{what} in row {earlier} already")
+        why = f"{what} in row {earlier} already"
+        if rules.several:
+            why += "; rows of one person are to follow each other (ORDER BY)"
+        yield Refused(row.number, reader.id_column, made.external, why)
     if held is not None:
         yield held
 

@@ -194,7 +194,7 @@ class Sync:
             before = len(digests)
             stop = threading.Event()
             try:
-                found = await in_thread(lambda: self._read(digests, stop, on_refused))
+                found, gone = await in_thread(lambda: self._read(digests, stop, on_refused))
             except UnsettledError:
                 raise
             except (SourceError, SettingsError) as error:
@@ -202,7 +202,6 @@ class Sync:
             finally:
                 stop.set()
             total = len(found.externals)
-            gone = digests.keys() - found.externals
             if gone and not sure:
                 raise _UnsureError
             if before and not force and (not total or (before >= _FEW and total * 2 < before)):
@@ -215,7 +214,8 @@ class Sync:
             ended = self._ended("ok", found.what, "", total=total, applied=applied, refused=found.tally.refused)
             return await self._tell(ended, found.unchanged, found.tally.rows, dry=dry)
 
-    def _read(self, digests: dict[str, str], stop: threading.Event, on_refused: Callable[[Refused], None] | None) -> Found:
+    def _read(self, digests: dict[str, str], stop: threading.Event, on_refused: Callable[[Refused], None] | None) -> tuple[Found, set[str]]:
+        """What there is, and who of ``digests`` is not. In a thread."""
         settings = self._settings
         if settings is None:
             raise SettingsError("there is no [contacts.source] in the settings", "add one")
@@ -229,7 +229,8 @@ class Sync:
         kinds = {plain(word): kind for word, kind in settings.kinds.items()}
         with source.table() as table:
             rules = Rules(country=self._country, kinds=kinds, several=table.several)
-            return read(table, source.name, source.wanted, rules, digests, on_refused=on_refused, on_row=breathe)
+            found = read(table, source.name, source.wanted, rules, digests, on_refused=on_refused, on_row=breathe)
+        return found, digests.keys() - found.externals
 
     async def _apply(self, found: Found, gone: set[str]) -> Applied:
         applied = Applied()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -35,6 +36,7 @@ def read_vcards(file: BinaryIO, name: str, *, encoding: str | None = None) -> Ta
 def _rows(file: BinaryIO, name: str, encoding: str) -> Iterator[Row | Refused]:
     import vobject  # noqa: PLC0415 - large, and of use to few
 
+    logging.getLogger("vobject.base").disabled = True  # it logs the lines it cannot read: somebody's name and numbers
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline=None)
     number = 0

@@ -34,6 +34,21 @@ def test_a_workbook_of_numbers_that_are_numbers(tmp_path: Path) -> None:
     assert found.what == "workbook, sheet Clients"
 
 
+def test_a_workbook_is_one_whatever_its_name(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "clients.xlsx", {"A": [["Nom", "Tél"], ["Roy", 5145550101]]})
+    for name in ("clients.xls", "clients.ods", "clients.vcf", "clients"):
+        found, _ = understood(path.replace(tmp_path / name))
+        assert said(found) == [("Roy", ("+15145550101",))]
+        path = tmp_path / name
+
+
+def test_a_web_page_that_is_called_a_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "clients.xls"
+    path.write_text("<html><table><tr><td>Nom</td><td>Tél</td></tr></table></html>")
+    with pytest.raises(SourceError, match=r"is a web page.*save it as .xlsx or CSV"):
+        understood(path)
+
+
 @pytest.mark.parametrize("raw", [b"PK\x03\x04 and no more", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)])
 def test_what_only_looks_like_a_workbook(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "clients.xlsx"
@@ -134,10 +149,11 @@ def test_quoted_printable_in_the_cards_own_charset(tmp_path: Path) -> None:
     assert said(found) == [("Zoé Côté", ("+15145550101",))]
 
 
-def test_a_card_that_cannot_be_read_stops_no_other(tmp_path: Path) -> None:
+def test_a_card_that_cannot_be_read_stops_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "contacts.vcf"
     good = "BEGIN:VCARD\nVERSION:3.0\nFN:Anne Roy\nTEL:514 555-0101\nEND:VCARD\n"
     path.write_text(f"BEGIN:VCARD\nVERSION:3.0\nthis is no line of a card\nFN:B\nTEL;TYPE=X=Y;;:::\nEND:VCARD\n{good}")
     found, refused = understood(path)
     assert said(found) == [("Anne Roy", ("+15145550101",))]
     assert [each.row for each in refused] == [1]
+    assert caplog.text == ""
