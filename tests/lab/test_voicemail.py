@@ -28,7 +28,7 @@ from tests.lab.stage import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
-_SENTENCE = "please call me back tomorrow morning"
+_SENTENCE = "tomorrow morning"
 _MAILBOXES = "".join(f"{number} => 1234,Mailbox {number}\n" for number in (191, 192, 193, 194, 195, 196))
 _PLAN = """
 [from-did](+)
@@ -168,7 +168,7 @@ async def test_what_was_left_while_nobody_watched_is_found_and_written_down(
         await before.leave("4385550740", "5145550191")
         await before.found("4385550740")
     nobody = House(lab, before.service, before.by)
-    await nobody.leave("4385550741", "5145550191", talk=5, audio="sentence.ulaw")
+    await nobody.leave("4385550741", "5145550191", talk=4, audio="sentence.ulaw")
     spool = lab.record.folder / "asterisk/spool/voicemail/default/191/INBOX"
     for text in spool.glob("*.txt"):
         # it was a minute ago: younger ones may still belong to a call that is about to be filed
@@ -189,7 +189,7 @@ async def test_what_was_left_while_nobody_watched_is_found_and_written_down(
             return next((each for each in await after.messages("4385550741") if each.transcription == "done"), None)
 
         written = await until("the transcript", done, 30)
-        assert len(set(_SENTENCE.split()) & set((written.transcript or "").split())) >= 3, written.transcript
+        assert _SENTENCE in (written.transcript or "")
         (known,) = await after.messages("4385550740")
         assert known.transcription == "off"
 
@@ -283,10 +283,10 @@ async def _older_store(folder: Path) -> AsyncIterator[None]:
 
 
 def _speak(path: Path) -> None:
-    """The sentence as a caller would say it: a second of silence first, µ-law of 8 kHz."""
+    """The sentence as a caller would say it, with silence before and after: µ-law of 8 kHz."""
     wav = path.with_suffix(".wav")
-    subprocess.run(["espeak-ng", "-v", "en-us", "-s", "120", "-w", wav, _SENTENCE], check=True)
+    subprocess.run(["espeak-ng", "-v", "en-us+m3", "-s", "130", "-w", wav, _SENTENCE], check=True)
     samples, rate = soundfile.read(wav)
     length = int(len(samples) * 8000 / rate)
     narrow = np.interp(np.arange(length) * rate / 8000, np.arange(len(samples)), samples)
-    soundfile.write(path, np.concatenate([np.zeros(8000), narrow]), 8000, format="RAW", subtype="ULAW")
+    soundfile.write(path, np.concatenate([np.zeros(10_000), narrow, np.zeros(10_000)]), 8000, format="RAW", subtype="ULAW")

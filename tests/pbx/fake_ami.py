@@ -26,6 +26,8 @@ class FakeAmi:
 
     def __init__(self) -> None:
         self.answers: dict[str, str | None] = {}
+        self.messages: dict[str, str] = {}
+        """What it says of an action, by action."""
         self.heard: list[dict[str, list[str]]] = []
         self.logins = 0
         self._writers: list[asyncio.StreamWriter] = []
@@ -51,8 +53,16 @@ class FakeAmi:
                 if said is None:
                     break
                 if said:
-                    writer.write(f"Response: {said}\r\nActionID: {ident}\r\nMessage: said so\r\n\r\n".encode())
+                    writer.write(
+                        f"Response: {said}\r\nActionID: {ident}\r\nMessage: {self.messages.get(action, 'said so')}\r\n\r\n".encode()
+                    )
         writer.close()
+
+    def tell(self, event: str, **headers: str) -> None:
+        """An event, to everybody who is connected."""
+        lines = [f"Event: {event}", *(f"{name}: {value}" for name, value in headers.items())]
+        for writer in self._writers:
+            writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def hang_up(self) -> None:
         for writer in self._writers:
