@@ -10,7 +10,7 @@ from typing import Literal
 
 from ari_app.model import Kind, Language, Level
 
-__all__ = ["FIELDS", "Applied", "Caller", "Person", "PersonNumber", "Record", "Synced", "digest_of"]
+__all__ = ["FIELDS", "Applied", "Caller", "Person", "PersonNumber", "Record", "Synced", "digest_of", "said_of"]
 
 FIELDS = ("name", "kind", "language", "tags", "numbers")
 """What a source says of a person, and staff may change here."""
@@ -80,10 +80,19 @@ class Record:
     numbers: tuple[PersonNumber, ...] = ()
 
 
-def digest_of(record: Record) -> str:
-    """The same for the same words about a person, whatever its id: 32 hexadecimal digits (BLAKE2b, RFC 7693)."""
-    said = (record.name, record.kind, record.language, record.tags, [(each.number, each.label) for each in record.numbers])
-    return hashlib.blake2b(json.dumps(said).encode(), digest_size=16).hexdigest()
+def said_of(record: Record) -> str:
+    """What a source says of a person (``FIELDS``), as JSON."""
+    numbers = [(each.number, each.label) for each in record.numbers]
+    said = {"name": record.name, "kind": record.kind, "language": record.language, "tags": record.tags, "numbers": numbers}
+    return json.dumps(said, ensure_ascii=False)
+
+
+def digest_of(record: Record, said: str | None = None) -> str:
+    """The same for the same words about a person, whatever its id: 32 hexadecimal digits (BLAKE2b, RFC 7693).
+
+    ``said``: ``said_of`` it, where that is at hand.
+    """
+    return hashlib.blake2b((said or said_of(record)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

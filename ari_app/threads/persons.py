@@ -22,7 +22,6 @@ __all__ = [
     "Standing",
     "fields_of",
     "given_fields",
-    "given_of",
     "keep",
     "people_of",
     "person_of",
@@ -74,6 +73,8 @@ def person_of(row: sqlite3.Row) -> Person:
 
 def sort_key(name: str) -> str:
     """As French and English order names: SQLite's own NOCASE knows ASCII alone, and puts Élise behind Zoé."""
+    if name.isascii():
+        return name.casefold()
     plain = "".join(char for char in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(char))
     return plain.replace("œ", "oe").replace("æ", "ae")
 
@@ -100,13 +101,8 @@ def fields_of(one: Person | Record) -> dict[str, Any]:
     return {field: getattr(one, field) for field in FIELDS}
 
 
-def given_of(record: Record) -> str:
-    """What a source says, as it is kept beside what is shown."""
-    return json.dumps({**fields_of(record), "numbers": [(each.number, each.label) for each in record.numbers]}, ensure_ascii=False)
-
-
 def given_fields(given: str) -> dict[str, Any]:
-    """``fields_of`` the record that was kept."""
+    """``fields_of`` the record whose words (``person.said_of``) were kept."""
     said = json.loads(given)
     numbers = tuple(PersonNumber(number=number, label=label) for number, label in said["numbers"])
     return {**said, "kind": Kind(said["kind"]), "tags": tuple(said["tags"]), "numbers": numbers}

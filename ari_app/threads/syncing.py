@@ -12,11 +12,11 @@ from typing import Any, Literal
 from ari_app.board import Actor
 from ari_app.events import ContactsSynced
 from ari_app.model import Kind
-from ari_app.person import Applied, Person, Record, Synced, digest_of
+from ari_app.person import Applied, Person, Record, Synced, digest_of, said_of
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.people import refresh
-from ari_app.threads.persons import MOST, NUMBERS, fields_of, given_of, keep, person_of, sort_key
+from ari_app.threads.persons import MOST, NUMBERS, fields_of, keep, person_of, sort_key
 from ari_app.threads.rows import moment, required, stamp
 
 __all__ = ["AT_ONCE", "Source", "apply", "digests", "remove", "states", "synced"]
@@ -36,7 +36,8 @@ def apply(tx: Transaction, records: Iterable[Record], source: Source, now: datet
     concerned: set[str] = set()
     for record in records:
         row = tx.one(_KNOWN, (record.external,))
-        digest = digest_of(record)
+        said = said_of(record)
+        digest = digest_of(record, said)
         if row is not None and row["digest"] == digest and row["source"] != "here":
             if source == "sync" and row["source"] == "import":
                 tx.run("UPDATE person SET source = 'sync' WHERE id = ?", (row["id"],))
@@ -50,8 +51,7 @@ def apply(tx: Transaction, records: Iterable[Record], source: Source, now: datet
         else:
             fields = fields_of(record) | {field: getattr(before, field) for field in before.edited}
             edited = row["edited"]
-        said = {"external": record.external, "source": source, "given": given_of(record), "digest": digest, "edited": edited}
-        keep(tx, before, fields, now, **said)
+        keep(tx, before, fields, now, external=record.external, source=source, given=said, digest=digest, edited=edited)
         concerned.update(each.number for one in (record, before) if one is not None for each in one.numbers)
         total += Applied(added=1) if before is None else Applied(changed=1)
     refresh(tx, concerned)
