@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 from ari_app.errors import NotFoundError, PbxRequestError, RefusedError
-from ari_app.model import Call
+from ari_app.model import Call, Outcome
 from ari_app.pbx.ami import Ami
 from ari_app.pbx.blacklist import listed
 from ari_app.pbx.outputs import Output, RingingChanged, Waiting
@@ -25,6 +26,12 @@ class Watched(Protocol):
 
     def bridged(self, channel_id: str) -> bool:
         """Is this channel known to be in a bridge with others."""
+
+    def phones_of(self, call_id: str) -> tuple[str, ...]:
+        """Ids of the channels that ring for a call now."""
+
+    def declined(self, call_id: str, *, on: bool = True) -> None:
+        """The caller is sent away: whoever picks up in this very moment does not get to talk with them. ``on`` False: they were not."""
 
 
 class LiveCalls:
@@ -73,11 +80,33 @@ class LiveCalls:
                     "copy it from extensions_textback.conf, then asterisk -rx 'dialplan reload'",
                     code="no_dialplan",
                 )
-            # the PBX knows of an answer some milliseconds before we are told
-            if not self._watched.bridged(call) and await self._ami.read(call, "BRIDGEPEER"):
+            if await self._answered(self._ami, call):
                 raise RefusedError("this caller was just put through", "let them talk", code="answered")
-            await self._ami.redirect(call, DECLINED)
+            self._watched.declined(call)
+            try:
+                await self._ami.redirect(call, DECLINED)
+            except PbxRequestError:
+                self._watched.declined(call, on=False)
+                raise
         except PbxRequestError as error:
             if "channel" in error.what.lower():
                 raise NotFoundError("this call is over", "see the thread", code="not_ringing") from error
             raise
+
+    async def _answered(self, ami: Ami, call: str) -> bool:
+        """Did somebody pick up: Asterisk knows it some milliseconds before we are told, its Dial before it bridges."""
+        if not self._watched.bridged(call):  # else it is a Local channel that leads into a queue or a menu
+            bridged, dialled, *phones = await asyncio.gather(
+                ami.read(call, "BRIDGEPEER"), ami.read(call, "DIALSTATUS"), *(_state(ami, each) for each in self._watched.phones_of(call))
+            )
+            if bridged or dialled == "ANSWER" or "Up" in phones:
+                return True
+        now = self._watched.call_of(call)
+        return now is not None and (now.outcome is Outcome.ANSWERED or now.handed_on)
+
+
+async def _state(ami: Ami, channel: str) -> str:
+    try:
+        return await ami.read(channel, "CHANNEL(state)")
+    except PbxRequestError:
+        return ""  # it stopped ringing

@@ -74,7 +74,8 @@ class Asking(Base):
             raise RefusedError("a call can be declined over AMI only", "set [pbx.ami] in textback.toml", code="no_ami")
         up, line, _ = await self._promised(call)
         if all(each.id != up.id for each in self._calls.waiting):
-            raise _over()
+            now = self._calls.of(up.id)
+            raise _over() if now is None or now.outcome is not Outcome.ANSWERED else _answered()
         if not await self._store.note_asked(up.id, by.member):
             raise _over()
         try:
@@ -91,7 +92,7 @@ class Asking(Base):
         if call is None or self._calls is None:
             raise _over()
         if call.outcome is Outcome.ANSWERED or call.handed_on:
-            raise RefusedError("somebody is, or was, talking with this caller", "let them talk", code="answered")
+            raise _answered()
         line = self._standing.policy.line_name(call.did)
         known = await self._store.known(call.caller, line)
         call = replace(call, asked=True, blacklisted=await self._calls.blacklisted(call))
@@ -148,3 +149,7 @@ class Asking(Base):
 
 def _over() -> NotFoundError:
     return NotFoundError("this call rings no more", "see the inbox: it was taken, or it is over", code="not_ringing")
+
+
+def _answered() -> RefusedError:
+    return RefusedError("somebody is, or was, talking with this caller", "let them talk", code="answered")

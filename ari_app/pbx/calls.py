@@ -98,6 +98,18 @@ class Tracker:
         station = self.scene.graph.stations.get(channel_id)
         return station is not None and station.room is not None
 
+    def phones_of(self, call_id: str) -> tuple[str, ...]:
+        """Ids of the channels that ring for a call now."""
+        return self.scene.rings.phones(call_id)
+
+    def declined(self, call_id: str, *, on: bool, now: datetime) -> None:
+        """The caller is sent away: nobody is joined to them any more, whatever is told of that moment. ``on`` False: they were not."""
+        call, station = self.scene.calls.get(call_id), self.scene.graph.stations.get(call_id)
+        if call is not None and station is not None:
+            call.declined = on
+            if not on:
+                self.scene.judge(station, now)
+
     @property
     def call_backs(self) -> frozenset[str]:
         """Ids of the call backs that are up."""

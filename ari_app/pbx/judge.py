@@ -35,7 +35,7 @@ def judge(
     for one in members:
         call = calls.get(one.id)
         # a caller who hangs up in the moment of the answer is joined after that (seen on 16), and was answered
-        if call is not None and _mixing(one) and (not call.hung_up or (people and call.joined is None)):
+        if call is not None and not call.declined and _mixing(one) and (not call.hung_up or (people and call.joined is None)):
             if people:
                 held = [each.held_since for each in people if each.held_since is not None]
                 call.join(at, AnsweredBy.EXTENSION if inside else AnsweredBy.OUTSIDE, max(held) if len(held) == len(people) else None)

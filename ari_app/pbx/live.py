@@ -65,6 +65,8 @@ class LiveCall:
     voicemail_left: bool = False
     mailbox: str | None = None
     """The half of a Local channel, behind a Dial, that takes the message."""
+    declined: bool = False
+    """Staff declined it: whoever picked up in that very moment did not get to talk with the caller."""
     option: str = ""
     """What was chosen in a menu; the last one counts."""
     told: bool = False

@@ -45,6 +45,10 @@ class Rings:
         self.touched.update(self._shown)
         self._phones.clear()
 
+    def phones(self, call: str) -> tuple[str, ...]:
+        """Ids of the channels that ring for a call."""
+        return tuple(channel for channel, (of, _) in self._phones.items() if of == call)
+
     def told(self, calls: Mapping[str, LiveCall]) -> RingingChanged | None:
         """What waits, oldest first, where that changed."""
         if not self.touched:

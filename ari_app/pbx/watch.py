@@ -94,6 +94,14 @@ class Watch:
         """Is this channel known to be in a bridge."""
         return self._tracker.bridged(channel_id)
 
+    def phones_of(self, call_id: str) -> tuple[str, ...]:
+        """Ids of the channels that ring for a call now."""
+        return self._tracker.phones_of(call_id)
+
+    def declined(self, call_id: str, *, on: bool = True) -> None:
+        """The caller is sent away: whoever picks up in this very moment does not get to talk with them. ``on`` False: they were not."""
+        self._tracker.declined(call_id, on=on, now=self._clock.now())
+
     @property
     def strange_contexts(self) -> frozenset[str]:
         """Contexts with calls from outside numbers that are not inbound."""

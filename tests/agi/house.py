@@ -69,6 +69,13 @@ class Up:
     def bridged(self, channel_id: str) -> bool:
         return self.calls[channel_id].outcome is Outcome.ANSWERED
 
+    def phones_of(self, call_id: str) -> tuple[str, ...]:
+        del call_id
+        return ()
+
+    def declined(self, call_id: str, *, on: bool = True) -> None:
+        """There is no AMI: no call is sent away."""
+
 
 class House:
     """A clinic's service as far as the voice inbox knows it."""

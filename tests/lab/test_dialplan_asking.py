@@ -414,6 +414,7 @@ async def test_an_answer_we_were_not_told_of_yet_counts(lab: Lab, clinic: Clinic
         with monkeypatch.context() as patch:
             patch.setattr(clinic.service.watch, "call_of", lambda _: before)
             patch.setattr(clinic.service.watch, "bridged", lambda _: False)
+            patch.setattr(clinic.service.watch, "phones_of", lambda _: ())
             patch.setattr(clinic.service.calls, "waiting", waiting)
             with pytest.raises(RefusedError) as refused:
                 await clinic.service.desk.decline(ident, by=clinic.by)

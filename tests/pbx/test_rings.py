@@ -129,3 +129,30 @@ def test_the_option_chosen_last_is_the_calls() -> None:
     story.app("c1", "Dial")
     story.variable("c1", "TEXTBACK_OPTION", "")
     assert story.hang_up("c1").option == "urgent"
+
+
+def test_who_picks_up_in_the_moment_a_call_is_declined_has_not_answered_it() -> None:
+    story = Story()
+    story.caller("c1")
+    story.app("c1", "Dial")
+    story.phone("a1", "c1")
+    assert story.tracker.phones_of("c1") == ("a1",)
+    assert not story.tracker.bridged("c1")
+    story.tracker.declined("c1", on=True, now=story.now)
+    story.answer("a1", "c1", "b1")
+    assert story.tracker.bridged("c1")
+    story.leave("b1", "c1")
+    call = story.hang_up("c1")
+    assert (call.outcome, call.handed_on) == ("missed", False)
+
+
+def test_a_call_that_could_not_be_sent_away_was_answered_after_all() -> None:
+    story = Story()
+    story.caller("c1")
+    story.app("c1", "Dial")
+    story.phone("a1", "c1")
+    story.tracker.declined("c1", on=True, now=story.now)
+    story.answer("a1", "c1", "b1")
+    story.tracker.declined("c1", on=False, now=story.now)
+    assert story.hang_up("c1").outcome == "answered"
+    story.tracker.declined("c1", on=True, now=story.now)
