@@ -46,7 +46,7 @@ async def look(settings: Settings, facts: Facts) -> list[Finding]:
 def _unheard(spool: Path) -> tuple[list[Mail], int]:
     """Messages nobody listened to, and how many mailboxes there are. Raises OSError."""
     mailboxes = marks(spool)
-    return [mail for mailbox in mailboxes for mail in mails(spool, mailbox) if mail.folder in NEW], len(mailboxes)
+    return [mail for mailbox in mailboxes for mail in mails(spool, mailbox, NEW)], len(mailboxes)
 
 
 def _unreadable(spool: Path, error: OSError) -> Finding:

@@ -112,8 +112,7 @@ async def test_who_may_move_what_is_in_it(
 
 async def test_messages_that_are_in_no_thread_are_counted(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
-    how: dict[str, Any]
-    for message, ago, how in (
+    messages: tuple[tuple[str, int, dict[str, Any]], ...] = (
         ("known", 60, {}),
         ("doubt", 60, {"mailbox": "600"}),
         ("hidden", 60, {"caller": "Unknown", "mailbox": "600"}),
@@ -121,7 +120,8 @@ async def test_messages_that_are_in_no_thread_are_counted(tmp_path: Path) -> Non
         ("just now", 1, {}),
         ("before us", 60 * 24 * 10, {}),
         ("heard", 60, {"folder": "Old"}),
-    ):
+    )
+    for message, ago, how in messages:
         leave(spool, NOW - timedelta(minutes=ago), "wav", message=message, **how)
     async with server() as (fake, ami):
         fake.answers["ListCommands"] = ALL

@@ -55,8 +55,8 @@ _ATTACHED = timedelta(seconds=5)
 class _Wanted:
     """What is to be looked at next."""
 
-    mailboxes: dict[Mailbox, str | None]
-    """Mailbox and the channel AMI named, the first one where there are several."""
+    mailboxes: dict[Mailbox, set[str]]
+    """Each with the channels AMI named: who left a message there, or listened."""
     sweep: bool = False
     retry: bool = False
     moves: bool = False
@@ -134,7 +134,7 @@ class Keeper:
     ) -> None:
         wanted = self._wanted
         if mailbox is not None:
-            wanted.mailboxes[mailbox] = wanted.mailboxes.get(mailbox) or channel
+            wanted.mailboxes.setdefault(mailbox, set()).update([channel] if channel else [])
         wanted.sweep |= sweep
         wanted.retry |= retry
         wanted.moves |= moves
@@ -176,9 +176,9 @@ class Keeper:
         """Raises StoreError, OSError."""
         if wanted.sweep:
             for mailbox in await self._changed():
-                wanted.mailboxes.setdefault(mailbox, None)
-        for mailbox, channel in wanted.mailboxes.items():
-            await self._mailbox(mailbox, channel)
+                wanted.mailboxes.setdefault(mailbox, set())
+        for mailbox, channels in wanted.mailboxes.items():
+            await self._mailbox(mailbox, channels)
         if wanted.retry:
             for mail in tuple(self._unfiled.values()):
                 await self._file(mail)
@@ -210,7 +210,7 @@ class Keeper:
         self._marks = {mailbox: folders for mailbox, folders in found.items() if all(at / 1e9 < now - _SETTLED for _, at in folders)}
         return changed
 
-    async def _mailbox(self, mailbox: Mailbox, channel: str | None) -> None:
+    async def _mailbox(self, mailbox: Mailbox, channels: set[str]) -> None:
         """One mailbox: what moved is noted, what is new is filed."""
         there, lies = await self._read(mailbox), await self._store.voicemail.in_mailbox(*mailbox)
         if lies.keys() - {each.message for each in there}:
@@ -218,7 +218,7 @@ class Keeper:
             await self._clock.sleep(_AGAIN)
             there = await self._read(mailbox)
         # who left a message is no listener, though the same event tells of both
-        listened = channel is not None and all(each.channel != channel for each in there)
+        listened = bool(channels - {each.channel for each in there})
         moved = [Placed(each.message, *mailbox, each.folder) for each in there if lies.get(each.message) != each.folder]
         gone = lies.keys() - {each.message for each in there}
         await self._store.voicemail.placed([*moved, *(Placed(message, *mailbox, None, listened) for message in gone)])

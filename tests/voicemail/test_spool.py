@@ -73,6 +73,9 @@ def test_only_what_changed_has_another_mark(tmp_path: Path) -> None:
     leave(tmp_path, AT, message="new", mailbox="7")
     after = marks(tmp_path)
     assert {box for box in after if after[box] != before[box]} == {("7", "default")}
+    (tmp_path / "device").mkdir()
+    (tmp_path / "device/7").symlink_to(tmp_path / "default/7")
+    assert marks(tmp_path) == after, "a device's mailbox is its user's"
     with pytest.raises(FileNotFoundError):
         marks(tmp_path / "nowhere")
 
