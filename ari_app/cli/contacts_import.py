@@ -7,7 +7,7 @@ import contextlib
 import csv
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -105,15 +105,16 @@ def import_file(
         raise click.BadParameter("is the file to be imported itself", param_hint="--errors")
     with Errors(errors) as refused:
         digests = asyncio.run(_digests(settings))
-        found = _read(asked, settings, digests, refused, quiet=env.as_json)
+        records: list[Record] = []
+        found = _read(asked, settings, digests, refused, records.append, quiet=env.as_json)
         ask = not (dry_run or yes or env.as_json) and sys.stdin.isatty() and sys.stderr.isatty()
         if ask:
             screen = env.screen()
             _preview(screen, found, refused)
             click.echo(screen.text(), err=True, nl=False)
-            if found.added or found.changed:
+            if records:
                 click.confirm("Bring them in?", abort=True, err=True)
-        applied = _expected(found) if dry_run else asyncio.run(_bring(settings, path, found, quiet=env.as_json))
+        applied = _expected(found) if dry_run else asyncio.run(_bring(settings, path, found, records, quiet=env.as_json))
         document = _document(path, found, refused, applied, dry_run=dry_run)
 
     def draw(screen: Screen) -> None:
@@ -147,10 +148,24 @@ async def _digests(settings: Settings) -> dict[str, str]:
         return await store.contacts.digests(None)
 
 
-def _read(asked: _Asked, settings: Settings, digests: dict[str, str], refused: Errors, *, quiet: bool) -> Found:
+def _read(
+    asked: _Asked, settings: Settings, digests: dict[str, str], refused: Errors, keep: Callable[[Record], None], *, quiet: bool
+) -> Found:
+    before = _stamp(asked.path)
     rules = Rules(country=settings.clinic.country, kind=asked.kind)
     with open_file(asked.path, encoding=asked.encoding, delimiter=asked.delimiter) as table, _progress("Reading", None, quiet=quiet) as bar:
-        return read(table, asked.path.name, asked.wanted, rules, digests, on_refused=refused, on_row=bar)
+        found = read(table, asked.path.name, asked.wanted, rules, digests, keep=keep, on_refused=refused, on_row=bar)
+    if _stamp(asked.path) != before:
+        raise SourceError(f"{asked.path} was written while it was read", "import it again once it is whole", code="contacts_unsettled")
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # said when it is opened
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class _Bar:
@@ -173,10 +188,9 @@ def _progress(what: str, total: int | None, *, quiet: bool) -> Iterator[_Bar]:
         yield _Bar(progress, what, total)
 
 
-async def _bring(settings: Settings, path: Path, found: Found, *, quiet: bool) -> Applied:
+async def _bring(settings: Settings, path: Path, found: Found, records: list[Record], *, quiet: bool) -> Applied:
     """What is new or changed, to the store; then how it ended. The same again after a break changes nothing twice."""
     applied = Applied(unchanged=found.unchanged)
-    records = [*found.added, *found.changed]
     async with access.contacts(settings) as door:
         with _progress("Bringing in", len(records), quiet=quiet) as bar:
             done = 0
@@ -202,7 +216,7 @@ async def _bring(settings: Settings, path: Path, found: Found, *, quiet: bool) -
 
 
 def _expected(found: Found) -> Applied:
-    return Applied(added=len(found.added), changed=len(found.changed), unchanged=found.unchanged)
+    return Applied(added=found.added, changed=found.changed, unchanged=found.unchanged)
 
 
 def _document(path: Path, found: Found, refused: Errors, applied: Applied, *, dry_run: bool) -> dict[str, Any]:

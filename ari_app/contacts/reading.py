@@ -25,15 +25,15 @@ class Found:
     what: str
     layout: Layout
     tally: Tally
-    added: list[Record] = field(default_factory=list)
-    changed: list[Record] = field(default_factory=list)
+    added: int = 0
+    changed: int = 0
     externals: set[str] = field(default_factory=set)
     first: list[Record] = field(default_factory=list)
     """The first people, to be shown."""
 
     @property
     def unchanged(self) -> int:
-        return len(self.externals) - len(self.added) - len(self.changed)
+        return len(self.externals) - self.added - self.changed
 
 
 def read(
@@ -43,10 +43,13 @@ def read(
     rules: Rules,
     digests: Mapping[str, str],
     *,
+    keep: Callable[[Record], None],
     on_refused: Callable[[Refused], None] | None = None,
     on_row: Callable[[int], None] | None = None,
 ) -> Found:
-    """Read all of it. ``digests``: of what is kept, by external id. ``on_row``: told how many rows were read, now and then; may raise.
+    """Read all of it. ``digests``: of what is kept, by external id. ``keep``: takes who is new or changed.
+
+    ``on_row`` is told how many rows were read, now and then, and may raise.
 
     Raises SourceError when it cannot be read, is not understood, or has more than MOST_ROWS rows.
     """
@@ -68,7 +71,9 @@ def read(
         found.externals.add(each.external)
         kept = digests.get(each.external)
         if kept is None:
-            found.added.append(each)
+            found.added += 1
+            keep(each)
         elif kept != digest_of(each):
-            found.changed.append(each)
+            found.changed += 1
+            keep(each)
     return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import structlog
+from pydantic import TypeAdapter
 
 from ari_app.clock import Clock
 from ari_app.contact_settings import SourceSettings
@@ -22,14 +23,14 @@ from ari_app.contacts.source_csv import FileSource, Stamp, UnsettledError
 from ari_app.contacts.table import Refused
 from ari_app.contacts.thread import in_thread
 from ari_app.errors import SettingsError, SourceError, StoreError
-from ari_app.person import Applied, Synced
+from ari_app.person import Applied, Record, Synced
 from ari_app.settings import Settings
 from ari_app.threads.contacts import Contacts
 
 __all__ = ["Look", "Sync", "source_of"]
 
 SYNC: Final = "sync"
-_BATCH = 500
+_BATCH = 250
 _POLL = 1.0
 _SETTLE = 2.0
 """Seconds a file must have been still before it is read,"""
@@ -41,6 +42,8 @@ _FEW = 10
 """Of fewer contacts half may go at once."""
 _BREATH = 0.001
 """Seconds the reading thread rests every 100 rows, so that the event loop gets the interpreter."""
+
+_RECORDS: TypeAdapter[list[Record]] = TypeAdapter(list[Record])
 
 log = structlog.get_logger(__name__)
 
@@ -192,9 +195,9 @@ class Sync:
         async with self._busy:
             digests = await self._contacts.digests(SYNC)
             before = len(digests)
-            stop = threading.Event()
+            stop, pile = threading.Event(), _Pile()
             try:
-                found, gone = await in_thread(lambda: self._read(digests, stop, on_refused))
+                found, gone = await in_thread(lambda: self._read(digests, pile, stop, on_refused))
             except UnsettledError:
                 raise
             except (SourceError, SettingsError) as error:
@@ -208,13 +211,15 @@ class Sync:
                 what = f"the source has {total} contacts that can be used, of {before} before: nothing was changed"
                 fix = "see the source; if it is right: textback contacts sync --force"
                 return await self._tell(self._ended("refused", what, fix, total=before), dry=dry)
-            applied = Applied(added=len(found.added), changed=len(found.changed), removed=len(gone))
+            applied = Applied(added=found.added, changed=found.changed, removed=len(gone))
             if not dry:
-                applied = await self._apply(found, gone)
+                applied = await self._apply(pile, gone)
             ended = self._ended("ok", found.what, "", total=total, applied=applied, refused=found.tally.refused)
             return await self._tell(ended, found.unchanged, found.tally.rows, dry=dry)
 
-    def _read(self, digests: dict[str, str], stop: threading.Event, on_refused: Callable[[Refused], None] | None) -> tuple[Found, set[str]]:
+    def _read(
+        self, digests: dict[str, str], pile: _Pile, stop: threading.Event, on_refused: Callable[[Refused], None] | None
+    ) -> tuple[Found, set[str]]:
         """What there is, and who of ``digests`` is not. In a thread."""
         settings = self._settings
         if settings is None:
@@ -229,14 +234,14 @@ class Sync:
         kinds = {plain(word): kind for word, kind in settings.kinds.items()}
         with source.table() as table:
             rules = Rules(country=self._country, kinds=kinds, several=table.several)
-            found = read(table, source.name, source.wanted, rules, digests, on_refused=on_refused, on_row=breathe)
+            found = read(table, source.name, source.wanted, rules, digests, keep=pile.put, on_refused=on_refused, on_row=breathe)
+        pile.close()
         return found, digests.keys() - found.externals
 
-    async def _apply(self, found: Found, gone: set[str]) -> Applied:
+    async def _apply(self, pile: _Pile, gone: set[str]) -> Applied:
         applied = Applied()
-        records = [*found.added, *found.changed]
-        for start in range(0, len(records), _BATCH):
-            applied += await self._contacts.apply(records[start : start + _BATCH], SYNC)
+        for packed in pile.packed:
+            applied += await self._contacts.apply(_RECORDS.validate_json(packed), SYNC)
         return applied + Applied(removed=await self._contacts.remove(gone, SYNC) if gone else 0)
 
     def _ended(
@@ -269,6 +274,25 @@ class Sync:
             log.info("contacts_synced", state=synced.state, total=synced.total, added=synced.added, removed=synced.removed)
             await self._contacts.synced(synced)
         return Look(synced, unchanged, rows, dry)
+
+
+class _Pile:
+    """Records put by, packed: as objects, 100,000 of them cost the garbage collector, and with it the event loop, 100 ms."""
+
+    def __init__(self) -> None:
+        self.packed: list[bytes] = []
+        self._open: list[Record] = []
+
+    def put(self, record: Record) -> None:
+        self._open.append(record)
+        if len(self._open) == _BATCH:
+            self.close()
+
+    def close(self) -> None:
+        """Pack what is left."""
+        if self._open:
+            self.packed.append(_RECORDS.dump_json(self._open))
+            self._open = []
 
 
 class _UnsureError(Exception):

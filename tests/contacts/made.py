@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 from ari_app.contacts.columns import Wanted
 from ari_app.contacts.files import open_file
 from ari_app.contacts.people import Rules
 from ari_app.contacts.reading import Found, read
-from ari_app.contacts.table import Refused
+from ari_app.contacts.table import Refused, Table
+from ari_app.person import Record
 
-__all__ = ["said", "understood", "workbook"]
+__all__ = ["Understood", "said", "taken", "understood", "workbook"]
 
 _TYPES = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 <Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
@@ -68,16 +71,33 @@ def _sheet(rows: Sequence[Sequence[str | int | float | None]]) -> str:
     return f'<worksheet xmlns="{_MAIN}"><sheetData>{"".join(lines)}</sheetData></worksheet>'
 
 
+@dataclass
+class Understood:
+    """A table as it was read."""
+
+    found: Found
+    added: list[Record]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.found, name)
+
+
+def taken(table: Table, name: str, wanted: Wanted, rules: Rules, refused: list[Refused] | None = None) -> Understood:
+    """All of a table."""
+    added: list[Record] = []
+    found = read(table, name, wanted, rules, {}, keep=added.append, on_refused=None if refused is None else refused.append)
+    return Understood(found, added)
+
+
 def understood(
     path: Path, wanted: dict[str, tuple[str, ...]] | None = None, *, rules: Rules | None = None, **given: str | None
-) -> tuple[Found, list[Refused]]:
+) -> tuple[Understood, list[Refused]]:
     """A file as it is read."""
     refused: list[Refused] = []
     with open_file(path, **given) as table:
-        found = read(table, path.name, Wanted(wanted or {}), rules or Rules(country="CA"), {}, on_refused=refused.append)
-    return found, refused
+        return taken(table, path.name, Wanted(wanted or {}), rules or Rules(country="CA"), refused), refused
 
 
-def said(found: Found) -> list[tuple[str, tuple[str, ...]]]:
+def said(found: Understood) -> list[tuple[str, tuple[str, ...]]]:
     """Names, and their numbers."""
     return [(one.name, tuple(each.number for each in one.numbers)) for one in found.added]

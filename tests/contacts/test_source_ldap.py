@@ -11,11 +11,10 @@ import pytest
 from ari_app.contact_settings import SourceSettings
 from ari_app.contacts.columns import plain
 from ari_app.contacts.people import Rules
-from ari_app.contacts.reading import Found, read
 from ari_app.contacts.source_ldap import LdapSource
 from ari_app.errors import SourceError
 from ari_app.model import Kind
-from tests.contacts.made import said
+from tests.contacts.made import Understood, said, taken
 from tests.contacts.servers import PASSWORD, Directory, openldap
 
 PEOPLE = 1200
@@ -46,9 +45,9 @@ def source(directory: Directory, *, server: str | None = None, **more: Any) -> L
     return LdapSource(SourceSettings(kind="ldap", server=server or f"ldap://127.0.0.1:{directory.port}", **given))
 
 
-def found(of: LdapSource, **rules: Any) -> Found:
+def found(of: LdapSource, **rules: Any) -> Understood:
     with of.table() as table:
-        return read(table, of.name, of.wanted, Rules(country="CA", **rules), {})
+        return taken(table, of.name, of.wanted, Rules(country="CA", **rules))
 
 
 def failure(of: LdapSource) -> SourceError:

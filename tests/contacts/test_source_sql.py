@@ -12,10 +12,9 @@ import pytest
 
 from ari_app.contact_settings import SourceSettings
 from ari_app.contacts.people import Rules
-from ari_app.contacts.reading import Found, read
 from ari_app.contacts.source_sql import SqlSource, check_query
 from ari_app.errors import SettingsError, SourceError, TextbackError
-from tests.contacts.made import said
+from tests.contacts.made import Understood, said, taken
 from tests.contacts.servers import PASSWORD, Postgres, postgres
 
 PRIVATE = "Marie Tremblay"
@@ -43,9 +42,9 @@ def source(url: str, query: str, **more: Any) -> SqlSource:
     return SqlSource(SourceSettings(kind="sql", url=url, query=query, **more))
 
 
-def found(of: SqlSource) -> Found:
+def found(of: SqlSource) -> Understood:
     with of.table() as table:
-        return read(table, of.name, of.wanted, Rules(country="CA", several=table.several), {})
+        return taken(table, of.name, of.wanted, Rules(country="CA", several=table.several))
 
 
 def failure(url: str, query: str) -> TextbackError:
