@@ -222,9 +222,8 @@ def test_a_script_is_not_asked(config: Path, file: Path) -> None:
     assert done.returncode == 0
     assert done.stderr == b""
     assert "4 added, 0 changed, 0 unchanged, 1 rows refused." in done.stdout.decode()
-    listed = program(config, "contacts", "list").stdout.decode()
-    assert "no-text" in listed
-    shown = program(config, "contacts", "show", "4385550101").stdout.decode()
+    assert "no-text" in run(config, "contacts", "list").stdout
+    shown = run(config, "contacts", "show", "4385550101").stdout
     assert "Éric Lefèvre (contact " in shown
     assert "id in the clinic's software: 102" in shown
 

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.contract.clinic import run, write_settings
+from tests.contract.conftest import _logs_as_before
+
+__all__ = ["_logs_as_before"]
 
 
 def free_port() -> int:
