@@ -57,6 +57,8 @@ class PbxStatus(_Words):
     """Contexts with calls from outside that are neither inbound nor internal."""
     channelvars: bool | None = None
     """Do events carry CALLERID(num-pres); None before the first call."""
+    options: bool | None = None
+    """The same of TEXTBACK_OPTION."""
     lag_ms: float | None = None
     """Our clock less Asterisk's, at the last event."""
     unreadable: int = 0

@@ -88,7 +88,8 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
         found = await asyncio.gather(*(probes.bearer(modem) for modem in settings.modem))
         items += [_item(f"modem {modem.name}", finding) for modem, finding in zip(settings.modem, found, strict=True)]
     else:
-        items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=bool(facts and facts["calls"]), zone=zone)
+        calls, options = bool(facts and facts["calls"]), any(rule.option for rule in settings.priority)
+        items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=calls, options=options, zone=zone)
     if not settings.modem:
         needed = settings.reply.mode == "send"
         items.append(
@@ -235,8 +236,11 @@ async def _pbx(settings: Settings, status: ServiceStatus | None) -> list[Item]:
     return [_item("pbx", found)]
 
 
-def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: bool, zone: tzinfo = UTC) -> list[Item]:
-    """What the running service says of itself. ``calls``: did any call ever come in. Times are told in ``zone``."""
+def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: bool, options: bool = False, zone: tzinfo = UTC) -> list[Item]:
+    """What the running service says of itself. ``calls``: did any call ever come in; ``options``: do rules go by what was chosen in a menu.
+
+    Times are told in ``zone``.
+    """
     items = [Item("service", "ok", "running", f"version {status.version} runs as process {status.pid} since {_time(status.started, zone)}")]
     pbx = status.pbx
     if pbx.connected:
@@ -259,6 +263,17 @@ def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: boo
                 "warn",
                 "channelvars",
                 "Asterisk's events do not say who hides the number, nor that a voicemail was left",
+                "write channelvars = CALLERID(num-pres),VMSTATUS,TEXTBACK_OPTION under [general] in ari.conf, "
+                "then asterisk -rx 'module reload res_ari.so'",
+            )
+        )
+    elif options and pbx.options is False:
+        items.append(
+            Item(
+                "pbx",
+                "warn",
+                "channelvars_option",
+                "Asterisk's events do not say what was chosen in a menu: rules with an option never hold",
                 "write channelvars = CALLERID(num-pres),VMSTATUS,TEXTBACK_OPTION under [general] in ari.conf, "
                 "then asterisk -rx 'module reload res_ari.so'",
             )

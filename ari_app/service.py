@@ -347,6 +347,7 @@ class Service:
                 live_calls=pbx.live_calls,
                 strange_contexts=tuple(sorted(pbx.strange_contexts)),
                 channelvars=pbx.channelvars,
+                options=pbx.options,
                 lag_ms=None if pbx.lag is None else round(pbx.lag.total_seconds() * 1000, 1),
                 unreadable=pbx.unreadable,
                 overflows=pbx.overflows,

@@ -245,6 +245,13 @@ def test_missing_channelvars_are_told_with_the_line_to_write() -> None:
     assert of(judge_service(status(pbx={"channelvars": None}), inbound=("x",), calls=True), "pbx") == [("ok", "pbx_connected")]
 
 
+def test_rules_that_go_by_a_menu_need_events_that_tell_it() -> None:
+    for carried, told in ((False, [("ok", "pbx_connected"), ("warn", "channelvars_option")]), (True, [("ok", "pbx_connected")])):
+        said = status(pbx={"options": carried})
+        assert of(judge_service(said, inbound=("x",), calls=True, options=True), "pbx") == told
+        assert of(judge_service(said, inbound=("x",), calls=True), "pbx") == [("ok", "pbx_connected")]
+
+
 def test_events_that_were_lost() -> None:
     assert ("warn", "pbx_events") in of(judge_service(status(pbx={"overflows": 2}), inbound=("x",), calls=True), "pbx")
 

@@ -73,6 +73,11 @@ class Tracker:
         """Contexts with calls from outside numbers that are not inbound."""
         return frozenset(self.scene.strange_contexts)
 
+    @property
+    def options(self) -> bool | None:
+        """Do events carry TEXTBACK_OPTION; None before the first call."""
+        return self.scene.options
+
     def is_inbound(self, context: str) -> bool:
         """Is a context of this name one that trunks use."""
         return self.scene.is_inbound(context)

@@ -16,7 +16,7 @@ from ari_app.pbx import events as ari
 from ari_app.pbx.config import WatchConfig, matcher
 from ari_app.pbx.graph import Graph, Station
 from ari_app.pbx.judge import judge
-from ari_app.pbx.live import VMSTATUS, LiveCall, LiveLeg
+from ari_app.pbx.live import OPTION, VMSTATUS, LiveCall, LiveLeg
 from ari_app.pbx.outputs import AskPresentation, CallEnded, CallStarted, OutgoingDialled, OutgoingEnded, Output, StrangeContext
 from ari_app.pbx.placed import PlacedCalls, is_placed
 from ari_app.pbx.places import Kind, dialled_number, trunk_name
@@ -52,6 +52,8 @@ class Scene:
         self.is_inbound = matcher(config.inbound_contexts)
         """Is a context of this name one that trunks use."""
         self._is_machine = matcher(config.machines)
+        self.options: bool | None = None
+        """Do the events of calls carry what was chosen in a menu; None before the first call."""
         self.out: list[Output] = []
 
     def see(self, channel: ari.Channel, at: datetime, *, created: bool = False) -> Station | None:
@@ -68,6 +70,7 @@ class Scene:
             self.out.append(AskPresentation(call.id))
         if call is not None:
             self.rings.touched.add(call.id)
+            self.options = OPTION in channel.variables
         leg = self.legs.get(channel.id)
         if leg is not None:
             leg.see(channel)

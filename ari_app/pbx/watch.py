@@ -52,6 +52,8 @@ class WatchStatus:
     overflows: int
     channelvars: bool | None
     """Do the events carry CALLERID(num-pres); None before the first call."""
+    options: bool | None
+    """The same of TEXTBACK_OPTION."""
     strange_contexts: frozenset[str]
 
 
@@ -124,6 +126,7 @@ class Watch:
             unreadable=self._ari.unreadable,
             overflows=self._ari.overflows,
             channelvars=self._channelvars,
+            options=self._tracker.options,
             strange_contexts=self.strange_contexts,
         )
 

@@ -128,7 +128,15 @@ def test_the_option_chosen_last_is_the_calls() -> None:
     story.variable("c1", "TEXTBACK_OPTION", "urgent")
     story.app("c1", "Dial")
     story.variable("c1", "TEXTBACK_OPTION", "")
+    assert story.tracker.options is True
     assert story.hang_up("c1").option == "urgent"
+
+
+def test_events_that_carry_no_option_are_known() -> None:
+    story = Story()
+    assert story.tracker.options is None
+    story.caller("c1")
+    assert story.tracker.options is False
 
 
 def test_who_picks_up_in_the_moment_a_call_is_declined_has_not_answered_it() -> None:
