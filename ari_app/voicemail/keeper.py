@@ -85,8 +85,8 @@ class Keeper:
         self._unfiled: dict[str, Mail] = {}
         """Messages whose call is not known (yet)."""
         self._attached: datetime | None = None
-        self._said: str | None = None
-        """What was last said to be wrong with the spool."""
+        self._said: set[str] = set()
+        """What was said to be wrong with the spool, each once."""
         self._stuck: set[int] = set()
         """Messages that could not be moved, each said once."""
         transcription = settings.voicemail.transcription
@@ -178,7 +178,12 @@ class Keeper:
             for mailbox in await self._changed():
                 wanted.mailboxes.setdefault(mailbox, set())
         for mailbox, channels in wanted.mailboxes.items():
-            await self._mailbox(mailbox, channels)
+            try:
+                await self._mailbox(mailbox, channels)
+            except OSError as error:
+                # the others are looked into all the same
+                self._unreadable(error)
+                self._marks.pop(mailbox, None)
         if wanted.retry:
             for mail in tuple(self._unfiled.values()):
                 await self._file(mail)
@@ -194,15 +199,14 @@ class Keeper:
 
     def _unreadable(self, error: OSError) -> None:
         said = f"{error.filename}: {error.strerror}"
-        if said != self._said and (self._expected or not isinstance(error, FileNotFoundError)):
+        if said not in self._said and (self._expected or not isinstance(error, FileNotFoundError)):
             log.warning("voicemail_spool", what=said, fix="see `textback doctor`")
-        self._said = said
+        self._said.add(said)
 
     async def _changed(self) -> set[Mailbox]:
         """Mailboxes with a folder that changed since the last look; at first all that have one."""
         now = self._clock.now().timestamp()
         found = await asyncio.to_thread(spool.marks, self._spool)
-        self._said = None
         changed = {mailbox for mailbox, folders in found.items() if self._marks.get(mailbox) != folders}
         # a mailbox may be gone as a whole
         changed |= await self._store.voicemail.mailboxes() - found.keys()

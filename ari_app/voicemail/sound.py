@@ -73,7 +73,10 @@ def kept(mail: Mail) -> Sound | None:
 
 
 def _flac(file: Any, raw: dict[str, Any] | None) -> Sound | None:
-    """Raises soundfile.LibsndfileError for what is no sound."""
+    """None for what is no sound of that ending; raises soundfile.LibsndfileError where it seemed to be."""
+    if raw is None and file.read(4) != b"RIFF":
+        return None  # what else it might be is nobody's to find out
+    file.seek(0)
     how = {} if raw is None else {**raw, "samplerate": _RATE, "channels": 1}
     out = io.BytesIO()
     with soundfile.SoundFile(file, **how) as source:

@@ -247,6 +247,19 @@ async def test_a_spool_that_is_not_there_is_said_once_and_looked_for_again(
             await there.found()
 
 
+async def test_a_mailbox_that_cannot_be_read_keeps_no_other_from_it(tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_SWEEP", 0.05)
+    (spool / "default/100").mkdir(parents=True)
+    (spool / "default/100/INBOX").write_text("no folder")
+    with capture_logs() as logs:
+        async with world(tmp_path, spool) as there:
+            await there.file(there.call())
+            there.leave("m0")
+            await there.found()
+            await asyncio.sleep(0.2)
+    assert [each["what"] for each in logs if each["event"] == "voicemail_spool"] == [f"{spool}/default/100/INBOX: Not a directory"]
+
+
 async def test_of_a_thousand_mailboxes_those_that_changed_are_looked_into(
     tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
