@@ -5,14 +5,20 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
 
+from ari_app.board import ThreadState, VoicemailEntry
 from ari_app.desk import SHELL
 from ari_app.model import NO_TEXT, Kind, Level, Priority, Reason
 from ari_app.person import PersonNumber
+from ari_app.portal.rows import view
+from ari_app.portal.speech import Speech
 from tests.portal.test_pages import LIMIT, fields, read, weight, words
 from tests.portal.who_calls import LINK, missed, react, record, who_calls
 from tests.portal.world import ALICE, BOB, GOOD, Stage, signed_in, stage
@@ -285,6 +291,27 @@ async def test_why_a_thread_is_first_is_said_and_the_first_is_first(where: Stage
         assert "Priority: 3 calls today" in words(page)
         await post(client, f"/thread/{high}/urgent", on="0")
         assert "Priority: 3 calls today" not in words(await read(client, f"/thread/{high}"))
+
+
+async def test_a_row_says_what_the_caller_is_what_waits_to_be_heard_and_a_new_voicemail_is_news(where: Stage) -> None:
+    await where.member(password=GOOD)
+    thread = await where.missed()
+    (row,) = await where.desk.rows((thread,))
+    at = where.clock.now()
+    left = VoicemailEntry(
+        id=1, at=at, call="1.1", mailbox="101", seconds=12.0, heard=None, heard_by=None, transcription="off", transcript=None, playable=True
+    )  # fmt: skip
+    row = replace(row, unheard=2, kind=Kind.STAFF, level=Level.HIGH, why="emergency", last=left, known=True)
+    english, french = (view(row, Speech(code, ZoneInfo("America/Toronto"), "CA", at)) for code in ("en", "fr"))
+    assert (english.kind, english.unheard, english.level) == ("Staff", "2 voicemails to hear", "Priority: emergency words")
+    assert (french.kind, french.unheard, french.level) == ("Personnel", "2 messages vocaux à écouter", "Prioritaire\u00a0: mots d’urgence")
+    assert (english.mark, english.news, english.order[0], english.new) == ("voicemail", "voicemail", "1", False)
+    later = view(row, Speech("en", ZoneInfo("America/Toronto"), "CA", at + timedelta(hours=1)))
+    assert later.news == ""
+    heard = view(replace(row, last=replace(left, heard=at)), Speech("en", ZoneInfo("America/Toronto"), "CA", at))
+    assert heard.news == ""
+    # what is put off or settled is not before anything
+    assert view(replace(row, state=ThreadState.DONE), Speech("en", ZoneInfo("America/Toronto"), "CA", at)).order[0] == "0"
 
 
 async def test_a_hostile_name_stays_text(where: Stage) -> None:
