@@ -173,6 +173,7 @@ def test_in_step(config: Path, file: Path, up: bool, tmp_path: Path) -> None:
         refused = error(config, "contacts", "sync")
         assert refused["code"] == "contacts_refused"
         assert "--force" in refused["fix"]
+        assert contacts(config, "sync", "--force", "--dry-run")["removed"] == 4
         assert len(everybody(config)) == 4
         assert contacts(config, "sync", "--force")["removed"] == 4
         file.unlink()

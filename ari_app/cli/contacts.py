@@ -93,9 +93,9 @@ def sync(env: Env, *, force: bool, dry_run: bool, errors: Path | None) -> None:
         raise click.UsageError("--errors goes with --dry-run")
     settings = env.settings
     with Errors(errors) as refused:
-        found = asyncio.run(_tried(settings, refused) if dry_run else _synced(settings, force=force))
+        found = asyncio.run(_tried(settings, refused, force=force) if dry_run else _synced(settings, force=force))
     ended = found["synced"]
-    if ended["state"] != "ok" and not (dry_run and force and ended["state"] == "refused"):
+    if ended["state"] != "ok":
         raise SourceError(ended["what"], ended["fix"], code=f"contacts_{ended['state']}")
     counts = {key: ended[key] for key in ("total", "added", "changed", "removed", "refused")}
     document = {
@@ -111,12 +111,13 @@ async def _synced(settings: Settings, *, force: bool) -> dict[str, Any]:
         return found
 
 
-async def _tried(settings: Settings, refused: Any) -> dict[str, Any]:
+async def _tried(settings: Settings, refused: Any, *, force: bool) -> dict[str, Any]:
     from ari_app.clock import SystemClock  # noqa: PLC0415
     from ari_app.contacts.sync import Sync  # noqa: PLC0415
 
     async with access.reading(settings) as store:
-        found: dict[str, Any] = to_jsonable_python(await Sync(settings, store.contacts, SystemClock()).once(dry=True, on_refused=refused))
+        look = await Sync(settings, store.contacts, SystemClock()).once(force=force, dry=True, on_refused=refused)
+        found: dict[str, Any] = to_jsonable_python(look)
         return found
 
 

@@ -82,7 +82,7 @@ def understand(name: str, rows: Sequence[Row | Refused], header: Sequence[str] |
     if header is not None:
         return _checked(name, _layout(name, tuple(header), rows, 0, wanted))
     found = [each for each in rows[:_HEADER_WITHIN] if isinstance(each, Row)]
-    best, known = None, 0
+    best, known = None, 1  # one such word alone may be somebody's: "client"
     for row in found:
         names = tuple(tidy(cell) for cell in row.cells)
         worth = sum(_field(each) is not None for each in names) + 2 * sum(

@@ -202,6 +202,12 @@ class Sync:
                 raise
             except (SourceError, SettingsError) as error:
                 return await self._tell(self._ended("failed", error.what, error.fix, total=before), dry=dry)
+            except Exception as error:
+                # what a library makes of somebody's database must not end the service
+                log.exception("contacts_unreadable")
+                what = f"textback failed at reading {self._settings.kind if self._settings else ''} ({type(error).__name__})"
+                ended = self._ended("failed", what, "report it with the lines of its log", total=before)
+                return await self._tell(ended, dry=dry)
             finally:
                 stop.set()
             total = len(found.externals)

@@ -25,11 +25,14 @@ async def in_thread(work: Callable[[], _T], name: str = "contacts") -> _T:
                 future.set_exception(error)
 
     def run() -> None:
-        result, failed = None, None
+        result: Any = None
+        failed: Exception | None = None
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001  (handed to the caller)
+        except Exception as error:  # noqa: BLE001  (handed to the caller)
             failed = error
+        except BaseException as error:  # noqa: BLE001  (a library's panic ends its thread, not the caller's loop)
+            failed = RuntimeError(type(error).__name__)
         try:
             loop.call_soon_threadsafe(settle, result, failed)
         except RuntimeError:

@@ -365,6 +365,18 @@ async def test_a_database_that_is_down_is_asked_again_ever_more_slowly(world: Wo
         assert ((await world.state()).state, await world.names(), world.clock.seconds) == ("ok", ["Roy"], 60)
 
 
+async def test_what_a_library_fails_at_stops_no_service(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: FileSource) -> None:
+        raise KeyError("Roy")
+
+    monkeypatch.setattr(FileSource, "table", broken)
+    world.write(range(1, 13))
+    async with running(world.sync()):
+        await world.clock.step(3)
+        state = await world.state()
+    assert (state.state, "KeyError" in state.what, "Roy" in state.what) == ("failed", True, False)
+
+
 async def test_a_driver_that_is_missing_stops_no_service(world: World) -> None:
     async with running(world.sync(kind="sql", url="mariadb://u:p@db/clinic", query="SELECT 1")):
         await world.clock.settled()

@@ -107,12 +107,13 @@ def test_columns_that_are_named_win(tmp_path: Path) -> None:
 
 def test_what_an_error_shows_of_a_file_without_a_header_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
-    path.write_text("Marie Roy;514 555-0101\n")
-    with pytest.raises(SourceError) as refused:
-        understood(path)
-    assert "0101" not in str(refused.value)
-    assert "Roy" not in str(refused.value)
-    assert "--map number=COLUMN" in str(refused.value)
+    for text in ("Marie Roy;514 555-0101\n", "Marie Roy;client;vip\n"):
+        path.write_text(text)
+        with pytest.raises(SourceError) as refused:
+            understood(path)
+        assert "0101" not in str(refused.value)
+        assert "Roy" not in str(refused.value)
+        assert "--map number=COLUMN" in str(refused.value)
 
 
 NUMBERS = [
