@@ -69,6 +69,7 @@ periodic-announce = @SOUNDS@/offer
 periodic-announce-frequency = 2
 min-announce-frequency = 2
 """
+MANAGER = Path(__file__).parents[2] / "config/asterisk/manager_textback.conf"
 CLIENT, URGENT = "Élodie Côté", "Priya Shah"
 
 
@@ -141,7 +142,7 @@ async def pressed_when_heard(lab: Lab, agent: TrunkCall) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def installed(lab: Lab) -> None:
-    """What an administrator does: the shipped dialplan, routes and a queue that use it, a reload."""
+    """What an administrator does: the shipped dialplan and AMI user, routes and a queue that use it, a reload."""
     await install_dialplan(lab)
     etc, speech = lab.record.folder / "asterisk/etc", lab.record.folder / "asterisk/speech"
     plan = (etc / "extensions.conf").read_text(encoding="utf-8")
@@ -150,13 +151,20 @@ async def installed(lab: Lab) -> None:
     )
     queues = (etc / "queues.conf").read_text(encoding="utf-8")
     (etc / "queues.conf").write_text(queues + QUEUES.replace("@SOUNDS@", str(speech)), encoding="utf-8")
-    await lab.ami.command("dialplan reload")
-    await lab.ami.command("queue reload all")
+    shipped = MANAGER.read_text(encoding="utf-8")
+    assert shipped.count("CHANGE-ME") == 1
+    (etc / MANAGER.name).write_text(shipped.replace("CHANGE-ME", "as-shipped"), encoding="utf-8")
+    manager = (etc / "manager.conf").read_text(encoding="utf-8")
+    (etc / "manager.conf").write_text(f"{manager}\n#include {MANAGER.name}\n", encoding="utf-8")
+    for command in ("dialplan reload", "queue reload all", "manager reload"):
+        await lab.ami.command(command)
 
 
 def settings(lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     document = tomllib.loads(lab.settings())
     document["store"] = {"path": str(folder / "textback.db")}
+    # with the rights that ship, and no more
+    document["pbx"]["ami"] |= {"username": "textback", "secret": "as-shipped"}
     # spoken fast
     document["agi"]["speech"] = ["espeak-ng", "-v", "{language}", "-s", "400", "-w", "{file}"]
     document["priority"] = [
@@ -206,7 +214,7 @@ async def test_with_the_service_down_each_call_goes_on(lab: Lab) -> None:
     async with lab.trunk_call(Caller("4385550772", GREETED)) as call:
         await call.over()
     assert [each["status"] for each in (*went(lab, NAMED, start), *went(lab, GREETED, start))] == ["FAILURE", "FAILURE"]
-    async with lab.phones({MEMBER: Phone("answer", after=0.1, talk=0.5)}), lab.trunk_call(Caller("4385550773", QUEUED)) as call:
+    async with lab.phones({MEMBER: Phone("answer", after=0.1, talk=0.2)}), lab.trunk_call(Caller("4385550773", QUEUED)) as call:
         await call.over()
     async with lab.desk_call(Caller(FEATURE, "*768")) as desk:
         await desk.over()
@@ -278,7 +286,7 @@ async def test_a_priority_client_overtakes_two_who_wait_in_the_queue(lab: Lab, c
             await clinic.rings(number)
         shown = re.findall(r"^ +(\d)\. .*prio: (\d+)", await lab.ami.command(f"queue show {QUEUE}"), re.MULTILINE)
         assert shown == [("1", "10"), ("2", "0"), ("3", "0")]
-        phone = await stack.enter_async_context(ringing(lab, MEMBER, Phone("answer", after=0.1, talk=0.5)))
+        phone = await stack.enter_async_context(ringing(lab, MEMBER, Phone("answer", after=0.1, talk=0.2)))
         await until("three calls answered", lambda: len(phone.callers) == 3)
         assert [re.findall(r"sip:(\d+)@", each) for each in phone.callers] == [["4385550702"], ["4385550791"], ["4385550792"]]
         for call in calls:
