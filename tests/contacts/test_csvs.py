@@ -148,7 +148,7 @@ def test_an_empty_file_and_one_without_numbers(tmp_path: Path) -> None:
         ("", "is empty"),
         ("\n\n", "no column"),
         ("Nom;Ville\nRoy;Laval\n", "phone numbers"),
-        ("Tel\n514 555-0101\n", "names"),
+        ("Tel;Langue\n514 555-0101;F\n", "names"),
     ):
         path.write_text(text)
         with pytest.raises(SourceError, match=words):
