@@ -26,7 +26,7 @@ _SOURCES = {
     "contact": "the contact's language",
     "line": "the line's language",
     "clinic": "the first of the clinic's languages",
-    "both": "nothing is known of the caller's",
+    "both": "as nothing is known of the caller's",
 }
 _PLACES = {
     "none": "before it reached anything",
@@ -139,7 +139,10 @@ def _draw(screen: Screen, told: list[dict[str, Any]]) -> None:
         if setting is not None:
             screen.say(f"Setting: {setting['key']} = {setting['value']} ({setting['source']}).")
         if each["language"] and each["text"]:
-            screen.say(f"Language: {each['language']}, {_SOURCES.get(each['language_from'] or '', 'chosen then')}.")
+            both = each["language_from"] == "both"
+            screen.say(
+                f"Language: {'fr and en' if both else each['language']}, {_SOURCES.get(each['language_from'] or '', 'chosen then')}."
+            )
         if each["text"] and each["text"]["parts"]:
             parts = each["text"]["parts"]
             screen.say(f"Text: {each['text']['state']}, {parts} SMS" + (f" ({each['text']['what']})." if each["text"]["what"] else "."))
