@@ -22,7 +22,7 @@ SET_BACK = """(m.kind IN ('staff', 'notice') AND (m.scheduled IS NULL OR m.sched
 """Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time.
 A text that a person put off to an hour goes at that hour."""
 _DUE = f"""SELECT * FROM (
-    SELECT m.id, m.thread, m.kind, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
+    SELECT m.id, m.thread, m.kind, m.notice, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
         coalesce(CASE WHEN m.bound THEN m.modem END,
             (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state IN ('sent', 'delivered', 'unknown') LIMIT 1)) AS only,
         (SELECT p.modem FROM part p WHERE p.message = m.id AND p.state = 'queued' AND p.modem IS NOT NULL LIMIT 1) AS last,
@@ -39,7 +39,7 @@ _DUE = f"""SELECT * FROM (
     WHERE CASE WHEN only IN (SELECT value FROM json_each(:known)) THEN only IN (SELECT value FROM json_each(:ready))
         ELSE prefers IS NULL OR prefers NOT IN (SELECT value FROM json_each(:awaited))
             OR prefers IN (SELECT value FROM json_each(refused)) OR (tries > 1 AND prefers IS last) END
-    ORDER BY CASE kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, due, id LIMIT :most"""  # noqa: S608  (our own)
+    ORDER BY notice IS NOT 'safety', CASE kind WHEN 'staff' THEN 0 WHEN 'notice' THEN 1 ELSE 2 END, due, id LIMIT :most"""  # noqa: S608  (our own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,14 @@ async def test_emergency_words_by_the_policy_itself(store: Store, clock: HandClo
     assert len([each for each in await answers() if each[0] == safety[0]]) == 2, "also to who opted out"
 
 
+async def test_the_safety_text_goes_before_all_others(store: Store) -> None:
+    await store.acts.queue_staff(BOB, "see you", "a-1", by=STAFF)
+    await write(store, lambda _: Reaction(notice="Noted.", notice_name="stop"), "stop", BOB)
+    await write(store, lambda _: Reaction(notice="Call 911.", notice_name="safety"))
+    agenda = await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=[], held=False)
+    assert [each.number for each in agenda.due] == [ALICE, BOB, BOB]
+
+
 async def test_what_a_text_tells_of_its_writer(store: Store, clock: HandClock) -> None:
     policy = Policy(settings())
 
