@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from ari_app.control import ask, socket_path
+from ari_app.errors import TextbackError
 from ari_app.settings import load
 from tests.contract.clinic import error, holds, program, run, service, write_settings
 from tests.contract.conftest import _logs_as_before
@@ -137,6 +140,26 @@ def test_more_than_one_request_takes(config: Path, tmp_path: Path) -> None:
         assert contacts(config, "import", path)["added"] == 1500
         assert contacts(config, "import", path)["unchanged"] == 1500
         assert len(contacts(config, "list", "--limit", 0)) == 1500
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {},
+        {"verb": "apply"},
+        {"verb": "apply", "records": [{"external": "1", "name": "Marie Roy", "kind": "friend"}]},
+        {"verb": "apply", "records": [], "more": 1},
+        {"verb": "imported", "synced": {}},
+        {"verb": "sync", "force": "yes"},
+    ],
+)
+def test_what_the_service_is_asked_wrongly_is_refused(config: Path, args: dict[str, Any]) -> None:
+    with running(config, up=True):
+        with pytest.raises(TextbackError) as refused:
+            asyncio.run(ask(socket_path(load(config).store.path), "contacts", args))
+        assert refused.value.code == "bad_request"
+        assert "Marie" not in str(refused.value)
+    assert everybody(config) == []
 
 
 def test_columns_and_kinds_that_are_said(config: Path, tmp_path: Path) -> None:
