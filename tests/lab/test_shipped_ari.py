@@ -60,5 +60,5 @@ async def test_the_shipped_user_may_do_what_textback_needs_and_events_carry_what
     async with lab.trunk_call(Caller("4385550195", "5145550195")) as agent:
         await agent.over()
         await lab.listener.wait(ended, "the call's end", after=start)
-    assert set(seen[0]) == {"CALLERID(num-pres)", "VMSTATUS"}
+    assert set(seen[0]) == {"CALLERID(num-pres)", "VMSTATUS", "TEXTBACK_OPTION"}
     assert seen[0]["CALLERID(num-pres)"].startswith("allowed")
