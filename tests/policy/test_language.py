@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from ari_app.policy import language
@@ -51,9 +54,17 @@ def test_names_numbers_and_courtesies_switch_nothing(text: str) -> None:
         ("", None),
         ("\x00\ufffd\u202e", None),
         ("是的,谢谢", None),
+        ("是的 谢谢 你好 再见 先生", None),  # in neither language: not English for being no French
+        ("Здравствуйте, я хочу записаться на прием завтра", None),
+        ("مرحبا اريد موعد غدا من فضلك", None),
         ("je serai en retard " * 2000, "fr"),
         ("mot" * 50_000, None),
     ],
 )
 def test_odd_forms(text: str, found: str | None) -> None:
     assert language.of(text) == found
+
+
+def test_warm_reads_the_models() -> None:
+    program = "from ari_app.policy import language; language.warm(); print(language._detector.cache_info().currsize)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "1\n"
