@@ -13,7 +13,7 @@ from ari_app.errors import PbxError, SettingsError
 from ari_app.numbers import e164
 from ari_app.pbx import ami
 from ari_app.probes import Finding
-from ari_app.settings import Settings
+from ari_app.settings import AmiSettings, Settings
 from ari_app.threads.voicemail import NEW, Facts
 from ari_app.voicemail.engines import trouble
 from ari_app.voicemail.sound import READABLE, endings
@@ -149,7 +149,25 @@ async def _moving(settings: Settings, facts: Facts) -> list[Finding]:
                 "see the service's log: voicemail_not_moved",
             )
         )
-    return found
+    return [*found, *await _deleting(settings.pbx.ami)]
+
+
+async def _deleting(account: AmiSettings) -> list[Finding]:
+    """Mailboxes in which nothing is ever found."""
+    try:
+        deleting = await ami.mailboxes_that_delete(account)
+    except (PbxError, SettingsError):
+        return []  # without the right to ask it is not known
+    if not deleting:
+        return []
+    return [
+        Finding(
+            "warn",
+            "voicemail_deleted",
+            f"messages of mailbox {', '.join(deleting)} are not found: Asterisk deletes them as soon as they are mailed",
+            "write delete = no for it in voicemail.conf (FreePBX: Delete Voicemail), then asterisk -rx 'voicemail reload'",
+        )
+    ]
 
 
 def _writable(spool: Path) -> bool:

@@ -19,6 +19,12 @@ from tests.pbx.fake_ami import server
 from tests.voicemail.spooled import leave
 
 ALL = "Success\r\nFilter: ok\r\nVoicemailMove: ok"
+USERS = (
+    "Event: VoicemailUserEntry\r\nActionID: {id}\r\nVMContext: default\r\nVoiceMailbox: 101\r\nDeleteMessage: Yes\r\n\r\n"
+    "Event: VoicemailUserEntry\r\nActionID: {id}\r\nVMContext: default\r\nVoiceMailbox: 600\r\nDeleteMessage: No\r\n\r\n"
+    "Event: VoicemailUserEntryComplete\r\nActionID: {id}\r\nEventList: Complete\r\nListItems: 2\r\n\r\n"
+)
+"""As Asterisk 22 and 16 list them."""
 NOW = datetime.now(UTC)
 
 
@@ -108,6 +114,17 @@ async def test_who_may_move_what_is_in_it(
         if commands is not None:
             fake.answers["ListCommands"] = commands
         assert await _codes(settings(None if commands is None else ami, spool=spool), facts("m0", **changes)) == codes
+
+
+async def test_a_mailbox_that_is_emptied_at_once_is_named(tmp_path: Path) -> None:
+    async with server() as (fake, ami):
+        fake.answers |= {"ListCommands": ALL, "VoicemailUsersList": "Success\r\nEventList: start"}
+        fake.events["VoicemailUsersList"] = USERS
+        (found,) = await look(settings(ami, spool=_spool(tmp_path)), facts("m0"))
+        assert (found.code, "101@default" in found.what, "600" in found.what) == ("voicemail_deleted", True, False)
+        fake.answers["VoicemailUsersList"] = "Error"
+        fake.events.clear()
+        assert await _codes(settings(ami, spool=tmp_path / "spool"), facts("m0")) == ["voicemail"]
 
 
 async def test_messages_that_are_in_no_thread_are_counted(tmp_path: Path) -> None:

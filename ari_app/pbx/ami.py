@@ -27,7 +27,7 @@ from ari_app.clock import Clock
 from ari_app.errors import PbxAuthError, PbxError, PbxRequestError, PbxUnavailableError
 from ari_app.settings import AmiSettings
 
-__all__ = ["Ami", "AmiStatus", "Waiting", "check", "content_lines", "variable"]
+__all__ = ["Ami", "AmiStatus", "Waiting", "check", "content_lines", "mailboxes_that_delete", "variable"]
 
 log = structlog.get_logger("pbx.ami")
 
@@ -305,5 +305,20 @@ async def check(settings: AmiSettings) -> tuple[str, ...]:
         await manager.open()
         answer = await manager.send("ListCommands", {})
         return tuple(answer)
+    finally:
+        manager.shut()
+
+
+async def mailboxes_that_delete(settings: AmiSettings) -> tuple[str, ...]:
+    """Mailboxes whose messages Asterisk deletes once they are mailed (``delete = yes`` in voicemail.conf): "101@default".
+
+    Raises PbxUnavailableError, PbxAuthError, PbxRequestError where this user may not ask, SettingsError.
+    """
+    manager = _Manager(settings, settings.read_secret())
+    try:
+        await manager.open()
+        answer = await manager.send("VoicemailUsersList", {})
+        listed = answer if isinstance(answer, list) else [answer]
+        return tuple(f"{each.voicemailbox}@{each.vmcontext}" for each in listed if each.deletemessage == "Yes")
     finally:
         manager.shut()

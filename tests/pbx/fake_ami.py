@@ -28,6 +28,8 @@ class FakeAmi:
         self.answers: dict[str, str | None] = {}
         self.messages: dict[str, str] = {}
         """What it says of an action, by action."""
+        self.events: dict[str, str] = {}
+        """What follows its answer, by action; {id} is the action's."""
         self.heard: list[dict[str, list[str]]] = []
         self.logins = 0
         self._writers: list[asyncio.StreamWriter] = []
@@ -56,6 +58,7 @@ class FakeAmi:
                     writer.write(
                         f"Response: {said}\r\nActionID: {ident}\r\nMessage: {self.messages.get(action, 'said so')}\r\n\r\n".encode()
                     )
+                    writer.write(self.events.get(action, "").replace("{id}", ident).encode())
         writer.close()
 
     def tell(self, event: str, **headers: str) -> None:
