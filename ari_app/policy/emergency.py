@@ -119,31 +119,59 @@ _PRESENT = re.compile(
     r"\b(?:depuis|maintenant|aujourd hui|ce (?:matin|soir)|cette nuit|encore|toujours|en ce moment|actuellement|pire"
     r"|since|now|today|tonight|this morning|again|still|currently|worse)\b"
 )
+_QUOTED = re.compile(r"^(\s*>.*)\b9-?1-?1\b", re.MULTILINE)
+_THEN = r"(?:[^\w.!?\n]+\w+)"
+_APART = r"[^\w.!?\n]+"
+_ADVICE = re.compile(
+    rf"(\b(?:if|in|for|si|en|pour){_THEN}{{0,6}}?{_APART}(?:urgen|emergen)\w*{_THEN}{{0,8}}?{_APART}"
+    rf"(?:call|dial|contact|appelez|composez|contactez|faites|veuillez{_APART}(?:appeler|composer|contacter|faire)){_THEN}{{0,2}}?{_APART})"
+    r"9-?1-?1\b",
+    re.IGNORECASE,
+)
+"""How clinics and their robots, we among them, write of it: "en cas d'urgence, composez le 911"."""
+
+_OUR_END = re.compile(r"\b(?:Urgence|Emergency): 911\b")
+"""As our notices say it (``wording.NOTICES``)."""
 
 
 class Emergencies:
-    """The emergency words of a clinic. ``words``: by language, in place of the built-in ones of each that is given."""
+    """The emergency words of a clinic. ``words``: by language, in place of the built-in ones of each that is given.
 
-    def __init__(self, words: Mapping[Literal["fr", "en"], tuple[str, ...]]) -> None:
+    ``clinic``: its name. The 911 of another's advice that is quoted, ours too, is no call for help.
+    """
+
+    def __init__(self, words: Mapping[Literal["fr", "en"], tuple[str, ...]], clinic: str = "") -> None:
         self._phrases = {language: Phrases(words.get(language, built_in), near=True) for language, built_in in WORDS.items()}
+        self._ours = re.compile(rf"{re.escape(clinic)}\s*[(:]") if clinic else None
 
-    def found(self, text: str) -> Language | None:
-        """The language of emergency words in the text; None where it has none, or denies them, or tells of years ago."""
-        clauses = [words_of(clause) for clause in _CLAUSE.split(text[:_LONGEST])]
+    def found(self, text: str) -> frozenset[Language]:
+        """The languages of emergency words in the text: none where it has none, or denies them, or tells of years ago.
+
+        Both where they are the same in both ("911", "ambulance").
+        """
+        clauses = [words_of(clause) for clause in _CLAUSE.split(self._own(text[:_LONGEST]))]
         words = [word for clause in clauses for word in clause]
         begins = [start for start, clause in _starts(clauses) for _ in clause]
         ends = [start + len(clause) for start, clause in _starts(clauses) for _ in clause]
-        for language, phrases in self._phrases.items():
-            denied: set[int] = set()
-            for start, end in phrases.spans(words):
-                before = words[begins[start] : start]
-                if _denied(before) or (before[-1:] and before[-1] in _OR and start - 1 in denied):
-                    denied.add(end)
-                    continue
-                clause = " ".join(words[begins[start] : ends[end - 1]])
-                if not _PAST.search(clause) or _PRESENT.search(clause):
-                    return language
-        return None
+        return frozenset(language for language, phrases in self._phrases.items() if _meant(phrases, words, begins, ends))
+
+    def _own(self, text: str) -> str:
+        """Without the 911 of what they quote."""
+        own = _ADVICE.sub(r"\1", _QUOTED.sub(r"\1", text))
+        return own if self._ours is None or not self._ours.search(own) else _OUR_END.sub(" ", own)
+
+
+def _meant(phrases: Phrases, words: list[str], begins: list[int], ends: list[int]) -> bool:
+    denied: set[int] = set()
+    for start, end in phrases.spans(words):
+        before = words[begins[start] : start]
+        if _denied(before) or (before[-1:] and before[-1] in _OR and start - 1 in denied):
+            denied.add(end)
+            continue
+        clause = " ".join(words[begins[start] : ends[end - 1]])
+        if not _PAST.search(clause) or _PRESENT.search(clause):
+            return True
+    return False
 
 
 def _starts(clauses: list[list[str]]) -> list[tuple[int, list[str]]]:

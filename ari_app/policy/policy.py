@@ -65,7 +65,7 @@ class Policy:
         self._house = House.of(settings)
         self._lines = lines_of(settings)
         self._rules = priorities.rules_of(settings)
-        self._emergencies = Emergencies(settings.emergency.words)
+        self._emergencies = Emergencies(settings.emergency.words, settings.clinic.name)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ class Policy:
             limited=limited,
             replies=replies,
             wrote=wrote,
-            emergency=emergency if settings.emergency.answer else None,
+            emergency=emergency if settings.emergency.answer else frozenset(),
             words=words,
         )
         if reaction.automatic or not inbound.number.startswith("+"):
@@ -222,7 +222,7 @@ class Policy:
             tags=inbound.tags,
             calls=self._today(inbound.calls, now),
             text=inbound.text,
-            emergency=emergency is not None,
+            emergency=bool(emergency),
         )
         offered = None if inbound.named or reaction.opt is not None else given_name(inbound.text)
         return replace(reaction, offered=offered, priority=self._first(facts, line, now))

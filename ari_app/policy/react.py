@@ -8,7 +8,7 @@ number: short codes, names, the clinic's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from ari_app.model import Inbound, Language, Reaction
@@ -43,12 +43,12 @@ def react(
     limited: bool,
     replies: bool,
     wrote: Language | None,
-    emergency: Language | None,
+    emergency: Collection[Language],
     words: Callable[[str, Language | None], tuple[str, Language]],
 ) -> Reaction:
     """``conversation``: how long after words of staff a text counts as their answer. ``answerable``: a notice may go to this number.
     ``limited``: the day's limit of automatic texts, to it or to all, is reached. ``replies``: the line sends automatic texts.
-    ``wrote``: the language of the text, where it tells. ``emergency``: the language of emergency words in it that are to be answered.
+    ``wrote``: the language of the text, where it tells. ``emergency``: the languages of emergency words in it that are to be answered.
     ``words``: text of a notice by name, in the language given or else that known of the caller."""
     if not inbound.number.startswith("+"):
         return Reaction()
@@ -65,7 +65,7 @@ def react(
     name: str | None = None
     opt: bool | None = None
     reopens = True
-    if found is None and emergency is not None:
+    if found is None and emergency:
         last = inbound.notices.get("safety")
         name = "safety" if last is None or now - last >= SAFETY_PAUSE else None
     elif found is None and inbound.picture:
@@ -83,7 +83,8 @@ def react(
     quiet = limited or inbound.auto_recent >= ROBOT_TEXTS
     if name is None or not answerable or (quiet and not _owed(name, inbound, now, limited=limited)):
         return Reaction(opt=opt, reopens=reopens, wrote=wrote)
-    text, language = words(name, wrote or emergency)
+    # words like "911" are of both languages, and tell none
+    text, language = words(name, wrote or (next(iter(emergency)) if len(emergency) == 1 else None))
     return Reaction(opt=opt, notice=text, notice_name=name, reopens=reopens, language=language, wrote=wrote)
 
 

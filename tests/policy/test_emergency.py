@@ -17,7 +17,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     texts = [text for text, _ in ROWS]
     assert len({*texts, *FALSE_HITS}) == len(texts) + len(FALSE_HITS)
     emergencies = [text for text, meant in ROWS if meant]
-    missed = [text for text in emergencies if BUILT_IN.found(text) is None]
+    missed = [text for text in emergencies if not BUILT_IN.found(text)]
     false = [*(text for text, meant in ROWS if not meant and BUILT_IN.found(text)), *FALSE_HITS]
     with capsys.disabled():
         print(f"\nemergency words: {len(emergencies) - len(missed)} of {len(emergencies)} emergencies found;", end=" ")  # noqa: T201
@@ -29,8 +29,9 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_language_of_the_words_that_were_found() -> None:
-    assert BUILT_IN.found("douleur thoracique!!") == "fr"
-    assert BUILT_IN.found("chest pain!!") == "en"
+    assert BUILT_IN.found("douleur thoracique!!") == {"fr"}
+    assert BUILT_IN.found("chest pain!!") == {"en"}
+    assert BUILT_IN.found("911!!") == {"fr", "en"}
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -43,10 +44,10 @@ def test_every_built_in_phrase_is_found_by_itself(language: Literal["fr", "en"])
 
 def test_own_words_replace_those_of_their_language_alone() -> None:
     own = Emergencies({"fr": ("dent* tombée*",)})
-    assert own.found("Ma dent est tombée") == "fr"
-    assert own.found("douleur thoracique") is None
-    assert own.found("chest pain") == "en"
-    assert Emergencies({"fr": (), "en": ()}).found("douleur thoracique, chest pain") is None
+    assert own.found("Ma dent est tombée") == {"fr"}
+    assert not own.found("douleur thoracique")
+    assert own.found("chest pain") == {"en"}
+    assert not Emergencies({"fr": (), "en": ()}).found("douleur thoracique, chest pain")
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,37 @@ def test_one_letter_of_a_long_word_may_be_wrong_where_that_is_asked_for() -> Non
 @pytest.mark.parametrize(("phrase", "nothing"), [("", True), ("*", True), ("a*", True), ("le la", True), ("!?", True), ("911", False)])
 def test_phrases_that_mean_nothing(phrase: str, nothing: bool) -> None:
     assert meaning_less(phrase) is nothing
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "En cas d'urgence, composez le 911.",
+        "Merci de votre message. Nous sommes fermés. En cas d'urgence médicale, veuillez composer le 9-1-1.",
+        "Thank you for contacting us. If this is an emergency, please call 911.",
+        "For life-threatening emergencies dial 911",
+        "> Clinique Rivard (514 555-0199): si c'est une urgence, appelez le 911 tout de suite.\nok merci",
+        "> Rivard: 911, tout de suite\nmerci",
+        "Clinique Rivard (514 555-0199): texto arrivé. Nous rouvrons lundi à 8 h et le lirons. Urgence: 911",
+        "Clinique Rivard: we cannot receive pictures. Please describe it by text or call 514 555-0199. Emergency: 911\n??",
+    ],
+)
+def test_another_s_advice_is_no_call_for_help(text: str) -> None:
+    assert not Emergencies({}, "Clinique Rivard").found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Urgence: 911",
+        "si c'est une urgence je dois appeler le 911?",
+        "call 911",
+        "emergency!! call 911",
+        "En cas d'urgence composez le 911. Mais je respire plus",
+        "for emergency he is not breathing, call 911",
+        "> appelez le 911\nJ'ai une douleur thoracique",
+        "Clinique Rivard (514 555-0199): texto arrivé. Urgence: 911\nj'ai appelé le 911",
+    ],
+)
+def test_but_the_writer_s_own_words_are(text: str) -> None:
+    assert Emergencies({}, "Clinique Rivard").found(text)

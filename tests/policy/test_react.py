@@ -354,6 +354,12 @@ def test_a_machine_s_number_and_an_automatic_reply_are_no_emergency() -> None:
     assert reaction("Out of office. If this is urgent, reply urgent").priority is None
 
 
+def test_who_answers_automatically_that_911_is_for_emergencies_has_none() -> None:
+    text = "Merci de votre message. Nous sommes fermés. En cas d'urgence, composez le 911."
+    said = reaction(text)
+    assert (said.notice, said.priority) == (None, None)
+
+
 def test_one_answer_and_it_is_not_received_too() -> None:
     assert reaction(CHEST, NIGHT).notice_name == "safety"
     assert reaction(CHEST, NIGHT, notices={"safety": NIGHT - SECOND}).notice is None
@@ -364,8 +370,10 @@ def test_one_answer_and_it_is_not_received_too() -> None:
     ("text", "changes", "language"),
     [
         ("chest pain", {"language": "fr"}, "en"),
-        ("911!!", {"language": "en"}, "fr"),  # in no language: the clinic's words for it, French first
-        ("anaphylaxis", {}, "fr"),
+        ("911!!", {"language": "en"}, "en"),  # in no language: as is known of them
+        ("911!!", {"wrote": "en"}, "en"),
+        ("911!!", {}, "fr"),
+        ("anaphylaxis", {"language": "en"}, "en"),
         ("I can't breathe", {"parts": {"clinic": {"languages": ["fr"]}}}, "en"),
         ("je respire pas", {"wrote": "en"}, "fr"),
     ],
