@@ -72,6 +72,12 @@ class Exchange(LiveCalls):
         found = self.call_of(channel_id)
         return found is not None and found.outcome is Outcome.ANSWERED
 
+    def phones_of(self, call_id: str) -> tuple[str, ...]:
+        return self._up[call_id][1].phones if call_id in self._up else ()
+
+    def declined(self, call_id: str, *, on: bool = True) -> None:
+        """``send_away`` ends the call."""
+
     async def send_away(self, call: str) -> None:
         if call not in self._up:
             raise NotFoundError("this call is over", "see the thread", code="not_ringing")
