@@ -39,11 +39,11 @@ class Problem:
 
 def check_settings(settings: Settings) -> tuple[Problem, ...]:
     """Every problem of hours, wordings and rules, bad ones first."""
-    bad = [*_bad_hours(settings), *_bad_texts(settings), *_bad_rules(settings)]
+    bad = [*_bad_hours(settings), *_bad_texts(settings), *_bad_rules(settings), *_bad_words(settings)]
     warnings = []
     if not bad:
         warnings += [*_doubtful_hours(settings), *_doubtful_texts(settings), *_doubtful_both(settings), *_doubtful_rules(settings)]
-        warnings += [*_doubtful_priorities(settings), *_doubtful_words(settings)]
+        warnings += _doubtful_priorities(settings)
     return (*bad, *warnings)
 
 
@@ -91,6 +91,18 @@ def _bad_rules(settings: Settings) -> Iterator[Problem]:
     reply = settings.reply
     if reply.delay >= reply.max_age:
         yield Problem("reply.max_age", "is not longer than reply.delay: every text would be too old to go", "make it longer", "bad")
+
+
+def _bad_words(settings: Settings) -> Iterator[Problem]:
+    """Words that are in nearly every text would have each answered as an emergency; those without a letter are in none."""
+    for language, phrases in settings.emergency.words.items():
+        for phrase in filter(meaning_less, phrases):
+            key, what = f"emergency.words.{language}", f'"{phrase}" is too short to mean anything'
+            yield Problem(key, what, "write a whole word, or leave it out", "bad")
+    for position, rule in enumerate(settings.priority):
+        for phrase in rule.words:
+            if not any(char.isalnum() for char in phrase):
+                yield Problem(f"priority.{position}.words", f'"{phrase}" has no letter', "write a word, or leave it out", "bad")
 
 
 def _doubtful_hours(settings: Settings) -> Iterator[Problem]:
@@ -195,10 +207,3 @@ def _doubtful_priorities(settings: Settings) -> Iterator[Problem]:
             yield Problem(
                 f"{path}.notify", f"is told nothing: {rule.notify} is {why}", "write a mobile's number, and its country in reply.countries"
             )
-
-
-def _doubtful_words(settings: Settings) -> Iterator[Problem]:
-    for language, phrases in settings.emergency.words.items():
-        for phrase in filter(meaning_less, phrases):
-            key, what = f"emergency.words.{language}", f'"{phrase}" is too short to mean anything'
-            yield Problem(key, what, "write a whole word, or leave it out")

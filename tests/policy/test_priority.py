@@ -181,7 +181,6 @@ def test_hours_that_cannot_be_read_are_refused(rule: dict[str, Any], key: str, w
         ({"priority": [{"name": "x", "calls": 2, "notify": "+18005550199"}]}, "priority.0.notify", "no number that texts may go to"),
         ({"priority": [{"name": "x", "calls": 2, "notify": "+33142685300"}]}, "priority.0.notify", "is told nothing"),
         ({"priority": [{"name": "x", "calls": 2, "notify": ON_CALL}], "reply": {"mode": "watch"}}, "priority.0.notify", "is told nothing"),
-        ({"emergency": {"words": {"fr": ["le", "douleur"]}}}, "emergency.words.fr", '"le" is too short'),
     ],
 )
 def test_what_has_no_effect_is_pointed_out(parts: dict[str, Any], key: str, what: str) -> None:
@@ -189,6 +188,23 @@ def test_what_has_no_effect_is_pointed_out(parts: dict[str, Any], key: str, what
     assert (problem.key, problem.state) == (key, "warn")
     assert what in problem.what
     assert problem.fix
+
+
+@pytest.mark.parametrize(
+    ("parts", "key"),
+    [
+        ({"emergency": {"words": {"fr": ["douleur", "le"]}}}, "emergency.words.fr"),
+        ({"emergency": {"words": {"en": ["*"]}}}, "emergency.words.en"),
+        ({"emergency": {"words": {"en": [""]}}}, "emergency.words.en"),
+        ({"priority": [{"name": "x", "words": ["*"]}]}, "priority.0.words"),
+        ({"priority": [{"name": "x", "words": ["mal", " "]}]}, "priority.0.words"),
+    ],
+)
+def test_words_that_are_in_every_text_or_none_are_refused(parts: dict[str, Any], key: str) -> None:
+    (bad,) = check_settings(settings(**parts))
+    assert (bad.key, bad.state) == (key, "bad")
+    with pytest.raises(SettingsError, match=key.replace(".", r"\.")):
+        policy(**parts)
 
 
 def test_good_rules_are_no_problem() -> None:
