@@ -21,6 +21,8 @@ _BLOCK = 1 << 20
 _SAMPLE = 1 << 16
 _SAMPLE_LINES = 100
 _DELIMITERS = ";,\t|"
+_RARE = "^~:#\x1f"
+"""Between columns where none of those is: they stand in cells too."""
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 _SPOKEN = {"\t": "tabs"}
 _MARKS = (  # UTF-32's mark begins as UTF-16's does
@@ -45,8 +47,8 @@ def read_csv(file: BinaryIO, name: str, *, encoding: str | None = None, delimite
     """
     found = encoding or encoding_of(file)
     try:
-        codecs.lookup(found)
-    except LookupError:
+        "".encode(found)  # there are codecs that are none of text: hex, zlib
+    except (LookupError, ValueError):
         raise SourceError(f"there is no encoding {found!r}", "write one such as utf-8, cp1252 or utf-16", code="encoding") from None
     lines = _lines(file, name, found)
     start = list(itertools.islice(lines, _SAMPLE_LINES))
@@ -142,7 +144,8 @@ def _delimiter(sample: list[str]) -> str:
         width, rows = max(widths.items(), key=lambda each: each[1], default=(0, 0))
         return (rows, width)
 
-    return max(_DELIMITERS, key=worth)
+    best = max(_DELIMITERS, key=worth)
+    return best if 2 * worth(best)[0] >= len(sample) else max(best + _RARE, key=worth)
 
 
 def _lines(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:

@@ -36,12 +36,18 @@ def open_file(path: Path, *, encoding: str | None = None, delimiter: str | None 
                 what = f"{name} is a web page, whatever its name says"
                 raise SourceError(what, "open it in a spreadsheet and save it as .xlsx or CSV", code="file")
             found = encoding or encoding_of(file)
-            with contextlib.suppress(LookupError):
-                if _CARD.match(head.decode(found, "ignore").lstrip("\ufeff")):
-                    yield read_vcards(file, name, encoding=found)
-                    return
+            if _CARD.match(_beginning(head, found)):
+                yield read_vcards(file, name, encoding=found)
+                return
             yield read_csv(file, name, encoding=found, delimiter=delimiter)
     except FileNotFoundError:
         raise SourceError(f"there is no file {path}", "see its name", code="no_file") from None
     except OSError as error:
         raise SourceError(f"cannot read {path} ({error.strerror})", "let the user that runs textback read it", code="file") from error
+
+
+def _beginning(head: bytes, encoding: str) -> str:
+    """What the file begins with; "" in an encoding there is not, or one of no text: ``read_csv`` tells."""
+    with contextlib.suppress(LookupError, ValueError):
+        return head.decode(encoding, "ignore").lstrip("\ufeff")
+    return ""

@@ -90,6 +90,8 @@ class _Reader:
         self._numbers = layout.of("number")
         self._places = {column.field: column.position for column in reversed(layout.columns)}
         self.id_column = next((column.name for column in layout.of("external")), "")
+        self._name_columns = _listed(layout, "first", "last", "name")
+        self._number_columns = _listed(layout, "number")
 
     def read(self, row: Row | Refused) -> Iterator[Record | Refused]:
         """The person of a row, and what of it cannot be used. Nothing for an empty row."""
@@ -114,8 +116,10 @@ class _Reader:
         elif wrong:
             yield wrong[0]
             yield from (replace(each, whole=False) for each in wrong[1:])
+        elif numbers:
+            yield Refused(row.number, self._name_columns, "", "it has no name")
         else:
-            yield Refused(row.number, "", "", "it has no name" if numbers else "it has no phone number")
+            yield Refused(row.number, self._number_columns, "", "it has no phone number")
 
     def _cell(self, cells: Sequence[str], wanted: str) -> str:
         place = self._places.get(wanted)
@@ -162,6 +166,11 @@ class _Reader:
         if known is None:
             self._tally.odd_kinds[plain(word)[:40]] += 1
         return known or self._rules.kind
+
+
+def _listed(layout: Layout, *fields: str) -> str:
+    """Names of the columns of these fields, in the order of the file."""
+    return ", ".join(column.name for column in layout.columns if column.field in fields)
 
 
 def _no_id(name: str, numbers: tuple[PersonNumber, ...]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ari_app.contacts.files import open_file
 from ari_app.errors import SourceError
 from ari_app.model import NO_TEXT
 from tests.contacts.made import said, understood, workbook
@@ -157,3 +158,10 @@ def test_a_card_that_cannot_be_read_stops_no_other(tmp_path: Path, caplog: pytes
     assert said(found) == [("Anne Roy", ("+15145550101",))]
     assert [each.row for each in refused] == [1]
     assert caplog.text == ""
+
+
+def test_what_fails_while_cards_are_taken_is_not_swallowed(tmp_path: Path) -> None:
+    path = tmp_path / "c.vcf"
+    path.write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Marie Roy\nTEL:514 555-0101\nEND:VCARD\n")
+    with pytest.raises(KeyError), open_file(path):
+        raise KeyError("somewhere else")

@@ -35,7 +35,7 @@ def written(delimiter: str, *, quoting: Any = csv.QUOTE_MINIMAL, end: str = "\r\
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|", "^", "~", ":"])
 def test_any_encoding_and_any_delimiter(tmp_path: Path, encoding: str, delimiter: str) -> None:
     path = tmp_path / "clients.csv"
     path.write_bytes(written(delimiter).encode(encoding))
@@ -96,7 +96,8 @@ def test_a_letter_of_utf_8_across_two_blocks_is_one(tmp_path: Path) -> None:
 def test_a_wrong_encoding_or_delimiter_is_named(tmp_path: Path) -> None:
     path = tmp_path / "clients.csv"
     path.write_bytes(written(";").encode("cp1252"))
-    for given_, code in (({"encoding": "utf-8"}, "encoding"), ({"encoding": "utf-9"}, "encoding"), ({"delimiter": ";;"}, "delimiter")):
+    wrong = [({"encoding": name}, "encoding") for name in ("utf-8", "utf-9", "hex", "idna", "undefined", "a\0b")]
+    for given_, code in (*wrong, ({"delimiter": ";;"}, "delimiter")):
         with pytest.raises(SourceError) as refused:
             understood(path, **given_)  # type: ignore[arg-type]
         assert refused.value.code == code

@@ -243,7 +243,7 @@ def test_people_of_a_file(tmp_path: Path) -> None:
     first = found.added[0]
     assert (first.kind, first.language, first.tags, first.numbers[0].label) == (Kind.SUPPLIER, "fr", ("vip",), "cell")
     assert [(each.row, each.column, each.whole) for each in refused] == [
-        (3, "", True), (4, "", True), (5, "id", True), (6, "cell", False), (8, "id", True),
+        (3, "cell, maison", True), (4, "nom", True), (5, "id", True), (6, "cell", False), (8, "id", True),
     ]  # fmt: skip
     assert (found.tally.rows, found.tally.refused, dict(found.tally.odd_kinds)) == (7, 4, {"bizarre": 1})
     again, _ = understood(path)
