@@ -282,25 +282,23 @@ class _Round:
                 log.error("message_not_played", code=error.code)
                 await talk.tell("no_sound")
                 continue
-            if key:
-                return key, []
             if whole:
                 await self._desk.heard(message.id, True, self._by)
-            await talk.tell("message_end" if whole else "more")
+            if key := key or await talk.speak([talk.fixed("message_end" if whole else "more")]):
+                return key, []
         return "", []
 
     async def _keep(self, view: ThreadView) -> tuple[str, list[Said]]:
-        """The name that was told becomes a contact's. No key, and what is to be said where they gave another name since."""
+        """The name that was told becomes a contact's. A key pressed meanwhile; what is to be said where they gave another name since."""
         fresh = await self._desk.thread(self._by, view.row.thread, refresh=True)
         if fresh.row.offered != view.row.offered:
             return "", self._reading(fresh)
+        said = "kept"
         try:
             await self._desk.take_name(view.row.thread, by=self._by)
         except NotFoundError:
-            await self._talk.tell("no_name")
-        else:
-            await self._talk.tell("kept")
-        return "", []
+            said = "no_name"
+        return await self._talk.speak([self._talk.fixed(said)]), []
 
     def _reading(self, view: ThreadView) -> list[Said]:
         talk, row, now = self._talk, view.row, self._clock.now()

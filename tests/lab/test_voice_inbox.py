@@ -12,6 +12,7 @@ import wave
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.lab.lab import Lab
 from tests.lab.scripts import Caller, Phone
 from tests.lab.sipp import TrunkCall
 from tests.lab.stage import Stage, stage, until
+from tests.left import leave
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -91,7 +93,8 @@ class Voice:
                 after=start,
             )
             yield Listening(self, agent, channel, start)
-        assert await until("no sound of the call left", lambda: not list(self.speech.iterdir()))
+        # what queues announce stays, in folders of its own
+        assert await until("no sound of the call left", lambda: not [each for each in self.speech.iterdir() if each.is_file()])
 
 
 class Listening:
@@ -214,16 +217,16 @@ async def test_next_and_done_and_nobody_left(voice: Voice) -> None:
     first, second = [await voice.missed(number) for number in numbers]
     async with voice.call() as phone:
         await phone.hears("2 callers wait")
-        await phone.hears("0 2 3 3. Missed call")
+        await phone.hears("0 2 3 3. New caller. Missed call")
         await phone.press("1")
-        await until("the same once more", lambda: sum("0 2 3 3. Missed call" in each for each in voice.said()) == 2)
+        await until("the same once more", lambda: sum("0 2 3 3. New caller. Missed call" in each for each in voice.said()) == 2)
         await phone.press("2")
-        await phone.hears("0 2 3 2. Missed call")
+        await phone.hears("0 2 3 2. New caller. Missed call")
         await phone.press("7")
         await phone.over()
     assert (voice.state(first), voice.state(second)) == ("done", "to_answer")
     async with voice.call() as phone:
-        await phone.hears("0 2 3 3. Missed call")
+        await phone.hears("0 2 3 3. New caller. Missed call")
         await phone.press("7")
         await phone.over()
     async with voice.call() as phone:
@@ -231,11 +234,24 @@ async def test_next_and_done_and_nobody_left(voice: Voice) -> None:
     assert "en:Nobody is waiting." in voice.said()
 
 
+async def test_a_message_left_is_played_and_heard_by_it(voice: Voice) -> None:
+    thread = await voice.missed("5145550149")
+    left = leave(voice.staged.store, thread, datetime.now(UTC), seconds=4.0)
+    async with voice.call() as phone:
+        await phone.hears("Voicemail of 4 seconds.")
+        await phone.press("5")
+        await phone.hears("End of the message.")
+        assert voice._one("SELECT heard_by FROM voicemail WHERE id = ?", left) == "Marie"
+        await phone.press("7")
+        await phone.over()
+    assert voice.state(thread) == "done"
+
+
 async def test_a_phone_that_hangs_up_leaves_nothing_and_one_of_nobody_hears_nothing(voice: Voice) -> None:
     number = "4385550234"
     thread = await voice.missed(number)
     async with voice.call() as phone:
-        await phone.hears("0 2 3 4. Missed call")
+        await phone.hears("0 2 3 4. New caller. Missed call")
         await phone.agent.hang_up()
         await phone.over()
     async with voice.call(OTHER) as phone:
@@ -256,7 +272,7 @@ async def test_the_pin_is_asked_and_its_keys_are_heard(voice: Voice) -> None:
             wrong = phone.playing()
             await until("the code asked for again", lambda: phone.playing() not in ([], wrong))
             await phone.press("2580#")
-            await phone.hears("0 2 3 5. Missed call")
+            await phone.hears("0 2 3 5. New caller. Missed call")
             await phone.press("7")
             await phone.over()
     finally:
@@ -269,7 +285,7 @@ async def test_call_back_rings_the_phone_that_hung_up_and_then_the_caller(lab: L
         await voice.missed(number)
         start = len(lab.listener.heard)
         async with voice.call() as phone:
-            await phone.hears("0 2 3 7. Missed call")
+            await phone.hears("0 2 3 7. New caller. Missed call")
             await phone.press("4")
             await phone.hears("Hang up. Your phone will ring.")
             await phone.agent.hang_up()

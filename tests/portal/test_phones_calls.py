@@ -108,6 +108,7 @@ async def test_the_name_they_gave_is_kept_by_one_key(house: Phones, brand: str) 
         await phone.start()
         await phone.select(1)
         ack = await phone.key("Garder")
+        assert ack is not None
         assert "Paul Roy est au carnet" in " ".join(ack.text.split())
         await phone.again()
     (row,) = await house.clinic.desk.rows((thread,))
@@ -121,6 +122,7 @@ async def test_no_other_name_is_kept_than_the_one_that_was_shown(house: Phones) 
         await phone.select(1)
         await says(house, ALICE, "non, Paule", Reaction(offered="Paule Roy"))
         told = await phone.key("Garder")
+        assert told is not None
         assert "nouveau" in told.text
     (row,) = await house.clinic.desk.rows((thread,))
     assert (row.name, row.offered) == (None, "Paule Roy")
