@@ -34,14 +34,14 @@ def _calls(user: str, allowed: Collection[str]) -> Iterator[Finding]:
             "warn",
             "ami_no_redirect",
             f'the AMI user "{user}" may not redirect: staff cannot decline a call',
-            "give it write = system,call in manager.conf, then asterisk -rx 'manager reload'",
+            "give it write = system,call,user in manager.conf, then asterisk -rx 'manager reload'",
         )
     if "DBGet" not in allowed:
         yield Finding(
             "warn",
             "ami_no_blacklist",
             f'the AMI user "{user}" may not read AstDB: who stands in the PBX\'s blacklist is texted all the same',
-            "give it write = system,call in manager.conf, then asterisk -rx 'manager reload'",
+            "give it write = system,call,user in manager.conf, then asterisk -rx 'manager reload'",
         )
 
 
@@ -67,5 +67,5 @@ def _push(settings: Settings, user: str, allowed: Collection[str]) -> Iterator[F
             "warn",
             "ami_no_right",
             f'the AMI user "{user}" may not send a NOTIFY: no phone is told anything',
-            "give it write = system,call in manager.conf, then asterisk -rx 'manager reload'",
+            "give it write = system,call,user in manager.conf, then asterisk -rx 'manager reload'",
         )

@@ -113,21 +113,21 @@ async def _moving(settings: Settings, facts: Facts) -> list[Finding]:
                 "warn",
                 "voicemail_no_ami",
                 f"voicemail: without [pbx.ami] {so}",
-                "set pbx.ami, its user with read = call, write = system,user",
+                "set pbx.ami, its user with read = call, write = system,call,user",
             )
         ]
     try:
         allowed = await ami.check(settings.pbx.ami)
     except (PbxError, SettingsError):
         return []  # said under ami and settings
-    found = []
+    found, user = [], settings.pbx.ami.username
     if "Filter" not in allowed:
         found.append(
             Finding(
                 "warn",
                 "voicemail_not_told",
                 "Asterisk may not tell of mailboxes over AMI: what is heard on a phone shows here some seconds later",
-                f"give {settings.pbx.ami.username} read = call and write = system in manager.conf, then asterisk -rx 'manager reload'",
+                f"give {user} read = call and write = system,call,user in manager.conf, then asterisk -rx 'manager reload'",
             )
         )
     if "VoicemailMove" not in allowed and not writable:
@@ -136,7 +136,7 @@ async def _moving(settings: Settings, facts: Facts) -> list[Finding]:
                 "warn",
                 "voicemail_not_moved",
                 "what is heard here stays new on the phones: this AMI user has no VoicemailMove, and the files may not be moved",
-                f"give {settings.pbx.ami.username} write = user in manager.conf (Asterisk 18.20, 20.5 or later); else {access}, "
+                f"give {user} write = system,call,user in manager.conf (Asterisk 18.20, 20.5 or later); else {access}, "
                 "and pollmailboxes = yes in voicemail.conf for the lamps",
             )
         )

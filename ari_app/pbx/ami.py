@@ -229,7 +229,9 @@ class Ami:
             await manager.send("Events", {"EventMask": "call"})
             self.status.mailboxes = True
         except PbxRequestError as error:
-            log.warning("ami_tells_no_voicemail", reason=error.what, fix="give this user read = call and write = system in manager.conf")
+            log.warning(
+                "ami_tells_no_voicemail", reason=error.what, fix="give this user read = call and write = system,call,user in manager.conf"
+            )
 
     async def _pulse(self, manager: _Manager) -> None:
         """Until the connection is over. Raises PbxError when the other end stops answering."""

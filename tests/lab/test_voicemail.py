@@ -28,6 +28,7 @@ from tests.lab.stage import until
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
+_MANAGER = Path(__file__).parents[2] / "config/asterisk/manager_textback.conf"
 _SENTENCE = "tomorrow morning"
 _MAILBOXES = "".join(f"{number} => 1234,Mailbox {number}\n" for number in (191, 192, 193, 194, 195, 196))
 _PLAN = """
@@ -51,6 +52,11 @@ async def installed(lab: Lab) -> None:
         plan.write(_PLAN)
     with (etc / "voicemail.conf").open("a", encoding="utf-8") as mailboxes:
         mailboxes.write(_MAILBOXES)
+    shipped = _MANAGER.read_text(encoding="utf-8").replace("CHANGE-ME", "as-shipped")
+    (etc / _MANAGER.name).write_text(shipped, encoding="utf-8")
+    with (etc / "manager.conf").open("a", encoding="utf-8") as users:
+        users.write(f"\n#include {_MANAGER.name}\n")
+    await lab.ami.command("manager reload")
     await lab.ami.command("dialplan reload")
     await _formats(lab, "wav49|gsm|wav")
 
@@ -70,7 +76,7 @@ class House:
         self.service = service
         self.by = by
 
-    async def leave(self, number: str, did: str, *, talk: float = 2, audio: str = "talking.ulaw", anonymous: bool = False) -> None:
+    async def leave(self, number: str, did: str, *, talk: float = 2.3, audio: str = "talking.ulaw", anonymous: bool = False) -> None:
         """A caller leaves a message: hangs up ``talk`` after the answer."""
         caller = Caller(number, did, talk=talk, audio=str(self.lab.record.folder / audio), anonymous=anonymous)
         async with self.lab.trunk_call(caller) as call:
@@ -122,6 +128,8 @@ async def house(lab: Lab, folder: Path, *, ami: bool = True, **transcription: An
     document = tomllib.loads(lab.settings())
     document["store"] = {"path": str(folder / "textback.db")}
     document["reply"] = {"delay": "1s"}
+    # with the rights that ship, and no more
+    document["pbx"]["ami"] |= {"username": "textback", "secret": "as-shipped"}
     if not ami:
         del document["pbx"]["ami"]
     document["voicemail"] = {"spool": str(lab.record.folder / "asterisk/spool/voicemail")}
@@ -264,8 +272,8 @@ async def test_what_is_heard_here_or_on_the_phone_is_heard_on_both(there: House)
         await until("the lamp out after the phone", lambda: lamp.messages == (0, 1), 5, 0.02)
 
         # two more: the first is deleted on the phone, the other renumbered
-        await there.leave(number, "5145550190", talk=2)
-        await there.leave("4385550731", "5145550190", talk=1.5)
+        await there.leave(number, "5145550190")
+        await there.leave("4385550731", "5145550190")
         (second, *_), (third,) = await there.found(number, 2), await there.found("4385550731")
         await there.listen((0.5, "1"), (2.5, "7"), talk=0.5)
         assert (await there.heard(number, True)).id == second.id
