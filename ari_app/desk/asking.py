@@ -58,7 +58,7 @@ class Asking(Base):
         Raises as ``may_ask``; where a text was asked for already, that stands.
         """
         call, _, language = await self._promised(channel)
-        if not await self._store.note_asked(call.id):
+        if await self._store.note_asked(call.id) is None:
             raise _over()
         return language
 
@@ -76,12 +76,13 @@ class Asking(Base):
         if all(each.id != up.id for each in self._calls.waiting):
             now = self._calls.of(up.id)
             raise _over() if now is None or now.outcome is not Outcome.ANSWERED else _answered()
-        if not await self._store.note_asked(up.id, by.member):
+        asked = await self._store.note_asked(up.id, by.member)
+        if asked is None:
             raise _over()
         try:
             await self._calls.send_away(up.id)
         except BaseException:
-            await self._store.forget_asked(up.id)
+            await self._store.forget_asked(asked)
             raise
         assert up.caller is not None  # noqa: S101  (a text may go there)
         return await self._store.acts.declined(up.caller, line, by)

@@ -88,7 +88,7 @@ def _anonymous(case: Case) -> Facts | None:
         return {"rule": "no_number"}  # "", "anonymous", "Restricted", "000"
     # a hidden number can be shown all the same: what could not be read is in doubt
     # of a call nobody watched to its end it is no wonder, and UNSEEN says more
-    unread = call.presentation is Presentation.UNKNOWN and call.outcome is not Outcome.UNSEEN
+    unread = call.presentation is Presentation.UNKNOWN and (call.outcome is not Outcome.UNSEEN or call.asked)
     return _when(unread, rule="presentation_unread")
 
 
@@ -215,7 +215,8 @@ _TESTS: Mapping[Reason, Callable[[Case], Facts | None]] = {
     Reason.OPTED_OUT: _opted_out,
     Reason.SUSPECT: lambda case: _when(case.call.suspect),
     Reason.ANSWERED: _answered,
-    Reason.UNSEEN: lambda case: _when(case.call.outcome is Outcome.UNSEEN),
+    # who asked for a text was promised one, whatever we missed
+    Reason.UNSEEN: lambda case: _when(case.call.outcome is Outcome.UNSEEN and not case.call.asked),
     Reason.HANDED_ON: lambda case: _when(case.call.handed_on, reached=case.call.reached.value),
     Reason.SHORT_RING: _short_ring,
     Reason.STALE: _stale,

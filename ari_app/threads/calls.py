@@ -27,7 +27,7 @@ from ari_app.threads import people, urgent
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.home import Home
 from ari_app.threads.known import DAY, gather, known_person
-from ari_app.threads.rows import call_columns, call_of, moment, stamp, stamp_or_none
+from ari_app.threads.rows import call_columns, call_of, moment, required, stamp, stamp_or_none
 
 __all__ = [
     "AUTO_LIFE",
@@ -88,9 +88,13 @@ def record_call(
         )
     tx.run("DELETE FROM open_call WHERE id = ?", (call.id,))
     number = number_of(call)
-    asked = tx.one("DELETE FROM asked WHERE call = ? RETURNING member", (call.id,))
-    if asked is not None:
+    asked = sorted(tx.all("DELETE FROM asked WHERE call = ? RETURNING id, at, member", (call.id,)), key=lambda row: int(row["id"]))
+    if asked:
         call = replace(call, asked=True)
+        if call.outcome is Outcome.UNSEEN:
+            # the dialplan ended it soon after it had promised the text
+            call = replace(call, ended=max(call.started, min(call.ended, required(asked[-1]["at"]))))
+    decliner = next((row["member"] for row in reversed(asked) if row["member"] is not None), None)
     decision = decide(call, gather(tx, call=call.id, number=number, line=line, ended=call.ended, now=now, live=live))
     texts = decision.kind is not DecisionKind.SILENCE
     if texts and (number is None or decision.reason not in REPLIES or not decision.text):
@@ -101,8 +105,8 @@ def record_call(
     if waits:
         people.waits(tx, thread, call.ended)
         urgent.raised(tx, thread, decision.priority, home, now)
-        if asked is not None and asked["member"] is not None:
-            tx.run("UPDATE thread SET holder = ?, held_at = ? WHERE id = ?", (asked["member"], stamp(now), thread))
+        if decliner is not None:
+            tx.run("UPDATE thread SET holder = ?, held_at = ? WHERE id = ?", (decliner, stamp(now), thread))
     kind = DecisionKind.PENDING if texts else DecisionKind.SILENCE
     due = (decision.due or now) if texts else None
     tx.insert(
@@ -201,20 +205,17 @@ def note_started(tx: Transaction, call: Call) -> None:
     )
 
 
-def note_asked(tx: Transaction, call: str, member: int | None, now: datetime) -> bool:
-    """A text was asked for while a call is up, by its caller or by the ``member`` whose phone it rings; False once it is filed."""
+def note_asked(tx: Transaction, call: str, member: int | None, now: datetime) -> int | None:
+    """A text was asked for while a call is up, by its caller or by the ``member`` whose phone it rings: its id; None once it is filed."""
     tx.run("DELETE FROM asked WHERE at < ?", (stamp(now - DAY),))
-    asked = tx.run(
-        """INSERT INTO asked (call, at, member) SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM call WHERE id = ?)
-            ON CONFLICT (call) DO UPDATE SET member = coalesce(excluded.member, member)""",
-        (call, stamp(now), member, call),
-    )
-    return asked > 0
+    if tx.one("SELECT 1 FROM call WHERE id = ?", (call,)) is not None:
+        return None
+    return tx.insert("asked", {"call": call, "at": stamp(now), "member": member})
 
 
-def forget_asked(tx: Transaction, call: str) -> None:
-    """It could not be promised after all."""
-    tx.run("DELETE FROM asked WHERE call = ?", (call,))
+def forget_asked(tx: Transaction, asked: int) -> None:
+    """This one could not be promised after all; another of the same call stands."""
+    tx.run("DELETE FROM asked WHERE id = ?", (asked,))
 
 
 def open_calls(reader: Reader) -> list[Call]:

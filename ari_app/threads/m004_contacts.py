@@ -81,9 +81,11 @@ STATEMENTS = (
     "ALTER TABLE thread ADD COLUMN urgent_why TEXT",
     # When the on-call number was last told of it.
     "ALTER TABLE thread ADD COLUMN notified TEXT",
-    # Who pressed 1 for a text, or whose call staff declined (``member``), while it is up: its call is decided as asked for.
+    # Who pressed 1 for a text, or whose call staff declined (``member``), while it is up: its call is decided as asked for. Each a row:
+    # one taken back leaves the others.
     """CREATE TABLE asked (
-        call TEXT PRIMARY KEY,
+        id INTEGER PRIMARY KEY,
+        call TEXT NOT NULL,
         at TEXT NOT NULL,
         member INTEGER REFERENCES member(id)
     ) STRICT""",

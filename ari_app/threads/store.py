@@ -101,14 +101,14 @@ class Store:
         now = self._clock.now()
         return await self._database.write(lambda tx: calls.record_call(tx, call, decide, line=line, home=self._home, now=now, live=live))
 
-    async def note_asked(self, call: str, member: int | None = None) -> bool:
-        """A text was asked for while this call is up, by its caller or by the member who declined it; False once it is filed."""
+    async def note_asked(self, call: str, member: int | None = None) -> int | None:
+        """A text was asked for while this call is up, by its caller or by the member who declined it: its id; None once it is filed."""
         now = self._clock.now()
         return await self._database.write(lambda tx: calls.note_asked(tx, call, member, now))
 
-    async def forget_asked(self, call: str) -> None:
-        """It could not be promised after all."""
-        await self._database.write(lambda tx: calls.forget_asked(tx, call))
+    async def forget_asked(self, asked: int) -> None:
+        """This one could not be promised after all; what else asks for a text of the same call stands."""
+        await self._database.write(lambda tx: calls.forget_asked(tx, asked))
 
     async def known(self, number: str | None, line: str) -> Known:
         """What is known of a caller now, as a call of theirs on this line would be decided by it."""

@@ -68,10 +68,11 @@ EXCLUSIVE = {(Reason.ANSWERED, Reason.UNSEEN)}
 MEANT = {
     (Reason.SHORT_RING, Reason.ASKED),
     (Reason.SHORT_RING, Reason.VOICEMAIL),
+    (Reason.UNSEEN, Reason.ASKED),
     *((reason, Reason.ASKED) for reason in (Reason.IN_CONVERSATION, Reason.COOLDOWN, Reason.CALLED_BACK, Reason.REACHED_LATER)),
 }
 """A caller who pressed a key or spoke a message meant to call, however short: never short_ring. Who asked for a text gets it, whoever
-wrote before, and however lately."""
+wrote before, however lately, and though nobody saw how the call ended."""
 
 
 def decided(facts: Mapping[str, Any], after: timedelta = DELAY) -> Decision:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ari_app.events import CallChanged, MessageChanged, Notice
-from ari_app.model import EMERGENCY, Call, Decision, DecisionKind, Inbound, Known, Level, Priority, Reaction, Reason, Trigger
+from ari_app.model import EMERGENCY, Call, Decision, DecisionKind, Inbound, Known, Level, Outcome, Priority, Reaction, Reason, Trigger
 from ari_app.policy import Policy
 from ari_app.settings import Settings, parse
 from ari_app.threads import Store
@@ -249,16 +249,48 @@ async def test_a_call_is_decided_and_kept_as_asked_for(store: Store, heard: list
 
 async def test_it_is_forgotten_where_it_cannot_be_promised(store: Store) -> None:
     about = a_call()
-    await store.note_asked(about.id)
-    await store.forget_asked(about.id)
+    asked = await store.note_asked(about.id)
+    assert asked is not None
+    await store.forget_asked(asked)
     assert (await store.record_call(about, asking, line="main")).reason is Reason.COOLDOWN
 
 
 async def test_it_is_too_late_once_the_call_is_filed(store: Store) -> None:
     about = a_call()
     await store.record_call(about, asking, line="main")
-    assert not await store.note_asked(about.id)
-    assert not await store.note_asked(about.id, None)
+    assert await store.note_asked(about.id) is None
+
+
+async def test_what_is_taken_back_takes_back_no_other(store: Store) -> None:
+    """A caller pressed 1, or somebody declined the call, and then a decline fails: the promise that was spoken stands."""
+    anne, guy = await a_member(store, "anne"), await a_member(store, "guy")
+    about = a_call()
+    await store.note_asked(about.id, anne.member)
+    second = await store.note_asked(about.id, guy.member)
+    assert second is not None
+    await store.forget_asked(second)
+    recorded = await store.record_call(about, asking, line="main")
+    held = (await row(store, recorded.thread)).holder
+    assert (recorded.reason, held.member if held else None) == (Reason.ASKED, anne.member)
+
+
+async def test_who_was_promised_a_text_gets_it_though_the_service_was_down_meanwhile(store: Store, clock: HandClock) -> None:
+    policy = Policy(settings(reply={"max_age": "2h"}))
+    about = a_call(ended=clock.at)
+    await store.note_started(about)
+    promised = clock.at
+    await store.note_asked(about.id)
+    clock.move(minutes=3)
+    (up,) = await store.open_calls()
+    lost = replace(up, outcome=Outcome.UNSEEN, ended=clock.at)
+    recorded = await store.record_call(lost, lambda call, known: policy.decide(call, known, clock.at), line="main")
+    assert (recorded.reason, recorded.due) == (Reason.ASKED, promised)
+    # too late is too late, by when it was promised
+    other = a_call(BOB, ended=clock.at, outcome=Outcome.UNSEEN)
+    await store.note_asked(other.id)
+    clock.move(hours=2, minutes=1)
+    late = await store.record_call(replace(other, ended=clock.at), lambda call, known: policy.decide(call, known, clock.at), line="main")
+    assert late.reason is Reason.STALE
 
 
 async def test_the_thread_is_theirs_who_declined_the_call(store: Store, clock: HandClock) -> None:
