@@ -126,10 +126,9 @@ async def test_who_presses_nothing_or_another_key_goes_on(clinic: House) -> None
         (STRANGER, {"presentation": Presentation.UNKNOWN}),
         (LAB, {}),
         ("+18005550199", {}),
-        (STRANGER, {"outcome": Outcome.UNSEEN}),
         (STRANGER, {"outcome": Outcome.ANSWERED}),
     ],
-    ids=["none", "hidden", "unread", "supplier", "toll free", "not watched", "talked"],
+    ids=["none", "hidden", "unread", "supplier", "toll free", "talked"],
 )
 async def test_where_no_text_can_go_nothing_is_said(clinic: House, number: str | None, changes: dict[str, Any]) -> None:
     call = clinic.rings_in(number, **changes)
@@ -137,6 +136,11 @@ async def test_where_no_text_can_go_nothing_is_said(clinic: House, number: str |
     told = variables(await asks(clinic, "offer", agi_uniqueid=call.id, agi_arg_1="may"))
     assert told == {"TEXTBACK_OFFER": "0"}
     assert clinic.said() == []
+
+
+async def test_a_call_that_began_before_we_watched_may_be_promised_a_text(clinic: House) -> None:
+    call = clinic.rings_in(STRANGER, outcome=Outcome.UNSEEN)
+    assert variables(await asks(clinic, "offer", agi_uniqueid=call.id, agi_arg_1="may"))["TEXTBACK_OFFER"] == "1"
 
 
 async def test_an_opt_out_a_pause_and_a_call_nobody_knows_are_offered_nothing(clinic: House) -> None:
