@@ -25,7 +25,7 @@ from ari_app.contacts.columns import Wanted
 from ari_app.contacts.table import Refused, Row, Table
 from ari_app.errors import SettingsError, SourceError
 
-__all__ = ["SqlSource", "check_query"]
+__all__ = ["SqlSource", "check_query", "driver_words"]
 
 _DRIVERS = {
     "postgresql": ("postgresql", "psycopg", "postgresql"),
@@ -102,31 +102,37 @@ class SqlSource:
             raise self._failed(error) from None
 
     def _failed(self, error: SQLAlchemyError) -> SourceError:
-        said = self._said(error)
-        return SourceError(f"{self.name} cannot be read: {said}", "see contacts.source.url and query, and that the database is up")
+        return SourceError(
+            f"{self.name} cannot be read: {driver_words(error, self._url)}",
+            "see contacts.source.url and query, and that the database is up",
+        )
 
-    def _said(self, error: SQLAlchemyError) -> str:
-        """The driver's words where they cannot hold what stands in a row; else its code alone."""
-        if not isinstance(error, DBAPIError) or error.orig is None:
-            return type(error).__name__
-        driver: Any = error.orig
-        last = driver.args[-1] if driver.args else driver
-        words = " ".join((last.decode("utf-8", "replace") if isinstance(last, bytes) else str(last)).split())
-        state = getattr(driver, "sqlstate", None)
-        code = driver.args[0] if driver.args and isinstance(driver.args[0], int) else None
-        match self._url.get_backend_name():
-            case "postgresql":
-                plain = state is None or _SPEAKS_OF_TABLES.match(state) is not None
-            case "sqlite":
-                plain = True
-            case "mssql":
-                plain = code in _MSSQL_OF_TABLES
-            case _:
-                plain = code in _MYSQL_OF_TABLES
-        if not plain:
-            return f"error {state or code or type(driver).__name__}"
-        password = str(self._url.password or "")
-        return (words.replace(password, "…") if password else words)[:300]
+
+def driver_words(error: SQLAlchemyError, url: URL) -> str:
+    """The driver's words where they cannot hold what stands in a row; else its code alone."""
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return type(error).__name__
+    driver: Any = error.orig
+    args = driver.args
+    while len(args) == 1 and isinstance(args[0], tuple):  # pymssql's: ((20009, b"…"),)
+        args = args[0]
+    last = args[-1] if args else driver
+    words = " ".join((last.decode("utf-8", "replace") if isinstance(last, bytes) else str(last)).split())
+    state = getattr(driver, "sqlstate", None)
+    code = args[0] if args and isinstance(args[0], int) else None
+    match url.get_backend_name():
+        case "postgresql":
+            plain = state is None or _SPEAKS_OF_TABLES.match(state) is not None
+        case "sqlite":
+            plain = True
+        case "mssql":
+            plain = code in _MSSQL_OF_TABLES
+        case _:
+            plain = code in _MYSQL_OF_TABLES
+    if not plain:
+        return f"error {state or code or type(driver).__name__}"
+    password = str(url.password or "")
+    return (words.replace(password, "…") if password else words)[:300]
 
 
 def _url(given: str) -> URL:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import threading
 import time
@@ -36,6 +37,8 @@ _SETTLE = 2.0
 """Seconds a file must have been still before it is read,"""
 _SURE = 20.0
 """and before somebody who is in it no more is removed: a program that writes slowly has written half of it by then, and goes on."""
+_ROUNDS = 10
+"""How often a look that somebody asked for waits until the file is still."""
 _AGAIN = 5.0
 """Seconds until a source that failed is tried again, doubled each time up to ``every``."""
 _FEW = 10
@@ -108,6 +111,7 @@ class Sync:
                 "there is no [contacts.source] in the settings", "add one, or use: textback contacts import FILE", code="no_source"
             )
         for _ in range(3):
+            await self._still(self._settings)
             try:
                 return await self._look(force=force, dry=dry, on_refused=on_refused)
             except UnsettledError:
@@ -118,6 +122,20 @@ class Sync:
             return await self._tell(self._ended("failed", error.what, error.fix, total=0), dry=dry)
 
     # -- when
+
+    async def _still(self, settings: SourceSettings) -> None:
+        """Wait while a file was written a moment ago: half of it may be to come. Not for ever: what is written on and on is told."""
+        if settings.kind != "csv":
+            return
+        source = FileSource(settings)
+        for _ in range(_ROUNDS):
+            stamp = None
+            with contextlib.suppress(SourceError):
+                stamp = await in_thread(source.stamp)
+            age = self._settle if stamp is None else self._clock.now().timestamp() - stamp.written / 1e9
+            if not 0 <= age < self._settle:
+                return
+            await self._clock.sleep(self._settle - age)
 
     async def _ask_again_and_again(self, settings: SourceSettings) -> None:
         failures = 0

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from ari_app.contact_settings import SourceSettings
 from ari_app.contacts.people import Rules
-from ari_app.contacts.source_sql import SqlSource, check_query
+from ari_app.contacts.source_sql import SqlSource, check_query, driver_words
 from ari_app.errors import SettingsError, SourceError, TextbackError
 from tests.contacts.made import Understood, said, taken
 from tests.contacts.servers import PASSWORD, Postgres, postgres
@@ -175,3 +176,22 @@ def test_urls_that_cannot_be_used(url: str, said_of_it: str) -> None:
         source(url, "SELECT 1")
     assert refused.value.fix
     assert "pw-of-it" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        # as pymssql 2.4 raises them
+        (
+            ((20009, b"DB-Lib error message 20009, severity 9:\nUnable to connect (db)\n"),),
+            "DB-Lib error message 20009, severity 9: Unable",
+        ),
+        (((18456, b"Login failed for user 'reader' with pw0rd"),), "Login failed for user 'reader' with …"),
+        (((245, b"Conversion failed when converting the varchar value 'Marie Tremblay'"),), "error 245"),
+        ((b"Marie Tremblay",), "error Exception"),
+        ((), "error Exception"),
+    ],
+)
+def test_what_goes_wrong_at_sql_server_is_told_without_secrets(args: tuple[Any, ...], said: str) -> None:
+    url = sqlalchemy.make_url("mssql+pymssql://reader:pw0rd@db/clinic")
+    assert driver_words(sqlalchemy.exc.OperationalError("SELECT", {}, Exception(*args)), url).startswith(said)

@@ -324,6 +324,40 @@ async def test_what_is_written_while_it_is_read_is_not_taken(world: World) -> No
             look()
 
 
+async def test_a_look_that_is_asked_for_waits_for_a_file_that_is_being_written(world: World) -> None:
+    def write(ids: Iterable[int]) -> None:
+        world.file.write_text(table(ids))
+        os.utime(world.file, (world.clock.at.timestamp(),) * 2)
+
+    write(range(1, 13))
+    world.clock.move(seconds=5)
+    await world.sync().once()
+    write(range(1, 8))  # half of it, and then the rest
+    look = asyncio.create_task(world.sync().once())
+    await world.clock.settled()
+    world.clock.move(seconds=1)
+    write(range(1, 14))
+    await world.clock.wake(1)
+    await world.clock.wake()
+    found = (await look).synced
+    assert (found.state, found.total, found.added, found.removed) == ("ok", 13, 1, 0)
+
+
+async def test_a_look_that_is_asked_for_waits_not_for_ever(world: World) -> None:
+    def write() -> None:
+        world.file.write_text(table(range(1, 13)))
+        os.utime(world.file, (world.clock.at.timestamp(),) * 2)
+
+    write()
+    look = asyncio.create_task(world.sync().once())
+    for _ in range(10):
+        await world.clock.settled()
+        world.clock.move(seconds=1)
+        write()
+        await world.clock.wake(1.5)
+    assert (await look).synced.state == "ok"
+
+
 async def test_a_source_that_hangs_holds_up_no_stop(world: World) -> None:
     """A pipe nobody writes to, as a share that is gone: who opens it waits for ever."""
     os.mkfifo(world.file)
