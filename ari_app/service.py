@@ -24,7 +24,7 @@ from ari_app.desk import SHELL, Desk, Doors
 from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
-from ari_app.model import Call, Decision, Inbound, Known, Outcome, Reaction
+from ari_app.model import Call, Decision, Inbound, Known, Outcome, Priority, Reaction
 from ari_app.notify import Notifier
 from ari_app.opening import OpeningPush
 from ari_app.outbox import Outbox
@@ -112,7 +112,7 @@ class Service:
             switches=lambda: self.watch.switches,
             on_overdue=self._overdue,
         )
-        self.voicemail = Keeper(settings, self.store, self.clock, ami=self.signals.ami, file=self.file)
+        self.voicemail = Keeper(settings, self.store, self.clock, ami=self.signals.ami, file=self.file, priority=self._priority)
         self.calls = LiveCalls(self.watch, self.signals.ami, settings.clinic.country, on_change=self._ringing_changed)
         self.desk = Desk(
             self.store, self.standing, self.clock, dialler=self.dialler, switches=lambda: self.watch.switches, calls=self.calls
@@ -273,6 +273,9 @@ class Service:
         live = call.caller is not None and call.caller in self.watch.live_numbers
         recorded = await self.store.record_call(call, decide, line=self.policy.line_name(call.did), live=live)
         log.info("call_filed", call=call.id, decision=str(recorded.kind), reason=str(recorded.reason))
+
+    def _priority(self, call: Call, known: Known) -> Priority | None:
+        return self.policy.priority(call, known, self.clock.now())
 
     async def _settle_open(self, live: frozenset[str]) -> None:
         """Calls that were up when we stopped, or lost sight, and are over now: listed, though nobody saw how they ended."""

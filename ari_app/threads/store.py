@@ -68,7 +68,7 @@ class Store:
         """The people behind numbers."""
         self.members = Members(self._database, clock)
         """Who they are."""
-        self.voicemail = Voicemails(self._database, clock, country)
+        self.voicemail = Voicemails(self._database, clock, self._home)
         """Messages left in the PBX's voicemail."""
 
     async def open(self) -> None:

@@ -13,17 +13,21 @@ from ari_app.board import Actor
 from ari_app.clock import Clock
 from ari_app.errors import NotFoundError
 from ari_app.events import CallChanged, VoicemailChanged
-from ari_app.model import Language, Presentation, Reached, Reason
+from ari_app.model import Call, Known, Language, Presentation, Priority, Reached, Reason
 from ari_app.numbers import e164
-from ari_app.threads import people
+from ari_app.threads import people, urgent
 from ari_app.threads.audit import audit
+from ari_app.threads.calls import number_of
 from ari_app.threads.database import Database, Reader, Transaction
+from ari_app.threads.home import Home
+from ari_app.threads.known import gather
 from ari_app.threads.persons import people_of, standing
-from ari_app.threads.rows import moment, stamp, stamp_or_none
+from ari_app.threads.rows import call_of, moment, stamp, stamp_or_none
 
-__all__ = ["NEW", "OLD", "Facts", "Found", "Left", "Misplaced", "Placed", "Unmatched", "Voicemails", "WaitingForWords"]
+__all__ = ["NEW", "OLD", "Facts", "Found", "Left", "Misplaced", "Placed", "Prioritize", "Unmatched", "Voicemails", "WaitingForWords"]
 
 _T = TypeVar("_T")
+Prioritize = Callable[[Call, Known], Priority | None]
 
 NEW = ("INBOX", "Urgent")
 """Folders of app_voicemail in which lies what nobody listened to."""
@@ -122,10 +126,10 @@ class Facts:
 class Voicemails:
     """Messages left in the PBX's voicemail. Their sound is kept here: what becomes of it there takes nothing away."""
 
-    def __init__(self, database: Database, clock: Clock, country: str) -> None:
+    def __init__(self, database: Database, clock: Clock, home: Home) -> None:
         self._database = database
         self._clock = clock
-        self._country = country
+        self._home = home
 
     async def _act(self, work: Callable[[Transaction, datetime], _T]) -> _T:
         now = self._clock.now()
@@ -140,7 +144,7 @@ class Voicemails:
         """
         now = self._clock.now()
         return await self._database.read(
-            lambda reader: match(reader, left, country=self._country, internal=internal, now=now, known_since=known_since)
+            lambda reader: match(reader, left, country=self._home.country, internal=internal, now=now, known_since=known_since)
         )
 
     async def known(self, messages: Collection[str]) -> frozenset[str]:
@@ -168,9 +172,21 @@ class Voicemails:
         )
         return frozenset((row["mailbox"], row["context"]) for row in rows)
 
-    async def file(self, left: Left, found: Found, sound: tuple[str, bytes] | None, *, transcribe: bool) -> int | None:
-        """Put a message into its thread; None when it is there. ``sound``: content type and bytes."""
-        return await self._act(lambda tx, now: _file(tx, left, found, now, sound=sound, transcribe=transcribe))
+    async def file(
+        self, left: Left, found: Found, sound: tuple[str, bytes] | None, *, transcribe: bool, priority: Prioritize
+    ) -> int | None:
+        """Put a message into its thread; None when it is there. ``sound``: content type and bytes.
+
+        ``priority``: what puts its thread before others, where only now it is known that a message was left.
+        """
+
+        def work(tx: Transaction, now: datetime) -> int | None:
+            voicemail = _file(tx, left, found, now, sound=sound, transcribe=transcribe)
+            if voicemail is not None and _now_known(tx, found.call):
+                _raise(tx, found, priority, self._home, now)
+            return voicemail
+
+        return await self._act(work)
 
     async def placed(self, places: Iterable[Placed]) -> None:
         """Messages were moved in the spool, by a phone or by us."""
@@ -237,6 +253,8 @@ class Voicemails:
         return await self._database.read(lambda reader: _facts(reader, lately))
 
 
+_SILENT = (Reason.INTERNAL.value, Reason.MACHINE.value)
+"""Nobody is answered."""
 _MISPLACED = "(folder IN ('INBOX', 'Urgent') AND heard IS NOT NULL) OR (folder = 'Old' AND heard IS NULL)"
 
 
@@ -317,18 +335,34 @@ def _file(tx: Transaction, left: Left, found: Found, now: datetime, *, sound: tu
     )
     if sound is not None:
         tx.insert("recording", {"voicemail": voicemail, "type": sound[0], "sound": sound[1]})
-    # the text that is still to go is decided again when it is due: by then it knows
-    if tx.run("UPDATE call SET voicemail_left = 1 WHERE id = ? AND NOT voicemail_left", (found.call,)):
-        tx.notify(CallChanged(found.call))
     tx.run("UPDATE thread SET changed = max(changed, ?) WHERE id = ?", (stamp(min(left.at, now)), found.thread))
-    silent = (Reason.INTERNAL.value, Reason.MACHINE.value)
     if not heard and now - left.at < _FRESH:
         # somebody spoke with them before, or so it looked: a message left waits all the same
         waits = "UPDATE call SET to_answer = 1 WHERE id = ? AND NOT to_answer AND reason NOT IN (?, ?)"
-        if tx.run(waits, (found.call, *silent)):
+        if tx.run(waits, (found.call, *_SILENT)):
             people.waits(tx, found.thread, left.at)
     tx.notify(VoicemailChanged(voicemail, found.thread))
     return voicemail
+
+
+def _now_known(tx: Transaction, call: str) -> bool:
+    """A message was left in this call; True when that was not known. Its text that is still to go is decided again when it is due."""
+    changed = tx.run("UPDATE call SET voicemail_left = 1 WHERE id = ? AND NOT voicemail_left", (call,)) > 0
+    if changed:
+        tx.notify(CallChanged(call))
+    return changed
+
+
+def _raise(tx: Transaction, found: Found, priority: Prioritize, home: Home, now: datetime) -> None:
+    row = tx.one(
+        """SELECT c.* FROM call c JOIN thread t ON t.id = c.thread
+            WHERE c.id = ? AND c.to_answer AND t.state = 'to_answer' AND c.reason NOT IN (?, ?)""",
+        (found.call, *_SILENT),
+    )
+    if row is not None:
+        call = call_of(row)
+        known = gather(tx, call=call.id, number=number_of(call), line=row["line"], ended=call.ended, now=now, live=False)
+        urgent.raised(tx, found.thread, priority(call, known), home, now)
 
 
 def _place(tx: Transaction, place: Placed, now: datetime) -> None:

@@ -25,7 +25,7 @@ from ari_app.pbx.ami import Ami, Waiting
 from ari_app.pbx.outputs import Attached, CallEnded, Detached, Output
 from ari_app.settings import Settings
 from ari_app.threads import Store
-from ari_app.threads.voicemail import Found, Left, Misplaced, Placed, Unmatched
+from ari_app.threads.voicemail import Found, Left, Misplaced, Placed, Prioritize, Unmatched
 from ari_app.voicemail import spool
 from ari_app.voicemail.sound import TYPE, kept
 from ari_app.voicemail.spool import Mail, Mailbox, Marks, NotMovedError
@@ -66,9 +66,21 @@ class _Wanted:
 
 
 class Keeper:
-    """``file``: files a call nobody saw, of which a message is the proof. ``ami``: None where it is not set."""
+    """``file``: files a call nobody saw, of which a message is the proof. ``ami``: None where it is not set.
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, *, ami: Ami | None, file: Callable[[Call], Awaitable[None]]) -> None:
+    ``priority``: what puts the thread of a call before others, by the settings in force.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        *,
+        ami: Ami | None,
+        file: Callable[[Call], Awaitable[None]],
+        priority: Prioritize,
+    ) -> None:
         self._spool = settings.voicemail.spool
         self._internal = settings.pbx.internal_length
         self._country = settings.clinic.country
@@ -81,6 +93,7 @@ class Keeper:
         self._clock = clock
         self._ami = ami
         self._file_call = file
+        self._priority = priority
         self._marks: Marks = {}
         self._unfiled: dict[str, Mail] = {}
         """Messages whose call is not known (yet)."""
@@ -258,7 +271,8 @@ class Keeper:
         else:
             left = replace(left, seconds=sound.seconds)
         recording = None if sound is None else (TYPE, sound.data)
-        filed = await self._store.voicemail.file(left, found, recording, transcribe=self._transcriber is not None)
+        transcribe = self._transcriber is not None
+        filed = await self._store.voicemail.file(left, found, recording, transcribe=transcribe, priority=self._priority)
         if filed is not None:
             log.info("voicemail_filed", voicemail=filed, call=found.call, mailbox=mail.mailbox, seconds=round(left.seconds, 1))
 

@@ -96,7 +96,7 @@ async def world(folder: Path, spool: Path, *, ami: Ami | None = None) -> AsyncIt
     store = Store(folder / "textback.db", SystemClock(), on_notices=noticed)
     await store.open()
     made = World(spool, store)
-    made.keeper = Keeper(settings(spool), store, SystemClock(), ami=ami, file=made.file)
+    made.keeper = Keeper(settings(spool), store, SystemClock(), ami=ami, file=made.file, priority=lambda *_: None)
     kept.append(made.keeper)
     running = [asyncio.create_task(job()) for job in (*made.keeper.jobs, *([] if ami is None else [ami.run]))]
     try:

@@ -12,7 +12,7 @@ import pytest
 from ari_app.board import Face, VoicemailEntry
 from ari_app.errors import NotFoundError
 from ari_app.events import CallChanged, Notice, VoicemailChanged
-from ari_app.model import Call, Outcome, Presentation, Reached, Reason
+from ari_app.model import Call, Known, Level, Outcome, Presentation, Priority, Reached, Reason
 from ari_app.threads import Store
 from ari_app.threads.voicemail import Found, Left, Placed, Unmatched
 from modem.pdu import submit
@@ -49,6 +49,10 @@ async def thread_of(store: Store, call: Call) -> int:
     return (await store.record_call(call, silence(Reason.LIMIT), line="main")).thread
 
 
+def nothing(call: Call, known: Known) -> Priority | None:
+    """No rule."""
+
+
 async def entry_of(store: Store, thread: int) -> VoicemailEntry:
     (entry,) = [each for each in (await store.board.thread(thread)).entries if isinstance(each, VoicemailEntry)]
     return entry
@@ -59,7 +63,7 @@ async def filed(store: Store, left: Left | None = None, *, transcribe: bool = Fa
     thread = await thread_of(store, in_voicemail())
     found = await store.voicemail.match(left or a_message(), INTERNAL, known_since=None)
     assert isinstance(found, Found)
-    voicemail = await store.voicemail.file(left or a_message(), found, FLAC, transcribe=transcribe)
+    voicemail = await store.voicemail.file(left or a_message(), found, FLAC, transcribe=transcribe, priority=nothing)
     assert voicemail is not None
     return thread, voicemail
 
@@ -147,7 +151,7 @@ async def test_a_message_is_in_its_thread_once(store: Store, heard: list[Notice]
     assert (await store.calls())[0]["id"] == entry.call
     again = await store.voicemail.match(a_message(), INTERNAL, known_since=None)
     assert isinstance(again, Found)
-    assert await store.voicemail.file(a_message(), again, FLAC, transcribe=False) is None
+    assert await store.voicemail.file(a_message(), again, FLAC, transcribe=False, priority=nothing) is None
     assert await store.voicemail.known([a_message().message, "another"]) == {a_message().message}
 
 
@@ -163,7 +167,7 @@ async def test_it_is_the_proof_by_which_the_text_that_is_due_says_so(store: Stor
     recorded = await store.record_call(call, clerk.first(clock.now()), line="main")
     found = await store.voicemail.match(a_message(), INTERNAL, known_since=None)
     assert isinstance(found, Found)
-    await store.voicemail.file(a_message(), found, None, transcribe=True)
+    await store.voicemail.file(a_message(), found, None, transcribe=True, priority=nothing)
     assert CallChanged(call.id) in heard
     assert (await entry_of(store, recorded.thread)).transcription == "off", "without sound there is nothing to write down"
     clock.move(seconds=31)
@@ -179,7 +183,7 @@ async def test_after_a_conversation_a_message_waits_all_the_same(store: Store, c
         thread = await thread_of(store, call)
         clock.move(minutes=minutes)
         left = a_message(message=f"m{minutes}")
-        await store.voicemail.file(left, Found(call.id, thread), FLAC, transcribe=False)
+        await store.voicemail.file(left, Found(call.id, thread), FLAC, transcribe=False, priority=nothing)
         (row,) = await store.board.rows_of([thread])
         assert (row.state, row.unheard) == (waits, 1)
 
@@ -269,3 +273,33 @@ async def test_a_call_in_a_message_alone_is_listed_to_answer(store: Store) -> No
     thread = await thread_of(store, call)
     (row,) = await store.board.rows_of([thread])
     assert row.state == "to_answer"
+
+
+async def test_a_rule_about_messages_left_holds_though_the_message_is_found_after_its_call_was_filed(store: Store) -> None:
+    asked: list[tuple[bool, str | None, int]] = []
+
+    def rule(call: Call, known: Known) -> Priority | None:
+        asked.append((call.voicemail_left, known.number, len(known.calls)))
+        return Priority(Level.HIGH, "A message was left", "+15145550190", "Somebody waits.") if call.voicemail_left else None
+
+    thread = await thread_of(store, in_voicemail())
+    found = await store.voicemail.match(a_message(), INTERNAL, known_since=None)
+    assert isinstance(found, Found)
+    assert await store.voicemail.file(a_message(), found, FLAC, transcribe=False, priority=rule) is not None
+    row = (await store.board.thread(thread)).row
+    assert (row.level, row.why, asked) == (Level.HIGH, "A message was left", [(True, ALICE, 0)])
+    assert [each["text"] for each in (await store.thread("+15145550190"))["messages"]] == ["Somebody waits."]
+
+
+async def test_what_was_known_or_waits_for_nobody_is_raised_no_more(store: Store) -> None:
+    rule = lambda *_: Priority(Level.HIGH, "A message was left")  # noqa: E731
+    thread = await thread_of(store, in_voicemail(voicemail_left=True))
+    found = await store.voicemail.match(a_message(), INTERNAL, known_since=None)
+    assert isinstance(found, Found)
+    await store.voicemail.file(a_message(), found, FLAC, transcribe=False, priority=rule)
+    assert (await store.board.thread(thread)).row.level is Level.NORMAL, "decided when the call was filed"
+    other = in_voicemail(BOB, channel="PJSIP/trunk-00000002")
+    thread = await thread_of(store, other)
+    await store.acts.mark_done(thread, ANNE)
+    await store.voicemail.file(a_message(message="2", folder="Old"), Found(other.id, thread), FLAC, transcribe=False, priority=rule)
+    assert (await store.board.thread(thread)).row.level is Level.NORMAL

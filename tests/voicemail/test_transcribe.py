@@ -218,7 +218,7 @@ async def at_work(folder: Path, chosen: TranscriptionSettings, sounds: list[byte
             message=f"m{number}", mailbox="101", context="default", folder="INBOX", at=START + timedelta(minutes=number),
             seconds=2, channel="x", presented="",
         )  # fmt: skip
-        await store.voicemail.file(left, Found(call.id, thread), ("audio/flac", sound), transcribe=True)
+        await store.voicemail.file(left, Found(call.id, thread), ("audio/flac", sound), transcribe=True, priority=lambda *_: None)
     running = asyncio.create_task(made[0].run())
     try:
         yield store
