@@ -314,5 +314,6 @@ async def test_the_service_does_nothing_that_its_unit_forbids(installed: Path, c
     used = {match[1] for line in lines if (match := re.match(r"\d+ +(\w+)\(", line))}
     assert {"openat", "fdatasync", "sendto"} <= used
     as_root = {"fchown"} if os.geteuid() == 0 else set()  # SQLite's and the store's, which only root does
-    assert used - as_root - (allowed("@system-service") - allowed("@privileged") - allowed("@resources")) == set()
+    tried = {"mbind"}  # numpy's memory on several processors: refused, it does without
+    assert used - as_root - tried - (allowed("@system-service") - allowed("@privileged") - allowed("@resources")) == set()
     assert [line for line in lines if "PROT_WRITE|PROT_EXEC" in line] == []
