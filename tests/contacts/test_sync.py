@@ -338,23 +338,24 @@ async def test_a_look_that_is_asked_for_waits_for_a_file_that_is_being_written(w
     world.clock.move(seconds=1)
     write(range(1, 14))
     await world.clock.wake(1)
-    await world.clock.wake()
+    await world.clock.wake(2)
     found = (await look).synced
     assert (found.state, found.total, found.added, found.removed) == ("ok", 13, 1, 0)
 
 
 async def test_a_look_that_is_asked_for_waits_not_for_ever(world: World) -> None:
     def write() -> None:
+        """Within the next sleep."""
         world.file.write_text(table(range(1, 13)))
-        os.utime(world.file, (world.clock.at.timestamp(),) * 2)
+        os.utime(world.file, (world.clock.at.timestamp() + 1,) * 2)
 
     write()
+    world.clock.move(seconds=1.5)
     look = asyncio.create_task(world.sync().once())
     for _ in range(10):
         await world.clock.settled()
-        world.clock.move(seconds=1)
         write()
-        await world.clock.wake(1.5)
+        await world.clock.wake(2)
     assert (await look).synced.state == "ok"
 
 
