@@ -93,7 +93,9 @@ class Clinic:
         try:
             writer.write(json.dumps({"do": do, **arguments}).encode() + b"\n")
             await writer.drain()
-            return json.loads(await reader.readline())["result"]
+            answer = json.loads(await reader.readline())
+            assert "result" in answer, answer
+            return answer["result"]
         finally:
             writer.close()
             await writer.wait_closed()
