@@ -9,12 +9,14 @@ from ari_app.threads.database import Reader
 from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import moment, required, stamp
 
-__all__ = ["BURST_WINDOW", "DAY", "STAFF_WROTE", "gather", "known_person", "unanswered"]
+__all__ = ["BURST_WINDOW", "DAY", "STAFF_WROTE", "TO_CALLERS", "gather", "known_person", "unanswered"]
 
 BURST_WINDOW = timedelta(minutes=10)
 DAY = timedelta(hours=24)
 STAFF_WROTE = "m.kind = 'staff' AND (m.state NOT IN ('cancelled', 'expired', 'failed') OR m.went IS NOT NULL)"
 """Of message m: words of staff that reached the caller, may have, or still will."""
+TO_CALLERS = "m.notice IS NOT 'on_call'"
+"""Of message m: not to who is on call, which takes nothing of the limits that callers' texts have."""
 
 # "Went or may have gone" begins with the claim, before the first attempt: two modems may decide for one number at the same time.
 # It holds of a failed text too when one of its parts went: the caller has that part.
@@ -50,8 +52,8 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
     """
     totals = {"soon": stamp(now + CLOCK_SLACK), "call": call, "day": stamp(now - DAY), "burst": stamp(now - BURST_WINDOW)}
     all_today = reader.value(
-        """SELECT count(*) FROM message m WHERE m.kind IN ('auto', 'notice') AND m.claimed >= :day
-            AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call""",
+        f"""SELECT count(*) FROM message m WHERE m.kind IN ('auto', 'notice') AND m.claimed >= :day AND {TO_CALLERS}
+            AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call""",  # noqa: S608  (our own)
         totals,
     )
     burst = reader.value(
@@ -73,9 +75,9 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
         about,
     )
     auto_today = reader.value(
-        """SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE t.number = :number
-            AND m.kind IN ('auto', 'notice') AND m.claimed >= :day
-            AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call""",
+        f"""SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE t.number = :number
+            AND m.kind IN ('auto', 'notice') AND m.claimed >= :day AND {TO_CALLERS}
+            AND (m.state = 'sending' OR m.went IS NOT NULL) AND m.call IS NOT :call""",  # noqa: S608  (our own)
         about,
     )
     last_person = reader.value(

@@ -13,7 +13,7 @@ from ari_app.model import CLOCK_SLACK, Inbound, MessageKind, MessageState, React
 from ari_app.threads import people, urgent
 from ari_app.threads.database import Transaction
 from ari_app.threads.home import Home
-from ari_app.threads.known import DAY, STAFF_WROTE, unanswered
+from ari_app.threads.known import DAY, STAFF_WROTE, TO_CALLERS, unanswered
 from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import moment, required, stamp
 
@@ -125,12 +125,12 @@ def _today(tx: Transaction, now: datetime, number: str | None = None) -> int:
     """Automatic texts of the last 24 h, to ``number`` or to all. A queued notice counts: nobody decides about it again."""
     return int(
         tx.value(
-            """SELECT (SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE m.kind IN ('auto', 'notice')
-                    AND m.claimed >= :day AND m.state != 'queued' AND (m.state = 'sending' OR m.went IS NOT NULL)
+            f"""SELECT (SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE m.kind IN ('auto', 'notice')
+                    AND m.claimed >= :day AND {TO_CALLERS} AND m.state != 'queued' AND (m.state = 'sending' OR m.went IS NOT NULL)
                     AND (:number IS NULL OR t.number = :number))
                 + (SELECT count(*) FROM message m JOIN thread t ON t.id = m.thread WHERE m.state = 'queued'
-                    AND (m.kind = 'notice' OR (m.kind = 'auto' AND m.went IS NOT NULL))
-                    AND (:number IS NULL OR t.number = :number))""",
+                    AND {TO_CALLERS} AND (m.kind = 'notice' OR (m.kind = 'auto' AND m.went IS NOT NULL))
+                    AND (:number IS NULL OR t.number = :number))""",  # noqa: S608  (our own)
             {"number": number, "day": stamp(now - DAY)},
         )
     )

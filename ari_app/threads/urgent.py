@@ -46,6 +46,11 @@ def _tell(tx: Transaction, thread: int, told: tuple[str, str], home: Home, now: 
         return
     tx.run("UPDATE thread SET notified = ? WHERE id = ?", (stamp(now), thread))
     theirs = people.open_thread(tx, home.line, number, people.DONE, now)
+    expires = stamp(now + home.notice_life)
+    # one that waits for a modem says the same of all
+    waiting = "UPDATE message SET expires = ? WHERE thread = ? AND state = 'queued' AND notice = ?"
+    if tx.run(waiting, (expires, theirs, ON_CALL)):
+        return
     message = tx.insert(
         "message",
         {
@@ -58,7 +63,7 @@ def _tell(tx: Transaction, thread: int, told: tuple[str, str], home: Home, now: 
             "act": f"on_call:{thread}:{stamp(now)}",
             "notice": ON_CALL,
             "due": stamp(now),
-            "expires": stamp(now + home.notice_life),
+            "expires": expires,
         },
     )
     tx.notify(MessageChanged(message, theirs))

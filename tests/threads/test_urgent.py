@@ -57,6 +57,18 @@ async def told(store: Store) -> list[str]:
     return [each["text"] for each in (await store.thread(ON_CALL))["messages"]]
 
 
+async def sent(store: Store) -> None:
+    """What is due to who is on call goes."""
+    agenda = await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=[], held=False)
+    (due,) = [each for each in agenda.due if each.number == ON_CALL]
+    claimed = await store.claim(due.id, lambda *_: pytest.fail("a notice is decided once"), submit, live=False)
+    assert claimed is not None
+    assert claimed.number == ON_CALL
+    attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")
+    assert attempt is not None
+    await store.finish_attempt(attempt, Sent(1))
+
+
 async def test_a_thread_is_raised_and_never_lowered(store: Store, clock: HandClock) -> None:
     thread = await call(store, None)
     assert await standing(store, thread) == (Level.NORMAL, None)
@@ -118,10 +130,42 @@ async def test_who_is_on_call_is_told_once_in_half_an_hour_of_each_thread(store:
     assert len(await told(store)) == 1
     await call(store, TOLD, BOB)
     await call(store, TOLD, None)
-    assert len(await told(store)) == 3
+    assert len(await told(store)) == 1, "it has not gone yet, and says the same of all three"
+    await sent(store)
+    await call(store, TOLD, "+15145550103")
+    assert len(await told(store)) == 2
+    await sent(store)
     clock.move(seconds=1)
     await call(store, TOLD)
-    assert len(await told(store)) == 4
+    assert len(await told(store)) == 3
+
+
+async def test_what_waits_for_a_modem_is_not_late_for_a_later_caller(store: Store, clock: HandClock) -> None:
+    await call(store, TOLD)
+    clock.move(hours=1, minutes=59)
+    await call(store, TOLD, BOB)
+    clock.move(minutes=2)
+    await store.expire()
+    assert [each["state"] for each in (await store.thread(ON_CALL))["messages"]] == ["queued"]
+    clock.move(hours=2)
+    await store.expire()
+    assert [each["state"] for each in (await store.thread(ON_CALL))["messages"]] == ["expired"]
+
+
+async def test_what_who_is_on_call_is_told_takes_nothing_of_the_callers_limits(store: Store, clock: HandClock) -> None:
+    await call(store, TOLD)
+    seen: list[int] = []
+
+    def look(text: Inbound) -> Reaction:
+        seen.append(text.all_today)
+        return Reaction()
+
+    await write(store, look)
+    await sent(store)
+    clock.move(minutes=1)
+    await write(store, look, "more")
+    assert (seen, (await store.known(BOB, "main")).all_today) == ([0, 0], 0)
+    assert (await store.known(ON_CALL, "main")).auto_today == 0
 
 
 async def test_who_is_on_call_is_not_told_of_their_own_call(store: Store) -> None:
@@ -133,14 +177,7 @@ async def test_what_who_is_on_call_is_told_goes_by_a_modem_though_they_said_stop
     await write(store, lambda _: Reaction(opt=True), "stop", ON_CALL)
     await call(store, TOLD)
     await write(store, lambda _: Reaction(opt=True), "stop again", ON_CALL)
-    agenda = await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=[], held=False)
-    (due,) = agenda.due
-    claimed = await store.claim(due.id, lambda *_: pytest.fail("a notice is decided once"), submit, live=False)
-    assert claimed is not None
-    assert claimed.number == ON_CALL
-    attempt = await store.begin_attempt(claimed.parts[0].id, modem="gsm1")
-    assert attempt is not None
-    await store.finish_attempt(attempt, Sent(1))
+    await sent(store)
     assert [(each["text"], each["state"]) for each in (await store.thread(ON_CALL))["messages"] if each["direction"] == "out"] == [
         ("Somebody waits.", "sent")
     ]
@@ -164,6 +201,7 @@ async def test_emergency_words_by_the_policy_itself(store: Store, clock: HandClo
     safety = ("Clinique Rivard (514 555-0199): si c'est une urgence, appele", "queued")
     assert await answers() == [safety]
     assert len(await told(store)) == 1
+    await sent(store)
     clock.move(minutes=31)
     await write(store, react, "je respire mal")
     assert await answers() == [safety], "once an hour"
