@@ -1,8 +1,9 @@
 """Who calls, before a telephone rings: ``AGI(agi://127.0.0.1:4573/caller)``.
 
 Sets on the asking channel ``CALLERID(name)`` (the names of the contacts behind the number, where there are any), ``TEXTBACK_KIND``
-("client", "prospect", "staff", "supplier", "unknown"), ``TEXTBACK_LANGUAGE`` ("fr", "en") and, for who goes before others,
-``QUEUE_PRIO`` (5 high, 10 urgent; app_queue: the higher first). Answers within 50 ms, or sets nothing: then go on as if not asked.
+("client", "staff", "supplier", "prospect" who called or wrote before and is none of these, else "unknown"), ``TEXTBACK_LANGUAGE`` ("fr",
+"en") and, for who goes before others, ``QUEUE_PRIO`` (5 high, 10 urgent; app_queue: the higher first). Answers within 50 ms, or sets
+nothing: then go on as if not asked.
 """
 
 from __future__ import annotations

@@ -27,6 +27,9 @@ log = structlog.get_logger()
 _THINKS = 3.0
 """Seconds to press a key after the words."""
 _KEY = "1"
+_NOTED_WITHIN = 3.0
+"""Seconds a caller who asked for a text is held for the word that it is noted; then the dialplan goes on, and the text goes all the same
+when it comes to be noted."""
 
 
 class Offer:
@@ -75,7 +78,11 @@ class Offer:
     async def asked(self, request: Request) -> None:
         """Note it, say so, end the call."""
         try:
-            language = await self._desk.ask(request.headers.get("agi_uniqueid", ""))
+            async with asyncio.timeout(_NOTED_WITHIN):
+                language = await self._desk.ask(request.headers.get("agi_uniqueid", ""))
+        except TimeoutError:
+            log.error("text_not_promised", reason="not noted in time")
+            return
         except TextbackError as error:
             log.info("text_not_promised", reason=error.facts.get("reason", error.code))
             if isinstance(error, RefusedError):

@@ -104,8 +104,9 @@ class Caller:
     names: tuple[str, ...]
     """Of everybody behind it, each once."""
     kind: Kind | None
-    """As in ``model.Known``, like ``language``, ``wrote``, ``tags`` and ``calls``."""
+    """PROSPECT too for a number that called or wrote before and is nobody's; None for one that did neither."""
     language: Language | None
+    """As in ``model.Known``, like ``wrote``, ``tags`` and ``calls``."""
     wrote: Language | None
     tags: frozenset[str]
     calls: tuple[datetime, ...]

@@ -109,15 +109,16 @@ def caller(reader: Reader, number: str, now: datetime) -> Caller:
     people = people_of(reader, number)
     behind = standing(people)
     contact = reader.one("SELECT language, wrote, opted_out FROM contact WHERE number = ?", (number,))
-    level = reader.value("SELECT max(urgent) FROM thread WHERE number = ? AND state = 'to_answer'", (number,))
+    threads = reader.one("SELECT count(*) AS n, max(iif(state = 'to_answer', urgent, 0)) AS level FROM thread WHERE number = ?", (number,))
+    assert threads is not None  # noqa: S101  (it counts)
     return Caller(
         number=number,
         names=tuple(dict.fromkeys(one.name for one in people)),
-        kind=behind.kind,
+        kind=behind.kind or (Kind.PROSPECT if threads["n"] else None),
         language=(contact["language"] if contact else None) or behind.language,
         wrote=contact["wrote"] if contact else None,
         tags=behind.tags,
         calls=unanswered(reader, number, now),
         opted_out=contact is not None and contact["opted_out"] is not None,
-        level=Level(level or 0),
+        level=Level(threads["level"] or 0),
     )

@@ -60,6 +60,9 @@ async def test_a_client_is_named_and_a_stranger_is_not(clinic: House) -> None:
     call = clinic.rings_in(STRANGER)
     told = variables(await asks(clinic, "caller", agi_uniqueid=call.id))
     assert told == {"TEXTBACK_KIND": "unknown", "TEXTBACK_LANGUAGE": "fr"}
+    await clinic.missed(STRANGER)
+    told = variables(await asks(clinic, "caller", agi_uniqueid=call.id))
+    assert told == {"TEXTBACK_KIND": "prospect", "TEXTBACK_LANGUAGE": "fr"}
 
 
 async def test_a_call_that_is_not_watched_is_known_by_the_number_it_shows(clinic: House) -> None:
@@ -168,6 +171,20 @@ async def test_who_pressed_1_already_is_texted_or_told_that_it_cannot_be(clinic:
     assert [each.split()[0] for each in commands] == ["ANSWER", "STREAM"], "and the dialplan goes on"
     assert clinic.said()[0].startswith("en:Thank you.")
     assert clinic.said()[1].startswith("fr:Nous ne pouvons pas vous écrire")
+
+
+async def test_a_store_that_hangs_holds_nobody_who_asked(clinic: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("agi.offer._NOTED_WITHIN", 0.05)
+    monkeypatch.setattr(clinic.store, "note_asked", never)
+    call = clinic.rings_in(CLIENT)
+    with capture_logs() as logs:
+        for argument in ({"agi_arg_1": "yes"}, {"agi_arg_1": "caller", "route": "decline"}):
+            given: dict[str, Any] = {"route": "offer", **argument}
+            assert await asks(clinic, agi_uniqueid=call.id, **given) == [], "the dialplan goes on"
+    assert [each["reason"] for each in logs if each["event"] == "text_not_promised"] == ["not noted in time"] * 2
 
 
 async def test_without_speech_nothing_is_offered_and_who_asked_still_gets_it(clinic: House) -> None:

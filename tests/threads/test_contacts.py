@@ -422,6 +422,9 @@ async def test_what_a_number_is_while_it_rings(store: Store, clock: HandClock) -
     stranger = await store.contacts.caller(ALICE)
     assert (stranger.names, stranger.kind, stranger.language, stranger.wrote, stranger.calls) == ((), None, None, None, ())
     assert (stranger.opted_out, stranger.level) == (False, Level.NORMAL)
+    await missed(store, BOB)
+    again = await store.contacts.caller(BOB)
+    assert (again.names, again.kind) == ((), Kind.PROSPECT), "who called before and is nobody's is a prospect"
     await store.contacts.apply([record(language="fr", tags=("vip",)), record("P2", "Luc Roy", language="fr")], "sync")
     thread = await missed(store, ALICE)
     clock.move(minutes=3)
