@@ -284,7 +284,7 @@ class Known:
     first: bool = True
     """No automatic text went to this number yet, nor may have."""
     calls: tuple[datetime, ...] = ()
-    """Starts of this number's other inbound calls of the last 24 h that nobody answered, newest first."""
+    """Starts of this number's other inbound calls of the last 25 h that nobody answered, newest first."""
     known_contact: bool = False
     """Named in the contacts, or has written or been written to by a person before."""
     opted_out: datetime | None = None

@@ -13,6 +13,8 @@ __all__ = ["BURST_WINDOW", "DAY", "STAFF_WROTE", "TO_CALLERS", "gather", "known_
 
 BURST_WINDOW = timedelta(minutes=10)
 DAY = timedelta(hours=24)
+LONGEST_DAY = timedelta(hours=25)
+"""When clocks are set back: all of it is today."""
 STAFF_WROTE = "m.kind = 'staff' AND (m.state NOT IN ('cancelled', 'expired', 'failed') OR m.went IS NOT NULL)"
 """Of message m: words of staff that reached the caller, may have, or still will."""
 TO_CALLERS = "m.notice IS NOT 'on_call'"
@@ -36,11 +38,11 @@ def known_person(reader: Reader, number: str) -> bool:
 
 
 def unanswered(reader: Reader, number: str, now: datetime, *, but: str = "") -> tuple[datetime, ...]:
-    """Starts of a number's calls of the last 24 h that nobody answered, newest first. ``but``: id of a call that does not count."""
+    """Starts of a number's calls of the last 25 h that nobody answered, newest first. ``but``: id of a call that does not count."""
     rows = reader.all(
         """SELECT started FROM call INDEXED BY call_by_caller WHERE caller = ? AND started BETWEEN ? AND ? AND outcome != 'answered'
             AND id != ? ORDER BY started DESC""",
-        (number, stamp(now - DAY), stamp(now + CLOCK_SLACK), but),
+        (number, stamp(now - LONGEST_DAY), stamp(now + CLOCK_SLACK), but),
     )
     return tuple(required(row["started"]) for row in rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -213,6 +213,27 @@ async def test_emergency_words_by_the_policy_itself(store: Store, clock: HandClo
     assert safety in await answers(), "STOP does not withdraw it"
     await write(store, react, "j'ai mal à la poitrine")
     assert len([each for each in await answers() if each[0] == safety[0]]) == 2, "also to who opted out"
+
+
+@pytest.mark.parametrize(
+    ("at", "raised"),
+    [
+        # the day the clocks are set back has 25 hours
+        (("2026-11-01T04:05Z", "2026-11-01T04:10Z", "2026-11-02T04:50Z"), True),
+        # midnight in Toronto is 05:00 UTC in winter
+        (("2026-03-02T04:50Z", "2026-03-02T05:10Z", "2026-03-02T05:20Z"), False),
+        (("2026-03-02T05:01Z", "2026-03-02T05:10Z", "2026-03-03T04:58Z"), True),
+        (("2026-03-02T05:01Z", "2026-03-02T05:10Z", "2026-03-03T05:01Z"), False),
+    ],
+)
+async def test_called_three_times_today_is_of_the_clinic_s_day(store: Store, clock: HandClock, at: tuple[str, ...], raised: bool) -> None:
+    policy = Policy(settings(priority=[{"name": "Insiste", "calls": 3}]))
+    threads = []
+    for each in at:
+        clock.at = datetime.fromisoformat(each)
+        about = a_call(started=clock.at, ended=clock.at + timedelta(seconds=20))
+        threads.append((await store.record_call(about, lambda call, known: policy.decide(call, known, clock.at), line="main")).thread)
+    assert await standing(store, threads[-1]) == ((Level.HIGH, "Insiste") if raised else (Level.NORMAL, None))
 
 
 async def test_the_safety_text_goes_before_all_others(store: Store) -> None:
