@@ -76,7 +76,7 @@ def test_no_command_is_documented_that_there_is_not() -> None:
 
 def test_every_reason_is_documented_in_its_order_of_precedence() -> None:
     text = read("reasons.md")
-    silent, texting = (re.findall(r"^\| `(\w+)` \|", part, flags=re.MULTILINE) for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:])
+    silent, texting = (re.findall(r"^\| `(\w+)` \|", part, flags=re.MULTILINE) for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:3])
     assert tuple(silent) == tuple(reason.value for reason in SILENCES)
     assert tuple(texting) == tuple(reason.value for reason in REPLIES)
     assert len(silent) + len(texting) == len(Reason)

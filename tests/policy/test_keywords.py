@@ -73,9 +73,15 @@ def listed(table: str) -> list[str]:
     return [phrase.strip() for line in table.splitlines() for phrase in line.split("|") if phrase.strip()]
 
 
-def test_the_tables_are_long_enough() -> None:
+def test_the_tables_are_long_enough(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(set(listed(STOP) + listed(START) + listed(HELP))) >= 60
     assert len(set(listed(WORDS))) >= 60
+    told = []
+    for keyword, table in ((Keyword.STOP, STOP), (Keyword.START, START), (Keyword.HELP, HELP), (None, WORDS)):
+        found = [phrase for phrase in listed(table) if (said.keyword if (said := meaning(phrase)) else None) is keyword]
+        told.append(f"{keyword.name if keyword else 'words for staff'} {len(found)} of {len(listed(table))}")
+    with capsys.disabled():
+        print(f"\nkeywords: {', '.join(told)}")  # noqa: T201
 
 
 @pytest.mark.parametrize(
