@@ -301,6 +301,10 @@ class Service:
         """What a caller's text comes to."""
         return self.policy.react(inbound, self.clock.now(), self.watch.switches)
 
+    def alarm(self, inbound: Inbound) -> Reaction:
+        """What part of a text comes to, whose other parts never came."""
+        return self.policy.alarm(inbound, self.clock.now(), self.watch.switches)
+
     async def unlock(self, name: str) -> str:
         """Enter the PIN of a modem once more; what came of it. Raises NotFoundError, RefusedError."""
         modem = next((each for each in self.modems if each.name == name), None)
@@ -372,7 +376,7 @@ class Service:
     async def _house(self) -> None:
         while True:
             try:
-                settled = await self.store.settle_partials()
+                settled = await self.store.settle_partials(self.alarm)
                 if settled:
                     log.warning("texts_incomplete", texts=settled)
                 now, portal = self.clock.now(), self.settings.portal

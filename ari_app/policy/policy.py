@@ -227,6 +227,13 @@ class Policy:
         offered = None if inbound.named or reaction.opt is not None else given_name(inbound.text)
         return replace(reaction, offered=offered, priority=self._first(facts, line, now))
 
+    def alarm(self, inbound: Inbound, now: datetime, switches: Mapping[str, str]) -> Reaction:
+        """What part of a text comes to, whose other parts never came: an emergency is one all the same, all else waits for the whole."""
+        whole = self.react(inbound, now, switches)
+        if whole.notice_name != "safety":
+            return Reaction(priority=whole.priority)
+        return Reaction(priority=whole.priority, notice=whole.notice, notice_name="safety", language=whole.language)
+
     def fill(
         self,
         line: str,

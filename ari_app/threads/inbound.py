@@ -48,13 +48,13 @@ def keep(tx: Transaction, raw: RawPdu, react: React, home: Home) -> None:
         _keep_text(tx, raw, decoded, react, home)
 
 
-def settle_partials(tx: Transaction, now: datetime, home: Home) -> int:
+def settle_partials(tx: Transaction, now: datetime, home: Home, alarm: React) -> int:
     """Show long texts that waited long enough for missing or better fitting parts, as far as they are there. How many.
 
-    Marked ``partial`` where parts are missing; those that come later still complete them.
+    Marked ``partial`` where parts are missing; those that come later still complete them. ``alarm``: what the words of a part come to.
     """
     latest = now - PARTIAL_AFTER
-    return sum(_arrange(tx, kept(rows), home, latest=latest, old=kept(whole)) for rows, whole in overdue(tx, latest))
+    return sum(_arrange(tx, kept(rows), home, alarm, latest=latest, old=kept(whole)) for rows, whole in overdue(tx, latest))
 
 
 def _keep_text(tx: Transaction, raw: RawPdu, text: Deliver, react: React, home: Home) -> None:
@@ -108,7 +108,7 @@ def _arrange(
             continue
         changed = shown and (message is None or {one.row for one in text} != rows[message])
         if waited or changed or is_whole(text):
-            message = _file(tx, text, message, home, react)  # noqa: PLW2901  (a new one, or that of the same picture)
+            message = _file(tx, text, message, home, react, partly=waited)  # noqa: PLW2901  (a new one, or that of the same picture)
             overdue_texts += waited
         if message is not None:
             held.add(message)
@@ -132,8 +132,8 @@ def _belong(tx: Transaction, text: Iterable[Kept], message: int) -> None:
         tx.run("UPDATE inbound SET whole = ?, message = ? WHERE id = ?", (min(rows), message, row))
 
 
-def _file(tx: Transaction, text: Sequence[Kept], shown: int | None, home: Home, react: React | None) -> int:
-    """Make the message of a text, or complete the one it is ``shown`` in; which it is."""
+def _file(tx: Transaction, text: Sequence[Kept], shown: int | None, home: Home, react: React | None, *, partly: bool = False) -> int:
+    """Make the message of a text, or complete the one it is ``shown`` in; which it is. ``partly``: reacted to though parts lack."""
     found = came([one.part for one in text], home.country, doubtful=not is_close(text))
     at = max(one.received for one in text)
     repeated = tx.value("SELECT id FROM message WHERE act = ?", (found.key,)) if found.key else None
@@ -146,7 +146,7 @@ def _file(tx: Transaction, text: Sequence[Kept], shown: int | None, home: Home, 
         message, thread = shown, _complete(tx, shown, found, home, at)
     _belong(tx, text, message)
     answer = found.answer
-    if react is not None and found.words and found.sender and found.whole:
+    if react is not None and found.words and found.sender and (found.whole or (partly and found.person)):
         answer = react_to(tx, message, react, home, at, picture=found.picture)
     if answer:
         people.waits(tx, thread, at, text=True)

@@ -73,7 +73,9 @@ def react_to(tx: Transaction, message: int, react: React, home: Home, now: datet
     if reaction.reopens:
         urgent.raised(tx, thread, reaction.priority, home, now)
     people.set_contact(tx, number, "not_textable", None)
-    if reaction.notice:
+    act = f"notice:{message}"
+    # a text that was answered in part, and is whole now, is answered once
+    if reaction.notice and tx.one("SELECT 1 FROM message WHERE act = ?", (act,)) is None:
         due = now + reaction.delay
         notice = tx.insert(
             "message",
@@ -84,7 +86,7 @@ def react_to(tx: Transaction, message: int, react: React, home: Home, now: datet
                 "text": reaction.notice,
                 "state": MessageState.QUEUED.value,
                 "at": stamp(now),
-                "act": f"notice:{message}",
+                "act": act,
                 "notice": reaction.notice_name,
                 "language": reaction.language,
                 "due": stamp(due),

@@ -228,10 +228,10 @@ class Store:
         """Commit a received PDU, whatever it is: text, part, status report or what nobody can read."""
         await self._database.write(lambda tx: inbound.keep(tx, raw, react, self._home))
 
-    async def settle_partials(self) -> int:
-        """Show long texts whose missing parts are overdue. To be called about once a minute."""
+    async def settle_partials(self, alarm: Callable[[Inbound], Reaction]) -> int:
+        """Show long texts whose missing parts are overdue. To be called about once a minute. ``alarm``: see ``Policy.alarm``."""
         now = self._clock.now()
-        return await self._database.write(lambda tx: inbound.settle_partials(tx, now, self._home))
+        return await self._database.write(lambda tx: inbound.settle_partials(tx, now, self._home, alarm))
 
     async def settle_unconfirmed(self) -> int:
         """Mark texts whose status reports are overdue. How many. To be called about once a minute."""

@@ -148,7 +148,7 @@ async def fill(config: Path) -> None:
     await day.call(DAVE)
     await day.text(ERIN, "Un très long texto " * 20, parts=1)
     clock.move(days=2)
-    await store.settle_partials()
+    await store.settle_partials(lambda _: Reaction())
     await day.call(ALICE, outcome=Outcome.ANSWERED, answered_by=AnsweredBy.EXTENSION, rang=4.0, lasts=90)
     await day.call(FRANK, outcome=Outcome.ANSWERED, answered_by=AnsweredBy.OUTSIDE, rang=4.0, lasts=90)
     await day.call(None, presented="anonymous")

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from ari_app.board import Box
 from ari_app.events import ContactChanged, MessageChanged, Notice, ThreadChanged
-from ari_app.model import Inbound, Reaction, Reason
+from ari_app.model import EMERGENCY, Inbound, Level, Reaction, Reason
 from ari_app.policy import Policy
 from ari_app.settings import parse
 from ari_app.threads import Store
@@ -121,11 +122,11 @@ async def test_what_stays_incomplete_is_shown_in_part_and_completed_later(store:
     for pdu in pdus[1:]:
         await store.keep(raw(pdu), see)
     clock.move(seconds=PARTIAL_AFTER.total_seconds() - 1)
-    assert await store.settle_partials() == 0
+    assert await store.settle_partials(nothing) == 0
     assert await store.threads() == []
     clock.move(seconds=1)
-    assert await store.settle_partials() == 1
-    assert await store.settle_partials() == 0
+    assert await store.settle_partials(nothing) == 1
+    assert await store.settle_partials(nothing) == 0
     thread = await store.thread(ALICE)
     message = thread["messages"][0]
     assert (message["state"], message["note"]) == ("partial", f"part 1 of {len(pdus)} missing")
@@ -137,6 +138,33 @@ async def test_what_stays_incomplete_is_shown_in_part_and_completed_later(store:
     assert (await store.thread(ALICE))["state"] == "to_answer"
     assert seen == [LONG]
     assert (await store.search("jeudi"))[0]["id"] == message["id"]
+
+
+async def test_an_emergency_is_one_though_a_part_of_the_text_never_came(store: Store, clock: HandClock) -> None:
+    policy = Policy(
+        parse({"clinic": {"name": "Clinique", "number": "+15145550100"}, "pbx": {"username": "textback", "password": "secret"}})
+    )
+    said = (
+        "Bonjour, "
+        + "je vous écris au sujet de mon père, il est assis ici devant moi. " * 3
+        + "Il a une douleur thoracique et ne respire pas bien."
+    )
+    pdus = encode_deliver(ALICE, said, START, reference=5)
+    for pdu in pdus[1:]:
+        await store.keep(raw(pdu), lambda told: policy.react(told, clock.at, {}))
+    clock.move(seconds=PARTIAL_AFTER.total_seconds())
+    assert await store.settle_partials(lambda told: policy.alarm(told, clock.at, {})) == 1
+    (row,) = await store.board.rows(Box.TO_ANSWER)
+    assert (row.level, row.why) == (Level.URGENT, EMERGENCY)
+    answers = [each["text"] for each in (await store.thread(ALICE))["messages"] if each["direction"] == "out"]
+    assert len(answers) == 1
+    assert "911" in answers[0]
+    # two hours later the rest is there: it is whole, and answered already
+    clock.move(hours=2)
+    await store.keep(raw(pdus[0], clock.at), lambda told: policy.react(told, clock.at, {}))
+    texts_now = (await store.thread(ALICE))["messages"]
+    assert [each["text"] for each in texts_now if each["direction"] == "out"] == answers
+    assert next(each["state"] for each in texts_now if each["direction"] == "in") == "received"
 
 
 async def test_parts_survive_a_stop(store: Store, clock: HandClock) -> None:

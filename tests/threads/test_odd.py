@@ -134,7 +134,7 @@ async def test_a_picture_announced_in_part_is_shown_where_its_sender_is_known(st
     pdus = pushed(announced(subject="ma dent", where="1" * 60))
     await store.keep(raw(pdus[0]), policy_at(clock))
     clock.move(seconds=PARTIAL_AFTER.total_seconds())
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     assert await texts(store) == [("partial", "ma dent", "picture not received; part 2 of 2 missing")]
     assert (await store.thread(ALICE))["state"] == "to_answer"
     assert await notices(store) == []
@@ -149,7 +149,7 @@ async def test_a_picture_of_whom_only_the_last_part_is_there_moves_to_its_sender
     pdus = pushed(announced(subject="ma dent", padding=60))
     await store.keep(raw(pdus[1]), policy_at(clock))
     clock.move(seconds=PARTIAL_AFTER.total_seconds())
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     carrier = await store.thread(CENTRE)
     assert (carrier["state"], carrier["messages"][0]["note"]) == ("done", "WAP push; part 1 of 2 missing")
     heard.clear()
@@ -166,7 +166,7 @@ async def test_a_picture_announced_anew_in_part_is_one_picture_in_the_end(store:
     for pdu in (*first, again[0]):
         await store.keep(raw(pdu), policy_at(clock))
     clock.move(seconds=PARTIAL_AFTER.total_seconds())
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     assert len(await texts(store)) == 2, "nobody knows yet that it is the same"
     await store.keep(raw(again[1], clock.at), policy_at(clock))
     assert await texts(store) == [("received", "", "picture not received")]

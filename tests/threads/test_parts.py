@@ -82,7 +82,7 @@ def test_any_order_any_repetition_any_mixture(arrived: tuple[list[str], dict[str
         for number, pdu in enumerate(coming):
             await feed(store, clock, pdu)
             clock.move(seconds=1)
-            await store.settle_partials()
+            await store.settle_partials(nothing)
             if number in restarts:
                 await store.close()
                 store = Store(path, clock)
@@ -92,7 +92,7 @@ def test_any_order_any_repetition_any_mixture(arrived: tuple[list[str], dict[str
         counts = await store.counts()
         assert (counts["parts_waiting"], counts["partial"]) == (0, 0)
         clock.move(days=2)
-        assert await store.settle_partials() == 0
+        assert await store.settle_partials(nothing) == 0
         await store.close()
 
     with TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ def test_however_long_parts_are_on_their_way(arrived: tuple[list[str], dict[str,
         for pdu, past in zip(coming, minutes, strict=False):
             await feed(store, clock, pdu)
             clock.move(seconds=past * 10)
-            await store.settle_partials()
+            await store.settle_partials(nothing)
         await feed(store, clock, *coming)
         for sender, theirs in sent.items():
             assert await texts(store, sender) == sorted(("received", text) for text in theirs)
@@ -169,13 +169,13 @@ async def test_a_phone_that_lost_its_signal_meanwhile_is_waited_for_no_longer_th
     pdus = stamped(ALICE, words(3, "slow"), ticking(3, gap=CLOSE + SECOND), reference=3)
     await feed(store, clock, *pdus)
     clock.move(seconds=PARTIAL_AFTER.total_seconds() - 1)
-    assert await store.settle_partials() == 0
+    assert await store.settle_partials(nothing) == 0
     clock.move(seconds=1)
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     assert await texts(store) == [("partial", words(3, "slow"))]
     thread = await store.thread(ALICE)
     assert (thread["state"], thread["messages"][0]["note"]) == ("to_answer", "sent far apart, perhaps parts of two texts")
-    assert await store.settle_partials() == 0
+    assert await store.settle_partials(nothing) == 0
 
 
 async def test_who_always_uses_one_reference_is_read_as_the_texts_come(store: Store, clock: HandClock) -> None:
@@ -190,7 +190,7 @@ async def test_each_part_that_comes_late_is_shown_until_all_are_there(store: Sto
     pdus = stamped(ALICE, words(4, "late"), ticking(4), reference=3)
     await feed(store, clock, pdus[2])
     clock.move(minutes=10)
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     notes = [(await store.thread(ALICE))["messages"][0]["note"]]
     for pdu in (pdus[0], pdus[3], pdus[0], pdus[1]):
         clock.move(hours=1)
@@ -206,7 +206,7 @@ async def test_a_part_shown_with_another_text_by_mistake_finds_its_own(store: St
     second = stamped(ALICE, words(3, "two"), ticking(3, START + timedelta(hours=1)), reference=3)
     await feed(store, clock, first[0], second[1])
     clock.move(minutes=10)
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     await feed(store, clock, *first[1:])
     (whole,) = [text for state, text in await texts(store) if state == "received"]
     assert whole == words(3, "one")
@@ -222,7 +222,7 @@ async def test_a_part_the_sender_s_phone_sent_twice_is_not_shown_as_a_text_of_it
     again = stamped(ALICE, words(2, "once"), [at + 9 * SECOND for at in stamps], reference=3)
     await feed(store, clock, pdus[0], again[0], pdus[1])
     clock.move(minutes=10)
-    assert await store.settle_partials() == 0
+    assert await store.settle_partials(nothing) == 0
     assert await texts(store) == [("received", words(2, "once"))]
     assert (await store.counts())["parts_waiting"] == 0
 
@@ -262,7 +262,7 @@ async def test_parts_that_waited_while_the_service_was_down_are_shown(store: Sto
     clock.move(hours=1)
     await feed(store, clock, pdus[1])
     clock.move(days=3)
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     assert [state for state, _ in await texts(store)] == ["partial"]
 
 
@@ -270,7 +270,7 @@ async def test_a_part_the_network_brings_days_later_completes_its_text(store: St
     pdus = stamped(ALICE, words(2, "slow"), ticking(2), reference=3)
     await feed(store, clock, pdus[1])
     clock.move(minutes=10)
-    assert await store.settle_partials() == 1
+    assert await store.settle_partials(nothing) == 1
     clock.move(days=3)
     await feed(store, clock, pdus[0])
     assert await texts(store) == [("received", words(2, "slow"))]
@@ -284,4 +284,4 @@ async def test_a_flood_of_first_parts_holds_nothing_up(store: Store, clock: Hand
     await feed(store, clock, flood[300][1])
     assert await texts(store) == [("received", words(2, "w300"))]
     clock.move(minutes=10)
-    assert await store.settle_partials() == 599
+    assert await store.settle_partials(nothing) == 599

@@ -233,7 +233,7 @@ async def test_the_hot_path_walks_no_table(store: Store, clock: HandClock, monke
         for pdu in encode_deliver(ALICE, "long " * 60, clock.at, reference=7):
             await again.keep(raw(pdu, clock.at), nothing)
             clock.move(minutes=10)
-            await again.settle_partials()
+            await again.settle_partials(nothing)
         await again.thread(ALICE)
         await again.threads(limit=50)
         await again.calls(limit=50)
