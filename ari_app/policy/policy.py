@@ -17,9 +17,7 @@ from ari_app.model import (
     Known,
     Language,
     Outcome,
-    Presentation,
     Priority,
-    Reached,
     Reaction,
     Reason,
     Trigger,
@@ -155,33 +153,6 @@ class Policy:
     def _today(self, calls: tuple[datetime, ...], at: datetime) -> int:
         zone = self._settings.clinic.zone
         return sum(started.astimezone(zone).date() == at.astimezone(zone).date() for started in calls)
-
-    def may_ask(self, number: str | None, did: str, known: Known, now: datetime, *, blacklisted: bool = False) -> Reason | None:
-        """Would who is on the telephone get a text if they asked for one now: None, else why not. Never raises.
-
-        ``number``: E.164, None when it is hidden or none. ``known``: of that number on the line of ``did``.
-        """
-        call = Call(
-            id="",
-            started=now,
-            ended=now,
-            presented=number or "",
-            caller=number,
-            presentation=Presentation.ALLOWED,
-            did=did,
-            context="",
-            channel="",
-            outcome=Outcome.MISSED,
-            answered_by=None,
-            reached=Reached.NONE,
-            rang=0.0,
-            caller_hung_up=False,
-            asked=True,
-            blacklisted=blacklisted,
-        )
-        own = self._line(self.line_name(did)).own
-        reason, _ = reason_for(Case(call, known, now, True, self._settings, own, self._house))
-        return None if reason is Reason.ASKED else reason
 
     def react(self, inbound: Inbound, now: datetime, switches: Mapping[str, str]) -> Reaction:
         """What a caller's text comes to beside its place in the thread. Never raises."""

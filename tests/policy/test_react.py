@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ari_app.model import EMERGENCY, Inbound, Kind, Level, Reaction, Reason
+from ari_app.model import EMERGENCY, Inbound, Level, Reaction
 from ari_app.policy.react import HELP_PAUSE, PICTURE_PAUSE, ROBOT_ANSWERS, ROBOT_TEXTS, SAFETY_PAUSE
 from modem.alphabet import segments
-from tests.policy.kit import CALLER, inbound, known, policy
+from tests.policy.kit import CALLER, inbound, policy
 
 OPEN = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)  # Tuesday, 10 h
 LUNCH = datetime(2026, 11, 24, 17, 30, tzinfo=UTC)
@@ -444,26 +444,3 @@ def test_a_name_is_offered_where_nobody_has_one() -> None:
     assert reaction(text, named=True).offered is None
     assert reaction("ARRET").offered is None
     assert reaction(text, number="12345").offered is None
-
-
-# -- may who is on the telephone ask for a text
-
-
-def test_who_may_ask_for_a_text() -> None:
-    told = policy(line=[{"did": ["5145550111"], "name": "fax", "reply": False}])
-
-    def ask(number: str | None = CALLER, did: str = "5145550100", *, blacklisted: bool = False, **about: Any) -> Reason | None:
-        return told.may_ask(number, did, known(**{"number": number, **about}), OPEN, blacklisted=blacklisted)
-
-    assert ask() is None
-    assert ask(last_auto=OPEN - SECOND, last_person=OPEN - SECOND, called_back=OPEN, reached=OPEN) is None
-    assert ask(None) is Reason.ANONYMOUS
-    assert ask("+18005550199") is Reason.NOT_TEXTABLE
-    assert ask(did="5145550111") is Reason.LINE_OFF
-    assert ask(opted_out=OPEN) is Reason.OPTED_OUT
-    assert ask(kind=Kind.STAFF) is Reason.EXCLUDED
-    assert ask(tags=frozenset({"no-text"})) is Reason.EXCLUDED
-    assert ask(blacklisted=True) is Reason.EXCLUDED
-    assert ask(auto_today=3) is Reason.LIMIT
-    assert ask(burst=15) is Reason.BURST
-    assert policy(reply={"mode": "watch"}).may_ask(CALLER, "5145550100", known(), OPEN) is Reason.PAUSED
