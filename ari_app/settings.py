@@ -291,7 +291,7 @@ class AgiSettings(Part):
     sounds: AnyFile = Path("/var/spool/textback")
     """Folder both we and Asterisk can read, for what is spoken; each file is there for one call only."""
     recordings: AnyFile | None = None
-    """Folder of the clinic's own recordings, as Asterisk sees it too: LANGUAGE/NAME.wav in place of what is spoken."""
+    """Folder of the clinic's own recordings, LANGUAGE/NAME.wav in place of what is spoken; only the service reads it."""
 
 
 def _no_twins(key: str, names: list[str], fix: str) -> None:
