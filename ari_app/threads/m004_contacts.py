@@ -117,6 +117,8 @@ STATEMENTS = (
     "CREATE INDEX voicemail_by_thread ON voicemail (thread, at)",
     "CREATE INDEX voicemail_by_call ON voicemail (call)",
     "CREATE INDEX voicemail_by_folder ON voicemail (mailbox, context, folder)",
+    """CREATE INDEX voicemail_misplaced ON voicemail (id)
+        WHERE (folder IN ('INBOX', 'Urgent') AND heard IS NOT NULL) OR (folder = 'Old' AND heard IS NULL)""",
     "CREATE INDEX voicemail_unheard ON voicemail (thread) WHERE heard IS NULL",
     "CREATE INDEX voicemail_waiting ON voicemail (at) WHERE transcription = 'waiting'",
     # The sound, apart from what lists read.
