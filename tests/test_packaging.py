@@ -21,6 +21,7 @@ import aiohttp
 import pytest
 
 from ari_app.settings import load
+from tests.confined import left_by_unit
 from tests.lab.supervise import Supervisor
 
 ROOT = Path(__file__).parents[1]
@@ -277,13 +278,6 @@ async def test_the_service_runs_from_the_wheel_and_a_text_reaches_a_handset(inst
         assert secret not in said
 
 
-def allowed(group: str) -> set[str]:
-    """The system calls of a group of systemd.exec(5)."""
-    listed = subprocess.run(["systemd-analyze", "syscall-filter", group], capture_output=True, text=True, check=True)
-    names = [line.strip() for line in listed.stdout.splitlines()[1:] if line.strip() and not line.lstrip().startswith("#")]
-    return set().union(*(allowed(name) if name.startswith("@") else {name} for name in names))
-
-
 def whole(trace: Path, process: int) -> list[str]:
     """The lines strace wrote, once it has written that this process ended."""
     deadline = time.monotonic() + 30
@@ -295,7 +289,6 @@ def whole(trace: Path, process: int) -> list[str]:
 
 async def test_the_service_does_nothing_that_its_unit_forbids(installed: Path, clean: dict[str, str], away: Path) -> None:
     unit = (ROOT / "config/textback.service").read_text(encoding="utf-8")
-    assert "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged @resources\n" in unit
     assert "MemoryDenyWriteExecute=yes" in unit
     folder, trace = away / "traced", away / "trace"
     environ = {**clean, "TEXTBACK_CONFIG": str(settings(folder, away / "modem"))}
@@ -315,5 +308,5 @@ async def test_the_service_does_nothing_that_its_unit_forbids(installed: Path, c
     assert {"openat", "fdatasync", "sendto"} <= used
     as_root = {"fchown"} if os.geteuid() == 0 else set()  # SQLite's and the store's, which only root does
     tried = {"mbind"}  # numpy's memory on several processors: refused, it does without
-    assert used - as_root - tried - (allowed("@system-service") - allowed("@privileged") - allowed("@resources")) == set()
+    assert used - as_root - tried - left_by_unit() == set()
     assert [line for line in lines if "PROT_WRITE|PROT_EXEC" in line] == []

@@ -16,6 +16,7 @@ import ctypes
 import importlib.util
 import io
 import json
+import mmap
 import os
 import resource
 import signal
@@ -59,14 +60,30 @@ class Engine:
     write: Callable[[bytes, str, Path | None], tuple[str, str]]
     check: Callable[[Path | None], EngineError | None]
     finds_language: bool
+    makes_code: bool
+    """As it runs (oneDNN's kernels): what MemoryDenyWriteExecute forbids."""
 
 
 def trouble(engine: str, model: Path | None) -> EngineError | None:
-    """Why an engine cannot be used here, as far as is known without loading it."""
+    """Why an engine cannot be used by this process, as far as is known without loading it."""
     chosen = ENGINES[engine]
     if importlib.util.find_spec(chosen.package) is None:
         return EngineError("engine_missing", f"{engine} is not installed", f'pip install "asterisk-textback[{chosen.extra}]"')
+    if chosen.makes_code and not _may_make_code():
+        return EngineError(
+            "engine_forbidden",
+            f"{engine} makes code as it runs, which the service's unit forbids",
+            "systemctl edit textback, write there [Service] and below it MemoryDenyWriteExecute=no, then systemctl restart textback",
+        )
     return chosen.check(model)
+
+
+def _may_make_code() -> bool:
+    try:
+        mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
+    except OSError:
+        return False
+    return True
 
 
 def speaks(engine: str, language: str | None, model: Path | None) -> bool:
@@ -132,7 +149,10 @@ def _sphinx(sound: bytes, language: str, model: Path | None) -> tuple[str, str]:
     import soundfile  # noqa: PLC0415
     from pocketsphinx import Decoder  # noqa: PLC0415
 
-    samples, rate = soundfile.read(io.BytesIO(sound), dtype="int16")
+    with os.fdopen(os.memfd_create("sound"), "wb") as held:  # for an object of Python libsndfile wants code made at run time
+        held.write(sound)
+        held.seek(0)
+        samples, rate = soundfile.read(held.fileno(), dtype="int16", closefd=False)
     # Its models are of 16 kHz. A telephone's upper band is empty, which they take for no speech at all: a little noise fills it
     # (words understood of sentences by espeak-ng: half with it, a sixth without).
     length = int(len(samples) * _SPHINX_RATE / rate)
@@ -147,8 +167,8 @@ def _sphinx(sound: bytes, language: str, model: Path | None) -> tuple[str, str]:
 
 
 ENGINES = {
-    "faster-whisper": Engine("faster_whisper", "whisper", _whisper, _whisper_files, finds_language=True),
-    "pocketsphinx": Engine("pocketsphinx", "pocketsphinx", _sphinx, _sphinx_files, finds_language=False),
+    "faster-whisper": Engine("faster_whisper", "whisper", _whisper, _whisper_files, finds_language=True, makes_code=True),
+    "pocketsphinx": Engine("pocketsphinx", "pocketsphinx", _sphinx, _sphinx_files, finds_language=False, makes_code=False),
 }
 
 
@@ -161,7 +181,8 @@ def _limit(memory: int, seconds: int) -> None:
     processors = os.cpu_count() or 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds * processors,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(_NICE)
+    with contextlib.suppress(PermissionError):  # a stricter unit than ours may forbid setpriority(2)
+        os.nice(_NICE)
     with contextlib.suppress(OSError, AttributeError):  # prctl(2) is Linux's
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -14,19 +14,22 @@ A message is ``SPOOL/CONTEXT/MAILBOX/FOLDER/msgNNNN.txt`` beside its sound, once
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
+import stat
 import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from ari_app.threads.voicemail import NEW, OLD
 
-__all__ = ["FOLDERS", "Mail", "Mailbox", "Marks", "NotMovedError", "locked", "mails", "marks", "move", "still_there"]
+__all__ = ["FOLDERS", "Mail", "Mailbox", "Marks", "NotMovedError", "locked", "mails", "marks", "move", "opened", "still_there"]
 
 Mailbox = tuple[str, str]
 """Mailbox and context: ("101", "default")."""
@@ -102,6 +105,23 @@ def mails(spool: Path, mailbox: Mailbox, folders: Sequence[str] = FOLDERS) -> li
             if mail is not None:
                 found[mail.message] = mail
     return sorted(found.values(), key=lambda each: (each.at, each.message))
+
+
+@contextlib.contextmanager
+def opened(file: Path) -> Iterator[BinaryIO | None]:
+    """A file of the spool; None for what is none: a link would lead to whatever the service may read, a pipe would hold it for ever.
+
+    Raises OSError where it cannot be read, FileNotFoundError among them.
+    """
+    try:
+        found = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno not in {errno.ELOOP, errno.ENXIO}:
+            raise
+        yield None
+        return
+    with os.fdopen(found, "rb", buffering=0) as reading:
+        yield reading if stat.S_ISREG(os.fstat(found).st_mode) else None
 
 
 def still_there(mail: Mail) -> bool:
@@ -210,8 +230,8 @@ def _plain(name: str) -> bool:
 def _read(text: Path, mailbox: str, context: str, folder: str) -> Mail | None:
     """None for a file that is gone, or is no message's."""
     try:
-        with text.open("rb") as file:
-            said = file.read(_LONGEST_TEXT).decode("utf-8", errors="replace")
+        with opened(text) as file:
+            said = "" if file is None else file.read(_LONGEST_TEXT).decode("utf-8", errors="replace")
     except FileNotFoundError:
         return None
     fields: dict[str, str] = {}
