@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,11 @@ from ari_app.control import socket_path
 from ari_app.errors import StoreLockedError
 from ari_app.settings import load
 from ari_app.threads import Store
-from tests.contract.clinic import CAROL, DAVE, PRIVATE, answer, error, program, run, service, write_settings
+from ari_app.threads.voicemail import Found, Left
+from tests.contract.clinic import ANNE, CAROL, DAVE, PRIVATE, answer, error, program, run, service, write_settings
 from tests.contract.conftest import _logs_as_before, config, filled
 from tests.contract.test_contract import STATUS
-from tests.threads.world import ALICE, BOB, until
+from tests.threads.world import ALICE, BOB, START, until
 
 __all__ = ["_logs_as_before", "config", "filled"]
 
@@ -140,6 +141,43 @@ def test_a_thread_is_told_newest_first_with_states(filled: Path) -> None:
     failed = " ".join(out(filled, "thread", CAROL, "--line", "lab").split())
     assert re.search(r"\[failed \(unidentified subscriber\); textback send --again \d+\]", failed)
     assert "Asked for no more texts at 2026-03-02" in out(filled, "thread", DAVE)
+
+
+def test_voicemails_stand_in_their_thread(config: Path) -> None:
+    (call,) = (each for each in answer(config, "calls", "--number", BOB) if each["reason"] == "voicemail")
+
+    async def leave() -> None:
+        store = Store(config.parent / "textback.db", SystemClock())
+        await store.open()
+        for number, seconds in ((1, 12.34), (2, 3.0)):
+            left = Left(
+                message=f"m{number}",
+                mailbox="101",
+                context="default",
+                folder="INBOX",
+                at=START + timedelta(days=3, minutes=number),
+                seconds=seconds,
+                channel="PJSIP/trunk-1",
+                presented="5145550102",
+            )
+            filed = await store.voicemail.file(
+                left, Found(call["id"], call["thread"]), ("audio/flac", b"x"), transcribe=number == 1, priority=lambda *_: None
+            )
+            assert filed == number
+        await store.voicemail.written_down(1, "call me back", "en")
+        await store.voicemail.heard(2, True, ANNE)
+        await store.close()
+
+    asyncio.run(leave())
+    told = answer(config, "thread", BOB)["voicemails"]
+    assert [(each["id"], each["seconds"], each["heard_by"], each["transcript"]) for each in told] == [
+        (2, 3.0, "Anne", None),
+        (1, 12.3, None, "call me back"),
+    ]
+    shown = " ".join(out(config, "thread", BOB).split())
+    assert "voicemail 12 s, not heard yet; written down by a machine: call me back" in shown
+    assert "voicemail 3 s, heard by Anne at " in shown
+    assert "Voicemails before 2026-03-05 10:02 are left out" in out(config, "thread", BOB, "--limit", "1")
 
 
 def test_a_text_nobody_confirmed_is_told(config: Path) -> None:

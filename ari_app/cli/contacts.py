@@ -128,7 +128,7 @@ def _draw_sync(screen: Screen, found: dict[str, Any]) -> None:
 
 
 @command(contacts, "list")
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="[WORDS]")
 @click.option("--kind", type=_KINDS, help="Only these.")
 @limited(50, "How many at most; 0 for all.")
 def list_all(env: Env, words: tuple[str, ...], kind: str | None, limit: int) -> None:
@@ -170,9 +170,9 @@ def _draw(screen: Screen, rows: Sequence[Person]) -> None:
 
 
 @command(contacts)
-@click.argument("who", metavar="ID|NUMBER")
+@click.argument("who", metavar="PERSON")
 def show(env: Env, who: str) -> None:
-    """Show one person by ID, as `contacts list` says it, or everybody behind a NUMBER."""
+    """Show PERSON: the id that `contacts list` says, or a number, for everybody behind it."""
     settings = env.settings
     people = asyncio.run(_behind(settings, _named(settings, who)))
     env.answer([_document(each) for each in people], lambda screen: _draw_whole(screen, people))

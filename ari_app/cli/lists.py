@@ -119,9 +119,9 @@ def _draw_threads(screen: Screen, rows: list[dict[str, Any]]) -> None:
 @click.option("--line", help="The thread on this line; else the number's latest.")
 @click.option("--done", "mark", flag_value="done", help="Tick it off first.")
 @click.option("--reopen", "mark", flag_value="reopen", help="Put it back to be answered first.")
-@limited(50, "How many texts, and how many calls, at most; 0 for all.")
+@limited(50, "How many texts, calls and voicemails, each, at most; 0 for all.")
 def thread(env: Env, number: str, line: str | None, mark: str | None, limit: int) -> None:
-    """Show everything with one NUMBER: calls and texts. A thread's id does as well.
+    """Show everything with one NUMBER: calls, voicemails and texts. A thread's id does as well.
 
     Threads of calls that hid their number have only their id.
     """
@@ -131,13 +131,13 @@ def thread(env: Env, number: str, line: str | None, mark: str | None, limit: int
 
 
 async def _thread(settings: Settings, key: str | int, line: str | None, mark: str | None, limit: int) -> tuple[dict[str, Any], list[str]]:
-    """The thread, and which of "messages" and "calls" have more than ``limit``: one more than wanted is asked for."""
+    """The thread, and which of "messages", "calls" and "voicemails" have more than ``limit``: one more than wanted is asked for."""
     ask = limit and limit + 1
     if mark is not None:
         key = int((await act(settings, mark, {"named": str(key), "line": line}))["thread"])
     async with reading(settings) as store:
         found = await (store.thread_by_id(key, limit=ask) if isinstance(key, int) else store.thread(key, line, limit=ask))
-    older = [kind for kind in ("messages", "calls") if limit and len(found[kind]) > limit]
+    older = [kind for kind in ("messages", "calls", "voicemails") if limit and len(found[kind]) > limit]
     return {**found, **{kind: found[kind][:limit] for kind in older}}, older
 
 
@@ -153,15 +153,26 @@ def _draw_thread(screen: Screen, found: dict[str, Any], older: list[str]) -> Non
         screen.say(f"Takes no texts: {found['not_textable']}.", style="yellow")
     entries = [(row["started"], _call_entry(row)) for row in found["calls"]]
     entries += [(row["at"], _text_entry(row)) for row in found["messages"]]
+    entries += [(row["at"], _voicemail_entry(row, screen)) for row in found["voicemails"]]
     entries.sort(key=lambda entry: entry[0], reverse=True)
     screen.table(("at", "what", ""), [(screen.time(at), *cells) for at, cells in entries], whole=("at",))
-    for kind, words, at in (("messages", "Texts", "at"), ("calls", "Calls", "started")):
+    for kind, words, at in (("messages", "Texts", "at"), ("calls", "Calls", "started"), ("voicemails", "Voicemails", "at")):
         if kind in older:
             screen.say(f"{words} before {screen.time(found[kind][-1][at])} are left out; --limit 0 shows all.", style="yellow")
 
 
 def _call_entry(row: dict[str, Any]) -> tuple[Text, str]:
     return _state_of("call", row["outcome"]), f"{_ended(row)}; {row['decision']}: {row['reason']} ({row['id']})"
+
+
+def _voicemail_entry(row: dict[str, Any], screen: Screen) -> tuple[Text, str]:
+    heard = (
+        "not heard yet" if row["heard"] is None else f"heard by {row['heard_by'] or 'somebody on a phone'} at {screen.time(row['heard'])}"
+    )
+    words = {"waiting": "; to be written down", "failed": "; could not be written down"}.get(row["transcription"], "")
+    if row["transcript"]:
+        words = f"; written down by a machine: {row['transcript']}"
+    return _state_of("voicemail", "received" if row["heard"] else "to_answer"), f"{row['seconds']:.0f} s, {heard}{words}"
 
 
 def _text_entry(row: dict[str, Any]) -> tuple[Text, str]:

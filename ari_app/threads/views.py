@@ -100,7 +100,7 @@ def calls(
 
 
 def thread(reader: Reader, number: str, line: str | None = None, *, limit: int = 0) -> dict[str, Any]:
-    """``thread NUMBER --json``: the number's thread on ``line``, else its latest; ``limit`` messages and calls, 0: all.
+    """``thread NUMBER --json``: the number's thread on ``line``, else its latest; ``limit`` of each list in it, 0: all.
 
     Raises NotFoundError.
     """
@@ -152,13 +152,21 @@ def _head(row: sqlite3.Row) -> dict[str, Any]:
 def _whole(reader: Reader, row: sqlite3.Row, limit: int) -> dict[str, Any]:
     messages = reader.all("SELECT * FROM message WHERE thread = ? ORDER BY at DESC, id DESC LIMIT ?", (row["id"], limit))
     found = reader.all(f"{_CALLS} WHERE c.thread = ? ORDER BY c.started DESC, c.id DESC LIMIT ?", (row["id"], limit))
+    left = reader.all("SELECT * FROM voicemail WHERE thread = ? ORDER BY at DESC, id DESC LIMIT ?", (row["id"], limit))
     return {
         **_head(row),
         "opted_out": row["opted_out"],
         "not_textable": row["not_textable"],
         "messages": [_message(item) for item in messages],
         "calls": [_call(item) for item in found],
+        "voicemails": [_voicemail(item) for item in left],
     }
+
+
+def _voicemail(row: sqlite3.Row) -> dict[str, Any]:
+    """``transcript``: what a machine understood; null where nothing is written down (yet)."""
+    kept = ("id", "call", "at", "seconds", "mailbox", "heard", "heard_by", "transcription", "transcript")
+    return {key: round(row[key], 1) if key == "seconds" else row[key] for key in kept}
 
 
 def threads(
