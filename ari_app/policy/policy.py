@@ -46,6 +46,8 @@ _TRIGGERS = {
     Reason.CLOSED: Trigger.CLOSED,
     Reason.MISSED: Trigger.MISSED,
 }
+_AS_WRITTEN = frozenset(("stop", "start", "help", "safety"))
+"""Notices in the language of what they answer; others in one the clinic has."""
 
 
 class Policy:
@@ -168,7 +170,8 @@ class Policy:
         limited = inbound.auto_today >= settings.reply.per_number_limit or inbound.all_today >= settings.reply.daily_limit
 
         def words(name: str, own: Language | None) -> tuple[str, Language]:
-            language = own or line.language(inbound.language, inbound.wrote)[0]
+            known = line.language(inbound.language, own or inbound.wrote)[0]
+            language = own if own is not None and name in _AS_WRITTEN else known
             return line.notice(name, language, opening.opens, now), language
 
         replies = line.own is None or line.own.reply

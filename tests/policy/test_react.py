@@ -382,6 +382,13 @@ def test_the_safety_text_is_in_their_language(text: str, changes: dict[str, Any]
     assert reaction(text, **changes).language == language
 
 
+def test_what_is_written_in_a_language_the_clinic_has_not_is_answered_in_one_it_has() -> None:
+    french = {"clinic": {"languages": ["fr"]}}
+    said = reaction("I need an appointment for my daughter please", NIGHT, parts=french)
+    assert (said.notice_name, said.language, said.wrote) == ("received", "fr", "en")
+    assert reaction("I need an appointment for my daughter please", NIGHT).language == "en"
+
+
 def test_own_emergency_words_and_own_safety_text() -> None:
     parts = {
         "emergency": {"words": {"fr": ["dent* tombée*"]}},
