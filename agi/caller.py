@@ -9,6 +9,9 @@ nothing: then go on as if not asked.
 from __future__ import annotations
 
 import asyncio
+import re
+import unicodedata
+from collections.abc import Iterable
 
 import structlog
 
@@ -25,7 +28,10 @@ log = structlog.get_logger()
 ANSWER_WITHIN = 0.05
 """Seconds a call is held for what we know."""
 _LONGEST_NAME = 60
-"""Characters of a caller ID's name; Asterisk keeps 79 octets (AST_MAX_EXTENSION), telephones show about 20."""
+"""Octets of a caller ID's name in UTF-8: Asterisk's call records keep 79 of name and number (AST_MAX_EXTENSION), and cut what is longer in
+the middle of a character, which a database refuses. Telephones show about 20."""
+_ACTIVE = re.compile(r"[`$<>{}\[\];|]")
+"""What is no part of a name, and means something to dialplans, and to the shells and databases they hand a name to."""
 _PRIORITY = {Level.HIGH: "5", Level.URGENT: "10"}
 
 
@@ -48,9 +54,14 @@ class Caller:
         except TextbackError as error:
             log.error("caller_not_answered", what=error.code)
             return
-        if who.names:
-            await request.set_variable("CALLERID(name)", ", ".join(who.names)[:_LONGEST_NAME])
+        if name := _shown(who.names):
+            await request.set_variable("CALLERID(name)", name)
         await request.set_variable("TEXTBACK_KIND", "unknown" if who.kind is None else who.kind.value)
         await request.set_variable("TEXTBACK_LANGUAGE", who.language)
         if who.level in _PRIORITY:
             await request.set_variable("QUEUE_PRIO", _PRIORITY[who.level])
+
+
+def _shown(names: Iterable[str]) -> str:
+    name = _ACTIVE.sub("", unicodedata.normalize("NFC", ", ".join(names)))
+    return name.encode("utf-8", "ignore")[:_LONGEST_NAME].decode("utf-8", "ignore")

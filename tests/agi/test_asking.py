@@ -65,6 +65,21 @@ async def test_a_client_is_named_and_a_stranger_is_not(clinic: House) -> None:
     assert told == {"TEXTBACK_KIND": "prospect", "TEXTBACK_LANGUAGE": "fr"}
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("É" * 60, "É" * 30),
+        ("Zoé Roy-L’Écuyer (mère), D'Amour & Cie", "Zoé Roy-L’Écuyer (mère), D'Amour & Cie"),
+        ("Zoé`id` $(id) ${SHELL(id)} $[1] <1>; | Roy", "Zoéid (id) SHELL(id) 1 1  Roy"),
+    ],
+    ids=["long", "as names are", "active"],
+)
+async def test_a_name_fits_a_call_record_and_is_nothing_to_a_dialplan_or_a_shell(clinic: House, name: str, shown: str) -> None:
+    await clinic.store.contacts.apply([Record(external="9", name=name, numbers=(PersonNumber(number="+14385550109"),))], "import")
+    call = clinic.rings_in("+14385550109")
+    assert variables(await asks(clinic, "caller", agi_uniqueid=call.id))["CALLERID(name)"] == shown
+
+
 async def test_a_call_that_is_not_watched_is_known_by_the_number_it_shows(clinic: House) -> None:
     assert variables(await asks(clinic, "caller", agi_callerid="4385550101"))["CALLERID(name)"] == "Zoé Z Roy"
     for hidden in ({"agi_callerid": "unknown"}, {"agi_callerid": "4385550101", "agi_callingpres": "32"}):
