@@ -47,7 +47,7 @@ DEFAULTS: Mapping[Language, Mapping[Trigger, str]] = MappingProxyType(
         BOTH: {
             Trigger.MISSED: "{clinic} ({number}): appel manqué/missed call. {ask} Cesser/opt out: ARRET/STOP",
             Trigger.CLOSED: "{clinic} ({number}) rouvre/reopens {opens}. {ask} Cesser/opt out: ARRET/STOP",
-            Trigger.VOICEMAIL: "{clinic} ({number}): nous avons votre message/we have your message. {ask} Cesser/opt out: ARRET/STOP",
+            Trigger.VOICEMAIL: "{clinic} ({number}): message vocal arrivé/voicemail received. {ask} Cesser/opt out: ARRET/STOP",
             Trigger.ASKED: "{clinic} ({number}): écrivez ici/text us here. {ask} Cesser/opt out: ARRET/STOP",
         },
     }
@@ -66,7 +66,7 @@ _ASK_MORE: Mapping[Language, tuple[str, str]] = MappingProxyType(
     {
         "fr": ("Autre chose?", "Votre nom? Autre chose?"),
         "en": ("Anything to add?", "Your name? Anything to add?"),
-        BOTH: ("Autre chose? Anything to add?", "Votre nom? Your name?"),
+        BOTH: ("Écrivez ici aussi. Text us here too.", "Votre nom? Écrivez ici. Your name? Text us."),
     }
 )
 """The same of who said it already, in a voicemail."""

@@ -70,6 +70,18 @@ def test_built_in_words_in_both_languages_are_one_segment_with_a_name_of_30(trig
         assert (cost.alphabet, cost.parts) == ("gsm7", 1), (text, cost.units)
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_who_left_a_voicemail_is_told_that_they_may_write_too(named: bool) -> None:
+    said = {
+        language: render(DEFAULTS[language][Trigger.VOICEMAIL], facts(named=named), language, more=True) for language in ("fr", "en", BOTH)
+    }
+    assert "nous avons votre message vocal" in said["fr"]
+    assert "Répondez à ce texto" in said["fr"]
+    assert "we have your voicemail" in said["en"]
+    assert "Reply to this text" in said["en"]
+    assert all(words in said[BOTH] for words in ("message vocal arrivé", "voicemail received", "Écrivez ici", "Text us"))
+
+
 def test_in_both_languages_it_names_the_clinic_and_says_how_to_stop() -> None:
     for template in DEFAULTS[BOTH].values():
         text = render(template, facts(), BOTH)
