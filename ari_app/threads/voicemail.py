@@ -203,7 +203,8 @@ class Voicemails:
 
     async def listen(self, voicemail: int, by: Actor) -> tuple[str, bytes]:
         """Content type and bytes of a message's sound; who listens is audited. Raises NotFoundError: ``no_voicemail``, ``no_sound``."""
-        return await self._act(lambda tx, now: _listen(tx, voicemail, by, now))
+        await self._act(lambda tx, now: _listen(tx, voicemail, by, now))
+        return await self._database.read(lambda reader: _sound(reader, voicemail))  # megabytes: not the writer's work
 
     async def heard(self, voicemail: int, on: bool, by: Actor) -> bool:
         """Mark a message heard, or not; False where it was so. Raises NotFoundError: ``no_voicemail``."""
@@ -404,13 +405,18 @@ def _row(reader: Reader, voicemail: int) -> Any:
 def _sound(reader: Reader, voicemail: int) -> tuple[str, bytes]:
     row = reader.one("SELECT type, sound FROM recording WHERE voicemail = ?", (voicemail,))
     if row is None:
-        raise NotFoundError(f"the sound of voicemail {voicemail} is not kept here", "listen to it on a phone", code="no_sound")
+        raise _not_kept(voicemail)
     return row["type"], row["sound"]
 
 
-def _listen(tx: Transaction, voicemail: int, by: Actor, now: datetime) -> tuple[str, bytes]:
+def _not_kept(voicemail: int) -> NotFoundError:
+    return NotFoundError(f"the sound of voicemail {voicemail} is not kept here", "listen to it on a phone", code="no_sound")
+
+
+def _listen(tx: Transaction, voicemail: int, by: Actor, now: datetime) -> None:
     row = _row(tx, voicemail)
-    found = _sound(tx, voicemail)
+    if tx.one("SELECT 1 FROM recording WHERE voicemail = ?", (voicemail,)) is None:
+        raise _not_kept(voicemail)
     which = f"voicemail {voicemail}"
     already = tx.one(
         "SELECT 1 FROM audit WHERE thread = ? AND at >= ? AND act = 'voicemail_played' AND who = ? AND face = ? AND what = ?",
@@ -418,7 +424,6 @@ def _listen(tx: Transaction, voicemail: int, by: Actor, now: datetime) -> tuple[
     )
     if already is None:
         audit(tx, by, "voicemail_played", now, thread=row["thread"], what=which)
-    return found
 
 
 def _heard(tx: Transaction, voicemail: int, on: bool, by: Actor, now: datetime) -> bool:

@@ -183,7 +183,7 @@ class Keeper:
                 await self._from_scratch()
             except Exception:
                 log.exception("voicemail_failed")
-                await self._clock.sleep(_SWEEP)
+                await self._from_scratch()
 
     async def _look(self, wanted: _Wanted) -> None:
         """Raises StoreError, OSError."""
@@ -243,7 +243,12 @@ class Keeper:
         known = await self._store.voicemail.known([each.message for each in new]) if new else frozenset()
         for mail in new:
             if mail.message not in known:
-                await self._file(mail)
+                try:
+                    await self._file(mail)
+                except OSError as error:
+                    # those after it are filed all the same; it is tried again with the next look
+                    self._unreadable(error)
+                    self._marks.pop(mailbox, None)
 
     async def _read(self, mailbox: Mailbox) -> list[Mail]:
         return await asyncio.to_thread(spool.mails, self._spool, mailbox)

@@ -120,8 +120,12 @@ def opened(file: Path) -> Iterator[BinaryIO | None]:
             raise
         yield None
         return
-    with os.fdopen(found, "rb", buffering=0) as reading:
-        yield reading if stat.S_ISREG(os.fstat(found).st_mode) else None
+    if stat.S_ISREG(os.fstat(found).st_mode):
+        with os.fdopen(found, "rb", buffering=0) as reading:
+            yield reading
+    else:
+        os.close(found)
+        yield None
 
 
 def still_there(mail: Mail) -> bool:

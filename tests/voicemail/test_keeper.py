@@ -23,6 +23,7 @@ from ari_app.pbx.outputs import Attached, CallEnded
 from ari_app.settings import Settings, parse
 from ari_app.threads import Store
 from ari_app.voicemail import keeper as room
+from ari_app.voicemail import sound
 from ari_app.voicemail import spool as files
 from ari_app.voicemail.keeper import Keeper
 from tests.pbx.fake_ami import server
@@ -258,6 +259,29 @@ async def test_a_mailbox_that_cannot_be_read_keeps_no_other_from_it(tmp_path: Pa
             await there.found()
             await asyncio.sleep(0.2)
     assert [each["what"] for each in logs if each["event"] == "voicemail_spool"] == [f"{spool}/default/100/INBOX: Not a directory"]
+
+
+async def test_a_sound_that_cannot_be_read_keeps_no_other_from_its_thread(
+    tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_SWEEP", 0.05)
+    faults: list[Exception] = [MemoryError(), *[PermissionError(13, "Permission denied", "msg0000.wav")] * 3]
+
+    def kept(mail: files.Mail) -> Any:
+        if mail.message == "m0" and faults:
+            raise faults.pop()
+        return sound.kept(mail)
+
+    monkeypatch.setattr(room, "kept", kept)
+    async with world(tmp_path, spool) as there:
+        await there.file(there.call())
+        await there.file(there.call(BOB, channel="PJSIP/trunk-2"))
+        there.leave("m0")
+        there.leave("m1", channel="PJSIP/trunk-2")
+        await there.found(BOB)
+        # nor is it given up, whatever went wrong with it
+        await there.found()
+    assert faults == []
 
 
 async def test_of_a_thousand_mailboxes_those_that_changed_are_looked_into(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def test_a_sound_that_is_none_is_left_for_the_next_best(tmp_path: Path, junk: by
     text.with_suffix(".wav").unlink()
     text.with_suffix(".g722").write_bytes(b"?")
     assert (kept(mail), endings(mail)) == (None, ("g722",))
+
+
+def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
+    secret = leave(tmp_path / "elsewhere", AT, "wav", message="of another").with_suffix(".wav")
+    text = leave(tmp_path, AT, message="a")
+    text.with_suffix(".wav").symlink_to(secret)
+    os.mkfifo(text.with_suffix(".sln"))
+    text.with_suffix(".ulaw").mkdir()
+    os.mkfifo(text.with_name("msg0001.txt"))
+    text.with_name("msg0002.txt").symlink_to(text)
+    (mail,) = mails(tmp_path, BOX)
+    assert mail.text == text
+    assert kept(mail) is None
 
 
 def test_a_sound_cut_short_is_kept_as_far_as_it_goes(tmp_path: Path) -> None:
