@@ -75,7 +75,7 @@ def _synced(last: Synced | None, now: datetime, zone: tzinfo) -> Finding:
             "start the service, or: textback contacts sync",
         )
     when = _day(last.at, zone)
-    good = "never before" if last.good is None else f"in step since {_day(last.good, zone)}"
+    good = "never before" if last.good is None else f"last in step {_day(last.good, zone)}"
     match last.state:
         case "refused":
             return Finding("bad", "contacts_refused", f"at {when} the source was not obeyed ({good}): {last.what}", last.fix)
