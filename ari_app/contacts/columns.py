@@ -118,9 +118,14 @@ def _layout(name: str, names: tuple[str, ...], rows: Sequence[Row | Refused], he
         columns += [
             Column(place, names[place], "number", _label(names[place]), _labelled_by(each, known))
             for place, each in enumerate(known)
-            if place not in taken and (_field(names[place]) == "number" or (each in NUMBER_PLACES and _holds_numbers(rows[header:], place)))
+            if place not in taken and (_field(names[place]) == "number" or (_is_place(each) and _holds_numbers(rows[header:], place)))
         ]
     return Layout(tuple(sorted(_names_settled(columns), key=lambda column: column.position)), names, header)
+
+
+def _is_place(known: str) -> bool:
+    """ "Home", and "Home Number" of telephones."""
+    return known.removesuffix(" number").removeprefix("numero ") in NUMBER_PLACES
 
 
 def _holds_numbers(rows: Sequence[Row | Refused], place: int) -> bool:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from ari_app.contacts.table import Refused, Row, Table
 from ari_app.errors import SourceError
 
-__all__ = ["encoding_of", "read_csv"]
+__all__ = ["LONGEST_LINE", "bounded", "encoding_of", "read_csv"]
 
 _BLOCK = 1 << 20
 _SAMPLE = 1 << 16
@@ -38,6 +38,8 @@ _LETTERS = frozenset("éèêëàâäçîïôöùûüÿœæñáíóúãõßåø")
 _SIGNS = frozenset("°«»’‘“”–—…€£©®\xa0")
 _LINES = 50
 """Lines one row may have: an address has some; a quotation mark that is never closed has all that follow."""
+LONGEST_LINE = 100_000
+"""Characters. A longer one is cut, and its row refused: csv would hold the interpreter, and all who wait for it, for seconds."""
 
 
 def read_csv(file: BinaryIO, name: str, *, encoding: str | None = None, delimiter: str | None = None) -> Table:
@@ -68,8 +70,9 @@ def encoding_of(file: BinaryIO) -> str:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
-    if b"\0" in head[:1000]:  # text has none: UTF-16 without a mark has one in every second place
-        return "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
+    even, odd = head[0:1000:2].count(0), head[1:1000:2].count(0)
+    if 8 * max(even, odd) > len(head[:1000]):  # UTF-16 without a mark has one in every second place, a broken program one here and there
+        return "utf-16-le" if odd >= even else "utf-16-be"
     file.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
     telling: list[bytes] = []
@@ -153,12 +156,20 @@ def _lines(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
-        for line in text:
+        for line in bounded(text):
             yield line.removeprefix("\ufeff")
     except UnicodeError:
         raise _not_so(name, encoding) from None
     finally:
         text.detach()  # the file is closed by who opened it
+
+
+def bounded(text: io.TextIOWrapper) -> Iterator[str]:
+    """Its lines; of one that is too long to be of use the beginning, a character more than ``LONGEST_LINE``."""
+    while line := text.readline(LONGEST_LINE + 1):
+        yield line
+        while len(line) > LONGEST_LINE and not line.endswith(("\n", "\r")):
+            line = text.readline(LONGEST_LINE + 1)
 
 
 def _rows(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[Row | Refused]:
@@ -191,7 +202,9 @@ def _rows(lines: Iterator[str], delimiter: str, skipped: int) -> Iterator[Row | 
             cells, why = [], "a cell is too long: a quotation mark is opened in it and never closed"
         if not taken:
             return
-        if cut and not _closed(taken, delimiter):
+        if any(len(line) > LONGEST_LINE for line in taken):
+            why = f"its line is longer than {LONGEST_LINE} characters"
+        elif cut and not _closed(taken, delimiter):
             why = "a quotation mark is opened in it and never closed"
         if why:
             held.extendleft(reversed(taken[1:]))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ari_app.contacts.columns import Layout, plain
 from ari_app.contacts.table import Refused, Row, tidy
-from ari_app.contacts.values import LONGEST_LABEL, kind_of, language_of, name_of, numbers_of, tags_of
+from ari_app.contacts.values import LONGEST_LABEL, kind_of, language_of, name_of, numbers_of, tags_of, whole
 from ari_app.model import Kind
 from ari_app.person import PersonNumber, Record
 
@@ -151,7 +151,7 @@ class _Reader:
     def _record(self, cells: Sequence[str], name: str, numbers: tuple[PersonNumber, ...]) -> Record:
         language, tags = self._cell(cells, "language"), self._cell(cells, "tags")
         return Record(
-            external=tidy(self._cell(cells, "external"))[:_LONGEST_ID] or _no_id(name, numbers),
+            external=whole(tidy(self._cell(cells, "external")))[:_LONGEST_ID] or _no_id(name, numbers),
             name=name,
             kind=self._kind(self._cell(cells, "kind")),
             language=language_of(language) if language else None,

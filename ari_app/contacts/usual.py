@@ -92,7 +92,9 @@ NO_NUMBERS = frozenset(
     _words(
         """fax, telecopieur, telecopie, facsimile, pager, pagette, type, label, libelle, ext, extension, poste, note, notes, remarque,
         remarques, comment, comments, commentaire, carrier, fournisseur, provider, ok, consent, consentement, date, valid, valide, verified,
-        verifie, country, pays, code, indicatif, emergency, urgence, ip, email, courriel, texto, sms, opt, status, statut"""
+        verifie, country, pays, code, indicatif, emergency, urgence, insurance, insurer, assurance, assureur, assistant, assistante, doctor,
+        physician, medecin, docteur, referring, referent, pharmacy, pharmacie, employer, employeur, school, ecole, telex, ip,
+        email, courriel, texto, sms, opt, status, statut"""
     )
 )
 """unless one of these says that it is something about a number, or the number of somebody else."""

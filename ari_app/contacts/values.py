@@ -13,7 +13,7 @@ from ari_app.model import NO_TEXT, Kind, Language
 from ari_app.numbers import e164
 from ari_app.person import PersonNumber
 
-__all__ = ["LONGEST_LABEL", "LONGEST_NAME", "kind_of", "language_of", "name_of", "numbers_of", "tags_of"]
+__all__ = ["LONGEST_LABEL", "LONGEST_NAME", "kind_of", "language_of", "name_of", "numbers_of", "tags_of", "whole"]
 
 LONGEST_NAME = 80
 """Characters."""
@@ -65,9 +65,15 @@ def tags_of(text: str) -> tuple[str, ...]:
     return tuple(sorted(found)[:_MOST_TAGS])
 
 
+def whole(text: str) -> str:
+    """What a program wrote as a number though it is none: "5145550123.0" is "5145550123"."""
+    before, point, after = text.partition(".")
+    return before if point and before.isdecimal() and set(after) == {"0"} else text
+
+
 def numbers_of(text: str, country: str, label: str | None = None) -> tuple[list[PersonNumber], list[tuple[str, str]]]:
     """The numbers of a cell, and what of it is none, with why. One number, or several with a separator between, words beside them."""
-    text = text.strip()
+    text = whole(text.strip())
     number = None if _SEVERAL.search(text) else _number(text, country)
     if number is not None:
         return [PersonNumber(number=number, label=label)], []

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ari_app.contacts.csvs import encoding_of
+from ari_app.contacts.csvs import LONGEST_LINE, bounded, encoding_of
 from ari_app.contacts.table import Refused, Row, Table
 from ari_app.errors import SourceError
 
@@ -62,7 +62,7 @@ def _cards(text: io.TextIOWrapper) -> Iterator[tuple[list[str], bool]]:
     """The lines of each card without pictures, and whether it has an end. A card in a card (AGENT of 2.1) is left out."""
     card: list[str] = []
     depth, bulky = 0, False
-    for line in text:
+    for line in bounded(text):
         if _BEGIN.fullmatch(line):
             if depth and len(card) > 1 and not _nested(card[-1]):
                 yield card, False
@@ -81,7 +81,7 @@ def _cards(text: io.TextIOWrapper) -> Iterator[tuple[list[str], bool]]:
             continue
         if depth > 1:
             continue
-        bulky = (bulky and line[:1] in " \t") or _BULKY.match(line) is not None
+        bulky = (bulky and line[:1] in " \t") or _BULKY.match(line) is not None or len(line) > LONGEST_LINE
         if not bulky and len(card) < _LINES:
             card.append(line)
     if depth:

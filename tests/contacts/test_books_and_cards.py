@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,24 @@ def test_what_only_looks_like_a_workbook(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(SourceError, match="no workbook that can be read") as refused:
         understood(path)
     assert refused.value.fix
+
+
+def test_a_workbook_of_a_kilobyte_that_asks_for_half_a_terabyte_ends_no_service(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "clients.xlsx", {"A": [["Nom", "Tél"], ["Roy", 5145550101]]})
+    bomb = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path) as small, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as large:
+        for name in small.namelist():
+            last = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+            large.writestr(name, small.read(name).replace(b"</sheetData>", last))
+    with pytest.raises(SourceError, match="unpacks to more than a list of contacts takes"):
+        understood(bomb)
+
+
+def test_a_workbook_of_more_rows_than_one_answer(tmp_path: Path) -> None:
+    people = {f"Roy {index}": 5145550000 + index for index in range(1000)}
+    found, refused = understood(workbook(tmp_path / "clients.xlsx", {"A": [["Nom", "Tél"], *people.items()]}))
+    assert said(found) == [(name, (f"+1{number}",)) for name, number in people.items()]
+    assert not refused
 
 
 def test_a_workbook_without_rows(tmp_path: Path) -> None:
@@ -165,3 +184,10 @@ def test_what_fails_while_cards_are_taken_is_not_swallowed(tmp_path: Path) -> No
     path.write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Marie Roy\nTEL:514 555-0101\nEND:VCARD\n")
     with pytest.raises(KeyError), open_file(path):
         raise KeyError("somewhere else")
+
+
+def test_a_line_without_end_in_a_card_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "clients.vcf"
+    path.write_text("BEGIN:VCARD\nVERSION:3.0\nFN:Roy\nNOTE:" + "x" * 2_000_000 + "\n y\nTEL:514 555-0101\nEND:VCARD\n")
+    found, refused = understood(path)
+    assert (said(found), refused) == ([("Roy", ("+15145550101",))], [])

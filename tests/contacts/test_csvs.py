@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import csv
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,37 @@ def test_a_separator_without_quotes_moves_no_number_to_somebody_else(tmp_path: P
     assert [one.external for one in found.added] == ["1", "3"]
     assert [(each.row, each.whole) for each in refused] == [(3, True)]
     assert "5 cells, the header 4" in refused[0].why
+
+
+@pytest.mark.parametrize("cell", ["x", "x,", '"'])
+def test_a_line_without_end_costs_itself_alone(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "clients.csv"
+    path.write_text(f"Nom,Tél\nRoy,514 555-0101\n{cell * 3_000_000}\nCôté,514 555-0102\n")
+    found, refused = understood(path)
+    assert [name for name, _ in said(found)] == ["Roy", "Côté"]
+    assert [(each.row, each.why, len(each.value)) for each in refused] == [(3, "its line is longer than 100000 characters", 200)]
+
+
+def test_a_zero_byte_here_and_there_is_no_utf_16(tmp_path: Path) -> None:
+    path = tmp_path / "clients.csv"
+    path.write_bytes(b"Nom,Tel\nRo\0y,514 555-0101\n")
+    found, _ = understood(path)
+    assert said(found) == [("Ro y", ("+15145550101",))]
+
+
+def test_what_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "clients.csv"
+    path.write_bytes(b"%PDF-1.4\n" + bytes(range(256)) * 20)
+    with pytest.raises(SourceError, match="is neither CSV, a workbook nor vCards"):
+        understood(path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero"), tmp_path):
+        with pytest.raises(SourceError, match=r"is no file|Is a directory"):
+            understood(path)
 
 
 def test_an_empty_file_and_one_without_numbers(tmp_path: Path) -> None:

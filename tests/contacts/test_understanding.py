@@ -221,6 +221,24 @@ def test_tags() -> None:
     assert tags_of("No SMS|no-text") == (NO_TEXT,)
 
 
+def test_a_number_that_a_program_took_for_one_with_a_fraction(tmp_path: Path) -> None:
+    path = tmp_path / "clients.csv"
+    path.write_text("No dossier,Nom,Tél\n007,Roy,5145550101.0\n12.0,Côté,514555010.0\n12.0,Lee,5145550103.0\n")
+    found, refused = understood(path)
+    assert [(one.external, one.numbers[0].number) for one in found.added] == [("007", "+15145550101"), ("12", "+15145550103")]
+    assert [(each.row, each.column) for each in refused] == [(3, "Tél")]  # not 514 555-0100, which is somebody else's
+
+
+def test_numbers_of_others_are_not_the_clients(tmp_path: Path) -> None:
+    path = tmp_path / "clients.csv"
+    others = ("Pharmacy Phone", "Tél. assurance", "Doctor Phone", "Tél. employeur", "Assistant's Phone", "Tél. urgence")
+    path.write_text(
+        f"Nom,Langue,Home Number,{','.join(others)}\nRoy,F,514 555-0101,{','.join(f'514 555-02{n:02}' for n in range(len(others)))}\n"
+    )
+    found, _ = understood(path)
+    assert said(found) == [("Roy", ("+15145550101",))]
+
+
 def test_people_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text(
