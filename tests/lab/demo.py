@@ -14,7 +14,7 @@ from typing import Any
 import click
 from playwright.async_api import Browser
 
-from tests.lab import demo_portal
+from tests.lab import demo_callers, demo_portal
 from tests.lab.browser import PASSWORD, chromium
 from tests.lab.lab import Lab
 from tests.lab.root import LabError
@@ -72,11 +72,14 @@ async def _demo(*, once: bool, line: str) -> None:
         with tempfile.TemporaryDirectory(prefix="textback-demo-") as folder:
             show.say(f"up: ARI on {lab.ari_url}, phones and trunk are SIPp, the modem is simulated on {lab.modem_port}")
             show.step("textback run: it watches that Asterisk, whose dialplan knows nothing of it")
-            settings = {"reply": {"delay": "2s", "min_ring": "1s"}, "portal": demo_portal.PORTAL}
+            settings = {"reply": {"delay": "2s", "min_ring": "1s"}, "portal": demo_portal.PORTAL, **demo_callers.settings(lab)}
             async with stage(lab, Path(folder), settings) as staged, chromium() as browser:
                 show.say("doctor says: ready")
                 await demo_portal.member(staged)
+                show.step("The clinic's list of clients, as Excel wrote it")
+                await demo_callers.bring_in(show, staged)
                 await _tour(show, staged, browser)
+                await _callers(show, staged, browser)
                 await _portal(show, staged, browser)
                 if not once:
                     await _stay(show, staged)
@@ -146,22 +149,23 @@ async def _heard(staged: Stage) -> bool:
     return thread["state"] == "to_answer" and any(each["text"] == THANKS for each in thread["messages"])
 
 
+async def _callers(show: Show, staged: Stage, browser: Browser) -> None:
+    show.step("A client of that list calls; who it is shows before anyone picks up, and the call is declined for a text")
+    await demo_callers.decline(show, staged, browser, caller="4505550133", name="Priya Shah", did=DID)
+    show.step("Another client leaves a message")
+    await demo_callers.leaves_a_message(show, staged, browser, caller="5145550134", name="Marc Tremblay", did=DID)
+    show.step("Somebody texts words of an emergency")
+    await demo_callers.emergency(show, staged)
+
+
 async def _portal(show: Show, staged: Stage, browser: Browser) -> None:
-    show.step("Another caller gave up, another wrote: the inbox of each brand of desk phone")
-    async with staged.lab.phones({"101": Phone("ring")}), staged.lab.trunk_call(Caller("4505550133", DID, give_up=2)) as call:
-        await call.over()
-    await staged.modem("text", **{"from": "+15145550134", "text": "Est-ce que vous prenez de nouveaux patients?"})
-    await until("both in the list", lambda: _both(staged))
+    show.step("The inbox of each brand of desk phone")
     await demo_portal.brands(show, staged)
     show.step("Every page of the portal, as a picture")
     kept = await demo_portal.pictures(staged, browser, (await staged.ask("thread", CALLER))["id"])
     show.say(f"{len(list(kept.glob('*.png')))} pictures in {kept}")
     show.step("The portal")
     show.say(f"{demo_portal.portal_url(staged)}   user name {demo_portal.LOGIN}   password {PASSWORD}")
-
-
-async def _both(staged: Stage) -> bool:
-    return len(await staged.ask("threads", "--state", "to_answer")) >= 2
 
 
 async def _stay(show: Show, staged: Stage) -> None:

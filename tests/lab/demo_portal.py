@@ -19,7 +19,7 @@ from tests.lab.deskset import watching
 from tests.lab.root import LabError
 from tests.lab.stage import Stage, until
 
-__all__ = ["LOGIN", "PORTAL", "Screen", "answer_from_page", "answer_from_phone", "brands", "member", "pictures", "portal_url"]
+__all__ = ["LOGIN", "PORTAL", "Screen", "answer_from_page", "answer_from_phone", "brands", "folder", "member", "pictures", "portal_url"]
 
 LOGIN = "anne"
 PORTAL = {"phones": {"allow": ["127.0.0.1/32"]}}
@@ -120,12 +120,14 @@ async def pictures(staged: Stage, browser: Browser, thread: int) -> Path:
     """A picture of every page; the folder they are in. Raises LabError."""
     kept = folder()
     kept.mkdir(mode=0o700, exist_ok=True)
-    for old in kept.glob("*.png"):
-        old.unlink()
     pages = {
         "inbox": "/?box=all",
         "thread": f"/thread/{thread}",
         "new": "/new",
+        "contacts": "/contacts",
+        "contact": "/contacts/1",
+        "rules": "/admin/rules",
+        "synced": "/admin/contacts",
         "statistics": "/statistics",
         "texts": "/admin",
         "hours": "/admin/hours",
