@@ -85,7 +85,8 @@ class LiveCalls:
             self._watched.declined(call)
             try:
                 await self._ami.redirect(call, DECLINED)
-            except PbxRequestError:
+            except BaseException:
+                # not sent away, or nobody knows: who picks up then has answered it
                 self._watched.declined(call, on=False)
                 raise
         except PbxRequestError as error:
