@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ari_app.model import Kind
+from ari_app.model import EMERGENCY, Kind
 from ari_app.setting_types import AnyFile, Duration, Part, Whole, YesNo
 
 __all__ = ["EmergencySettings", "PrioritySettings", "TranscriptionSettings", "VoicemailSettings"]
@@ -44,6 +44,8 @@ class PrioritySettings(Part):
     def _some(self) -> Self:
         if not self.model_fields_set.intersection(_CONDITIONS):
             raise ValueError(f"name: this rule has no condition; give one of {', '.join(_CONDITIONS)}")
+        if self.name == EMERGENCY:
+            raise ValueError(f'name: "{EMERGENCY}" is what the emergency words are called; write another')
         return self
 
 

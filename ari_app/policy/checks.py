@@ -91,6 +91,10 @@ def _bad_rules(settings: Settings) -> Iterator[Problem]:
     reply = settings.reply
     if reply.delay >= reply.max_age:
         yield Problem("reply.max_age", "is not longer than reply.delay: every text would be too old to go", "make it longer", "bad")
+    ours = {settings.clinic.number, *(line.number for line in settings.line), *(modem.number for modem in settings.modem)}
+    for position, rule in enumerate(settings.priority):
+        if rule.notify is not None and rule.notify in ours:
+            yield Problem(f"priority.{position}.notify", "is the clinic's own number", "write that of who is on call", "bad")
 
 
 def _bad_words(settings: Settings) -> Iterator[Problem]:

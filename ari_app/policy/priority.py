@@ -49,6 +49,8 @@ class Rule:
     own: PrioritySettings
     hours: Hours | None
     words: Phrases | None
+    tags: frozenset[str]
+    """As contacts have them: small letters, no blanks."""
 
     @property
     def level(self) -> Level:
@@ -60,7 +62,7 @@ class Rule:
         own = self.own
         return all((
             not own.kind or facts.kind in own.kind,
-            not own.tag or not facts.tags.isdisjoint(own.tag),
+            not self.tags or not facts.tags.isdisjoint(self.tags),
             not own.line or facts.line in own.line,
             not own.option or facts.option in own.option,
             own.voicemail is None or facts.voicemail is own.voicemail,
@@ -94,7 +96,12 @@ def _levels(holding: Iterable[Rule], facts: Facts) -> Iterator[tuple[Level, str]
 def rules_of(settings: Settings) -> tuple[Rule, ...]:
     """Every rule, as they stand. Raises SettingsError."""
     return tuple(
-        Rule(own, hours_of_rule(settings, position), Phrases(own.words) if own.words else None)
+        Rule(
+            own,
+            hours_of_rule(settings, position),
+            Phrases(own.words) if own.words else None,
+            frozenset("-".join(tag.casefold().split()) for tag in own.tag),
+        )
         for position, own in enumerate(settings.priority)
     )
 

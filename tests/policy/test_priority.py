@@ -35,6 +35,7 @@ OF_CALLS: list[tuple[dict[str, Any], tuple[dict[str, Any], dict[str, Any]], tupl
     ({"kind": ["client"]}, ({}, {"kind": Kind.CLIENT}), ({}, {"kind": None})),
     ({"kind": ["client", "staff"]}, ({}, {"kind": Kind.STAFF}), ({}, {"kind": Kind.SUPPLIER})),
     ({"kind": ["prospect"]}, ({}, {"kind": None}), ({}, {"number": None})),
+    ({"tag": ["Greffé", "À rappeler"]}, ({}, {"tags": frozenset({"à-rappeler"})}), ({}, {"tags": frozenset({"greffe"})})),
     ({"tag": ["vip", "greffe"]}, ({}, {"tags": frozenset({"greffe", "x"})}), ({}, {"tags": frozenset({"x"})})),
     ({"line": ["urgences"]}, ({"did": "5145550111"}, {}), ({}, {})),
     ({"line": ["main"]}, ({}, {}), ({"did": "5145550111"}, {})),
@@ -170,6 +171,17 @@ def test_hours_that_cannot_be_read_are_refused(rule: dict[str, Any], key: str, w
     assert what in bad.what
     with pytest.raises(SettingsError, match=r"priority\.0\.hours"):
         policy(priority=[{"name": "x", **rule}])
+
+
+def test_the_clinic_s_own_number_is_nobody_on_call() -> None:
+    own = settings().clinic.number
+    (bad,) = check_settings(settings(priority=[{"name": "x", "calls": 2, "notify": own}]))
+    assert (bad.key, bad.state, bad.what) == ("priority.0.notify", "bad", "is the clinic's own number")
+
+
+def test_no_rule_is_called_as_the_emergency_words_are() -> None:
+    with pytest.raises(SettingsError, match=r"priority\.0\.name.*emergency words"):
+        settings(priority=[{"name": "emergency", "calls": 2}])
 
 
 @pytest.mark.parametrize(
