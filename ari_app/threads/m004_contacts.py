@@ -93,6 +93,7 @@ STATEMENTS = (
         at TEXT NOT NULL,
         member INTEGER REFERENCES member(id)
     ) STRICT""",
+    "CREATE INDEX asked_by_call ON asked (call)",
     "ALTER TABLE call ADD COLUMN option TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE call ADD COLUMN blacklisted INTEGER NOT NULL DEFAULT 0",
     "UPDATE open_call SET call = json_set(call, '$.option', '', '$.blacklisted', 0)",
