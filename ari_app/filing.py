@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import errno
 import hashlib
 import hmac
 import io
@@ -15,7 +17,8 @@ import json
 import os
 import secrets
 import ssl
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -112,63 +115,104 @@ def _store(root: Path, document: Document) -> bool:
         kind, data = document.sound
         files[f"{stem}.{_ENDINGS.get(kind, 'bin')}"] = data
     try:
-        folder = root / name
-        if not folder.is_dir():
-            folder.mkdir(mode=_PRIVATE_FOLDER)
-            folder.chmod(_PRIVATE_FOLDER)  # whatever the umask
-            _sync(root)
-        new = False
-        for file, data in files.items():
-            new |= _write(folder, file, data)
-        _sync(folder)
+        with _opened(root) as clients, _opened(_made(root, name, clients), clients) as folder:
+            new = False
+            for file, data in files.items():
+                new |= _write(folder, file, data)
+            os.fsync(folder)
     except OSError as error:
+        fix = "make it, and let the service's user write there (also ReadWritePaths of its unit)"
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            fix = "free space on it"
+        elif error.errno in {errno.ENOTDIR, errno.EEXIST, errno.ELOOP} and root.is_dir():
+            fix = f"see what stands in the place of {name} there: a link, or something else than we would write"
         raise FilingError(
             f"contacts.filing.folder: {root} cannot be written ({error.strerror or error})",
-            "make it, and let the service's user write there (also ReadWritePaths of its unit)",
+            fix,
             code="filing_folder",
         ) from error
     return new
 
 
-def _write(folder: Path, name: str, data: bytes) -> bool:
-    """Put a whole file there, or none; one that is there stays as it is. On disk when it returns."""
-    if (folder / name).exists():
-        return False
-    part = folder / f".{secrets.token_hex(8)}.part"
+@contextlib.contextmanager
+def _opened(path: Path | str, within: int | None = None) -> Iterator[int]:
+    """A folder's descriptor: what is written by way of it goes nowhere else, whatever is put in its place meanwhile.
+
+    ``within``: a folder that ``path`` is really in; a symbolic link there leads to where this client's papers do not belong.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | (0 if within is None else os.O_NOFOLLOW)
+    handle = os.open(path, flags, dir_fd=within)
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "wb") as file:
-            os.fchmod(file.fileno(), _PRIVATE)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _made(root: Path, name: str, clients: int) -> str:
+    """A client's folder, made where it is not there; its name. Raises RefusedError, ``filing_name``, where it is another client's."""
+    try:
+        os.mkdir(name, _PRIVATE_FOLDER, dir_fd=clients)
+    except FileExistsError:
+        if _is_there(clients, name.swapcase()) and name not in os.listdir(clients):
+            # shares of Windows take "a1" and "A1" for one
+            what = f"{root} does not tell this id from another's, which is it but for capitals"
+            raise RefusedError(what, "give one of them another id in the clinic's software", code="filing_name") from None
+    else:
+        with contextlib.suppress(PermissionError):  # not every file system has modes
+            os.chmod(name, _PRIVATE_FOLDER, dir_fd=clients)  # whatever the umask
+        os.fsync(clients)
+    return name
+
+
+def _is_there(folder: int, name: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return True
+    return False
+
+
+def _write(folder: int, name: str, data: bytes) -> bool:
+    """Put a whole file there, or none; one that is there stays as it is. On disk when it returns."""
+    if _is_whole(folder, name):
+        return False
+    part = f".{secrets.token_hex(8)}.part"
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE, dir_fd=folder), "wb") as file:
+            with contextlib.suppress(PermissionError):
+                os.fchmod(file.fileno(), _PRIVATE)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        return _named(part, folder / name)
+        return _named(folder, part, name)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part, dir_fd=folder)
 
 
-def _named(part: Path, path: Path) -> bool:
+def _named(folder: int, part: str, name: str) -> bool:
     """Give a file its name, unless another has it."""
     try:
-        os.link(part, path)
-    except FileExistsError:
-        return False
+        os.link(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
         # a file system without hard links (SMB, exFAT): the name is taken first, then the content put under it
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE))
+            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE, dir_fd=folder))
         except FileExistsError:
-            return False
-        part.replace(path)
+            if _is_whole(folder, name):
+                return False
+        os.replace(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     return True
 
 
-def _sync(folder: Path) -> None:
-    """What the folder holds is on disk too."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _is_whole(folder: int, name: str) -> bool:
+    """Is there such a file. Of nothing is one whose name was taken before the power went. Raises OSError where it is no file."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(found.st_mode):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    return found.st_size > 0
 
 
 # ---- a webhook

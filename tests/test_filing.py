@@ -124,7 +124,7 @@ async def test_what_is_in_the_folder_is_never_overwritten_also_where_there_are_n
         assert path.read_text() == "mended by the clinic"
         path.unlink()
 
-        def no_links(*_: object) -> None:
+        def no_links(*_: object, **__: object) -> None:
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr(os, "link", no_links)
@@ -220,6 +220,62 @@ async def test_a_folder_that_cannot_be_written_is_told_and_audited(tmp_path: Pat
         with pytest.raises(RefusedError) as off:
             await here.desk.file(thread, "thread", by=SHELL)
         assert off.value.code == "no_filing"
+
+
+async def test_a_link_in_the_place_of_a_folder_or_a_file_is_not_followed(tmp_path: Path) -> None:
+    async with into_folder(tmp_path) as (here, folder):
+        thread = await a_thread(here)
+        await known(here, ("Élodie", "4711"))
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        (folder / "4711").symlink_to(elsewhere)
+        with capture_logs() as logs, pytest.raises(FilingError) as broken:
+            await here.desk.file(thread, "thread", by=SHELL)
+        assert broken.value.code == "filing_folder"
+        assert not list(elsewhere.iterdir())
+        assert [each["what"] for each in logs if each["event"] == "not_filed"] == [broken.value.what], "the page says: the log says why"
+        (folder / "4711").unlink()
+        await here.desk.file(thread, "thread", by=SHELL)
+        path = next(folder.rglob("*.txt"))
+        path.unlink()
+        path.symlink_to(elsewhere / "target")
+        with pytest.raises(FilingError):
+            await here.desk.file(thread, "thread", by=SHELL)
+        assert not list(elsewhere.iterdir())
+        assert not list(folder.rglob("*.part"))
+
+
+async def test_a_name_that_was_taken_before_the_power_went_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with into_folder(tmp_path) as (here, folder):
+        thread = await a_thread(here)
+        await known(here, ("Élodie", "4711"))
+        await here.desk.file(thread, "thread", by=SHELL)
+        path = next(folder.rglob("*.txt"))
+        whole = path.read_bytes()
+
+        def no_links(*_: object, **__: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        for link in (os.link, no_links):
+            monkeypatch.setattr(os, "link", link)
+            path.write_bytes(b"")
+            assert (await here.desk.file(thread, "thread", by=SHELL)).new
+            assert path.read_bytes() == whole
+
+
+async def test_where_capitals_are_not_told_apart_nobodys_papers_come_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with into_folder(tmp_path) as (here, folder):
+        thread = await a_thread(here)
+        await known(here, ("Élodie", "tr4711"))
+        for name in ("TR4711", "tr4711"):  # as if a share of Windows had both names for the first
+            (folder / name).mkdir()
+        monkeypatch.setattr(os, "listdir", lambda _: ["TR4711"])
+        with pytest.raises(RefusedError) as refused:
+            await here.desk.file(thread, "thread", by=SHELL)
+        assert refused.value.code == "filing_name"
+        assert not files(folder)
+        monkeypatch.undo()
+        assert (await here.desk.file(thread, "thread", by=SHELL)).new
 
 
 @given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60))

@@ -66,7 +66,7 @@ class Filing(Base):
             new = await put(settings, document, self._clock)
         except TextbackError as error:
             await self._store.acts.audited(by, "not_filed", thread, f"{told}: {error.code}")
-            log.warning("not_filed", id=document.id, code=error.code)
+            log.warning("not_filed", id=document.id, code=error.code, what=error.what, fix=error.fix)
             raise
         log.info("filed", id=document.id)
         return Filed(document.id, whose.id, whose.name, document.external, new)
