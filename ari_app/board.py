@@ -149,6 +149,8 @@ class Ringing:
     """None for nobody known."""
     level: Level = Level.NORMAL
     """By the rules that hold while it rings."""
+    declinable: bool
+    """Its number is shown, and there is what it takes to send the caller away and to text them: an AMI, a modem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

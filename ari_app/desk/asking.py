@@ -145,6 +145,7 @@ class Asking(Base):
             thread=None if who.number is None else await self._store.thread_of(who.number, who.line),
             kind=who.kind,
             level=who.level,
+            declinable=who.number is not None and self._calls is not None and self._calls.can_redirect and bool(self._modems),
         )
 
 

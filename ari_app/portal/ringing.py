@@ -41,8 +41,7 @@ class RingView:
     extensions: str
     """Whose phones ring, blanks between: a script marks its own member's."""
     thread: int | None
-    textable: bool
-    """False where the number is hidden."""
+    declinable: bool
 
 
 def add_routes(app: web.Application) -> None:
@@ -72,7 +71,7 @@ def _view(call: Ringing, t: Speech) -> RingView:
         since=call.since,
         extensions=" ".join(call.extensions),
         thread=call.thread,
-        textable=call.number is not None,
+        declinable=call.declinable,
     )
 
 

@@ -131,7 +131,7 @@ async def test_a_form_declines_and_the_thread_is_whose_button_it_was(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("case", "said"), [("no_ami", "Calls cannot be declined from here."), ("answered", "Somebody took this call."), ("stop", "STOP")]
+    ("case", "said"), [("no_ami", "No call can be declined from here."), ("answered", "Somebody took this call."), ("stop", "STOP")]
 )
 async def test_why_a_call_is_not_declined(tmp_path: Path, case: str, said: str) -> None:
     async with stage(tmp_path, modem=MODEM) as where:
@@ -149,15 +149,17 @@ async def test_why_a_call_is_not_declined(tmp_path: Path, case: str, said: str) 
             assert where.exchange.sent_away == []
 
 
-async def test_a_hidden_number_is_shown_and_cannot_be_declined(tmp_path: Path) -> None:
-    async with stage(tmp_path, modem=MODEM) as where:
+@pytest.mark.parametrize("case", ["hidden", "no_ami", "no_modem", ""])
+async def test_what_cannot_be_declined_is_shown_and_has_no_button(tmp_path: Path, case: str) -> None:
+    async with stage(tmp_path, modem=[] if case == "no_modem" else MODEM) as where:
         await where.member(password=GOOD)
         async with signed_in(where) as client:
-            await where.exchange.ring(None, "101", at=where.clock.at)
+            where.exchange.can = case != "no_ami"
+            await where.exchange.ring(None if case == "hidden" else ALICE, "101", at=where.clock.at)
             await until(lambda: bool(where.portal.live.ringing("en")))
             page = await read(client, "/")
-            assert "No number" in words(page) or "Hidden" in words(page)
-            assert 'action="/ringing"' not in page
+            assert ("No number shown" if case == "hidden" else "(514) 555-0101") in words(page)
+            assert ('action="/ringing"' in page) is not bool(case)
 
 
 async def test_programs_see_and_decline_what_rings(tmp_path: Path) -> None:

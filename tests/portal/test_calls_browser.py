@@ -35,6 +35,7 @@ async def test_who_rings_is_shown_counted_and_declined_by_one_key(tmp_path: Path
             others = [await where.exchange.ring(number, "102", at=where.clock.at) for number in (BOB, CAROL)]
             await expect(rows).to_have_count(2)
             # a key declines no call of another's phone while several ring there
+            await expect(page.locator("[data-moved]")).to_have_count(0)
             await page.keyboard.press("d")
             mine = await where.exchange.ring(ALICE, "101", "103", at=where.clock.at)
             await expect(rows).to_have_count(3)
@@ -45,6 +46,7 @@ async def test_who_rings_is_shown_counted_and_declined_by_one_key(tmp_path: Path
             await expect(rows.first.locator(".ring-long")).to_have_text("0:01")
             assert where.exchange.sent_away == []
             assert await faults(page) == []
+            await expect(page.locator("[data-moved]")).to_have_count(0)
             await page.keyboard.press("d")
             await expect(page.locator(".toast")).to_contain_text("Declined. The text goes, and the conversation is yours.")
             await expect(rows).to_have_count(2)
@@ -52,6 +54,7 @@ async def test_who_rings_is_shown_counted_and_declined_by_one_key(tmp_path: Path
             where.exchange.end(others[0])
             await expect(rows).to_have_count(1)
             # the only one that rings, at whosever phone
+            await expect(page.locator("[data-moved]")).to_have_count(0)
             await rows.first.locator("button").focus()
             second = await page.context.new_page()  # a tab that follows the first one's stream
             await second.goto(f"{where.url}/statistics")
@@ -60,6 +63,37 @@ async def test_who_rings_is_shown_counted_and_declined_by_one_key(tmp_path: Path
             await expect(second.locator(".ring")).to_have_count(0)
             assert where.exchange.sent_away == [mine, others[1]]
             await expect(rows).to_have_count(0)
+
+
+async def test_no_press_that_was_meant_for_something_else_declines_a_call(tmp_path: Path) -> None:
+    async with stage(tmp_path, modem=MODEM) as where, chromium() as browser:
+        await where.member(password=GOOD, extension="101")
+        async with member_at(browser, where) as page:
+            await page.evaluate("""() => new MutationObserver(() => document.querySelector(".ring button")?.click())
+                .observe(document.querySelector("#ringing"), {childList: true})""")
+            call = await where.exchange.ring(BOB, "102", at=where.clock.at)
+            moved = page.locator(".ring[data-moved]")
+            await expect(page.locator(".ring")).to_have_count(1)
+            await expect(moved).to_have_count(0)
+            # another comes before it, the one of one's own phone: what was the first one's button is another's now
+            mine = await where.exchange.ring(ALICE, "101", at=where.clock.at)
+            await expect(page.locator(".ring")).to_have_count(2)
+            await expect(page.locator(".ring").first).to_have_attribute("data-call", mine)
+            await expect(moved).to_have_count(0)
+            assert where.exchange.sent_away == []
+            # refused, read, and shut: one is where one was
+            where.exchange.can = False
+            button = page.locator(".ring button").first
+            await button.click()
+            await expect(page.locator("#dialog")).to_contain_text("No call can be declined from here.")
+            await page.keyboard.press("Escape")
+            await expect(button).to_be_focused()
+            where.exchange.can = True
+            await button.click()
+            await expect(page.locator(".ring")).to_have_count(1)
+            await expect(page.locator("#main")).to_be_focused()
+            assert where.exchange.sent_away == [mine]
+            where.exchange.end(call)
 
 
 async def test_a_message_is_played_with_its_length_and_heard_at_its_end(tmp_path: Path) -> None:

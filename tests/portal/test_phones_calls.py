@@ -91,9 +91,9 @@ async def test_why_it_is_not_declined(house: Phones, case: str, said: str) -> No
     if case == "stop":
         await says(house, ALICE, "STOP", Reaction(opt=True, reopens=False))
     call = await exchange.ring(ALICE, "201", at=house.clinic.clock.at)
-    exchange.can = case != "no_ami"
     async with await house.phone(await house.member(), "snom") as phone:
         await phone.start()
+        exchange.can = case != "no_ami"
         if case == "gone":
             exchange.end(call)
         told = await phone.select(1)

@@ -77,8 +77,8 @@ class Pages:
         return self.flow.inbox(rows, await self.desk.counts(), offset=skip, box=box, rings=rings)
 
     async def _rings(self) -> Ringing | None:
-        """The call that rings at the member's own phone, else at any; the one that waits longest. None whose number is hidden."""
-        calls = [call for call in await self.desk.ringing(self._by) if call.number is not None]
+        """The call that rings at the member's own phone, else at any; the one that waits longest. None that cannot be declined."""
+        calls = [call for call in await self.desk.ringing(self._by) if call.declinable]
         own = self.phone.member.extension
         return next((call for call in calls if own in call.extensions), calls[0] if calls else None)
 

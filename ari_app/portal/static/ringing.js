@@ -3,12 +3,13 @@ import { $, $$, announce, ask, body, show, since, toast, say } from "./page.js";
 
 const box = $("#ringing");
 const told = new Set();
+const SETTLE = 700;  // milliseconds
 let ticks = 0;
 
 // A key declines the call of one's own phone, else the only one that rings: never one of several others.
 export function decline() {
   const forms = $$("form", box), mine = $(".is-mine form", box) || (forms.length === 1 && forms[0]);
-  if (mine && !mine.dataset.busy) mine.requestSubmit();
+  if (mine) mine.requestSubmit();
 }
 
 function count() {
@@ -32,11 +33,22 @@ export function marked() {
   if (list) ticks = setInterval(count, 1000);
 }
 
+// What comes or moves under a pointer or a finger on its way to something else is not what was meant: it may be pressed a moment later.
+function settle(before) {
+  $$(".ring", box).forEach((each, at) => {
+    if (before[at] === each.dataset.call) return;
+    each.dataset.moved = "";
+    setTimeout(() => delete each.dataset.moved, SETTLE);
+  });
+}
+
 export function changed(data) {
+  const before = $$(".ring", box).map((each) => ("moved" in each.dataset ? "" : each.dataset.call));
   const focused = box.contains(document.activeElement) && document.activeElement.closest(".ring")?.dataset.call;
   box.innerHTML = data.html;
   marked();
-  if (focused) $$(".ring", box).find((each) => each.dataset.call === focused)?.querySelector("button").focus();
+  settle(before);
+  if (focused) ($$(".ring", box).find((each) => each.dataset.call === focused)?.querySelector("button") || $("#main")).focus();
 }
 
 // Something may have been missed: as it is now.
@@ -48,9 +60,8 @@ export async function reload() {
 box.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
-  if (form.dataset.busy) return;
+  if (form.dataset.busy || form.closest("[data-moved]")) return;
   form.dataset.busy = "1";
-  $("button", form).disabled = true;
   try {
     const answer = await ask(form.action, { fields: new FormData(form) });
     if (!answer.ok) { show(await answer.text()); return; }
@@ -60,6 +71,5 @@ box.addEventListener("submit", async (event) => {
     setTimeout(() => said.remove(), 8000);
   } finally {
     delete form.dataset.busy;
-    $("button", form).disabled = false;
   }
 });
