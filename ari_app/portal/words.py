@@ -136,8 +136,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "reply.canned.none": ("There are no ready replies yet.", "Il n’y a pas encore de réponses prêtes."),
     "reply.hint": ("Ctrl+Enter sends", "Ctrl+Entrée envoie"),
     "reply.opted_out": (
-        "This caller asked for no more texts (STOP), {when}. Call back instead: texts to this number are refused until they write START.",
-        "Cet appelant ne veut plus de textos (ARRET), {when}. Rappelez plutôt : les textos à ce numéro sont refusés jusqu’à REPRENDRE.",
+        "This caller wants no more texts ({when}). Call instead: nothing goes to this number until they write START, or tell you otherwise.",
+        "Cet appelant ne veut plus de textos ({when}). Appelez plutôt : rien ne part d’ici à ce qu’il écrive REPRENDRE, ou vous dise autrement.",
     ),
     "reply.not_textable": ("Texts do not arrive here: {why}", "Les textos n’arrivent pas ici : {why}"),
     "reply.no_number": (
@@ -313,7 +313,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Nothing was sent. Read that answer first; your words are kept below.",
         "Rien n’est parti. Lisez d’abord cette réponse; vos mots sont gardés ci-dessous.",
     ),
-    "refused.opted_out": ("This caller asked for no more texts (STOP).", "Cet appelant ne veut plus de textos (ARRET)."),
+    "refused.opted_out": ("This caller wants no more texts.", "Cet appelant ne veut plus de textos."),
     "refused.opted_out.fix": ("Call back instead.", "Rappelez plutôt."),
     "refused.not_textable": ("This number takes no texts.", "Ce numéro ne reçoit pas de textos."),
     "refused.not_textable.fix": ("Call back instead.", "Rappelez plutôt."),

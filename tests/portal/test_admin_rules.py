@@ -31,7 +31,7 @@ async def test_rules_of_the_file_are_said_in_words_the_most_urgent_first(tmp_pat
             "Chosen in the menu: 2 or 3",
             "Tells (514) 555-0188 that somebody waits.",
             "The caller is: Prospect",
-            "Nobody answered 3 calls today, or more",
+            "3 calls or more without an answer today",
             "The text has one of: “douleur*” or “mal aux dents”",
             "Within: Mo-Fr 08:00-17:00",
             "The contact has the tag: vip",

@@ -153,18 +153,18 @@ async def test_what_staff_changed_shows_what_the_source_says_and_can_be_given_ba
     async with signed_in(where) as client:
         (person,) = await where.desk.contacts(SHELL)
         path = f"/contacts/{person.id}"
-        assert "Give back to the source" not in words(await read(client, path))
+        assert "Undo the change" not in words(await read(client, path))
         await post(
             client,
             path,
             **{"name": "René Lévesque", "kind": "client", "language": "fr", "tags": "vip", "number-0": BOB, "label-0": "maison"},
         )
         page = words(await read(client, path))
-        assert "Changed here, and kept so: the source says “Rene Levesque”." in page
-        assert "the source says “English”." in page
+        assert "Changed here. The clinic’s database says “Rene Levesque”." in page
+        assert "The clinic’s database says “English”." in page
         assert page.count("Changed here") == 2
         await where.store.contacts.apply([record("P-1", "R. Levesque", (BOB, "maison"), language="en", tags=("vip",))], "sync")
-        assert "the source says “R. Levesque”." in words(await read(client, path))
+        assert "The clinic’s database says “R. Levesque”." in words(await read(client, path))
         await post(client, f"{path}/release", field="name")
         person = await where.desk.contact(SHELL, person.id)
         assert (person.name, person.language, person.edited) == ("R. Levesque", "fr", ("language",))

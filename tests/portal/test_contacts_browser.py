@@ -8,6 +8,8 @@ from typing import Any
 from playwright.async_api import Page, expect
 
 from ari_app.desk import SHELL
+from ari_app.model import Kind
+from tests.left import leave
 from tests.portal.test_browser import DESK, PHONE, axe, chromium, member_at
 from tests.portal.who_calls import FAMILY, LINK, react, record, who_calls
 from tests.portal.world import ALICE, BOB, GOOD, Stage, stage
@@ -100,6 +102,32 @@ async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(tm
                 await expect(page.locator("#dialog")).to_be_visible()
                 found[f"{scheme} dialog"] = await axe(page)
         assert not {path: wrong for path, wrong in found.items() if wrong}
+
+
+async def test_all_is_there_on_a_telephone_and_nothing_is_said_twice(tmp_path: Path) -> None:
+    async with stage(tmp_path) as where, chromium() as browser:
+        ids = await who_calls(where)
+        number = "+15145550180"
+        family = [record(f"S-{n}", f"{name} Côté", (number, None)) for n, name in enumerate(("Léo", "Zoé", "Ève", "Guy", "Ina"))]
+        await where.store.contacts.apply([*family, record("S-5", "Uma Côté", (number, None), kind=Kind.STAFF)], "sync")
+        six = await where.missed(number)
+        long = await where.missed("+15145550181")
+        leave(where.standing.file.store.path, long, where.clock.at, transcript="je vous rappelle demain matin " * 60)
+        async with member_at(browser, where, "chief", viewport=PHONE, locale="fr-CA") as page:
+            right = "e => e.getBoundingClientRect().right"
+            entries = page.locator(".rooms a")
+            assert await entries.count() == 4
+            assert max([await each.evaluate(right) for each in await entries.all()]) <= PHONE["width"]
+            assert await page.locator(".rooms").evaluate("e => e.scrollWidth <= e.clientWidth")
+            await page.goto(f"{where.url}/thread/{ids['offers']}")
+            tops = [await each.evaluate("e => e.getBoundingClientRect().top") for each in await page.locator(".notice-name button").all()]
+            assert len(tops) == 2
+            assert len(set(tops)) == 1
+            await page.goto(f"{where.url}/thread/{six}")
+            await expect(page.locator(".people > li")).to_have_count(6)
+            await expect(page.locator(".people .tag")).to_have_text(["Personnel"])
+            await page.goto(f"{where.url}/thread/{long}")
+            assert await axe(page) == []
 
 
 async def overflow(page: Page) -> list[str]:

@@ -282,7 +282,7 @@ async def test_no_text_to_who_wants_none_and_none_without_a_number(tmp_path: Pat
         await where.text(ALICE, "STOP", opts_out=True)
         async with signed_in(where) as client:
             page = await read(client, f"/thread/{thread}")
-            assert "This caller asked for no more texts (STOP)" in page
+            assert "This caller wants no more texts (" in page
             assert f'action="/thread/{thread}/reply"' not in page
             answer = await client.post(f"/thread/{thread}/reply", data={"text": "x", "nonce": "a", "seen": "0"})
             assert answer.status == 409
