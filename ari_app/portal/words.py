@@ -136,8 +136,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "reply.canned.none": ("There are no ready replies yet.", "Il n’y a pas encore de réponses prêtes."),
     "reply.hint": ("Ctrl+Enter sends", "Ctrl+Entrée envoie"),
     "reply.opted_out": (
-        "This caller wants no more texts ({when}). Call instead: nothing goes to this number until they write START, or tell you otherwise.",
-        "Cet appelant ne veut plus de textos ({when}). Appelez plutôt : rien ne part d’ici à ce qu’il écrive REPRENDRE, ou vous dise autrement.",
+        "This caller wants no more texts ({when}). Call instead: nothing goes out until they write START, or tell you otherwise.",
+        "Cet appelant ne veut plus de textos ({when}). Appelez plutôt : rien ne part avant qu’il écrive REPRENDRE ou vous dise autrement.",
     ),
     "reply.not_textable": ("Texts do not arrive here: {why}", "Les textos n’arrivent pas ici : {why}"),
     "reply.no_number": (

@@ -51,14 +51,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "opt.lift.title": ("Let texts go to this number again?", "Permettre de nouveau les textos à ce numéro?"),
     "opt.lift.sure": (
         "Only when the caller told you so. Automatic texts and yours go to them again; the audit keeps that you noted it.",
-        "Seulement si l’appelant vous l’a dit. Tous les textos, automatiques ou non, partiront de nouveau; le journal garde que vous l’avez noté.",
+        "Seulement si l’appelant vous l’a dit. Les textos, même automatiques, partiront de nouveau; le journal garde que vous l’avez noté.",
     ),
     "opt.lift.do": ("The caller consented", "L’appelant a consenti"),
     "opt.out": ("Wants no more texts", "Ne veut plus de textos"),
     "opt.out.title": ("Send no more texts to this number?", "Ne plus envoyer de textos à ce numéro?"),
     "opt.out.sure": (
         "When the caller asked for it in their own words. No text goes to this number until they write START, or tell you otherwise.",
-        "Si l’appelant l’a demandé de vive voix ou dans ses mots. Aucun texto ne partira avant qu’il écrive REPRENDRE, ou vous dise autrement.",
+        "Si l’appelant l’a demandé dans ses mots. Aucun texto ne partira avant qu’il écrive REPRENDRE ou vous dise autrement.",
     ),
     "opt.out.do": ("Send no more texts", "Ne plus envoyer de textos"),
     "said.opted_out": ("No more texts go to this number.", "Plus aucun texto ne part vers ce numéro."),

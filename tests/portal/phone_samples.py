@@ -129,6 +129,7 @@ def rings(**changes: object) -> Ringing:
         thread=None,
         kind=Kind.CLIENT,
         level=Level.URGENT,
+        declinable=True,
     )
     return replace(base, **changes)  # type: ignore[arg-type]
 
