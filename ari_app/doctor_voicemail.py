@@ -22,6 +22,7 @@ from ari_app.voicemail.spool import Mail, mails, marks
 __all__ = ["look"]
 
 _LATELY = timedelta(days=30)
+_WRITTEN = timedelta(hours=1)
 _SETTLED = timedelta(minutes=2)
 """So long after it was left a message is in its thread, if it ever is."""
 
@@ -146,7 +147,8 @@ async def _moving(settings: Settings, facts: Facts) -> list[Finding]:
                 "warn",
                 "voicemail_behind",
                 f"{facts.misplaced} messages are heard here and new on the phone, or the other way round",
-                "see the service's log: voicemail_not_moved",
+                "see the service's log: voicemail_not_moved; where it says Read-only file system: systemctl edit textback, "
+                f"write there [Service] and below it ReadWritePaths={spool}, then systemctl restart textback",
             )
         )
     return [*found, *await _deleting(settings.pbx.ami)]
@@ -184,6 +186,14 @@ def _engine(settings: Settings, facts: Facts) -> Iterator[Finding]:
     if wrong is not None:
         waiting = f"; {facts.waiting} messages wait for it" if facts.waiting else ""
         yield Finding("warn", wrong.code, f"voicemail is not written down: {wrong.what}{waiting}", wrong.fix)
+    elif facts.oldest is not None and datetime.now(UTC) - facts.oldest > _WRITTEN:
+        # here nothing is wrong with it: the service may be allowed less, or the engine be slow
+        yield Finding(
+            "warn",
+            "transcription_behind",
+            f"{facts.waiting} messages wait to be written down, the oldest for more than an hour",
+            "see the service's log: no_transcription, transcription_failed",
+        )
     if facts.failed:
         yield Finding(
             "warn",

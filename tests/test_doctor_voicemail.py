@@ -41,7 +41,17 @@ def settings(ami: AmiSettings | None, **voicemail: Any) -> Settings:
 
 
 def facts(*known: str, **changes: Any) -> Facts:
-    return Facts(**{"since": NOW - timedelta(days=9), "known": frozenset(known), "waiting": 0, "failed": 0, "misplaced": 0, **changes})
+    return Facts(
+        **{
+            "since": NOW - timedelta(days=9),
+            "known": frozenset(known),
+            "waiting": 0,
+            "oldest": None,
+            "failed": 0,
+            "misplaced": 0,
+            **changes,
+        }
+    )
 
 
 @contextlib.contextmanager
@@ -166,6 +176,8 @@ async def test_formats_that_cannot_be_played(tmp_path: Path) -> None:
     [
         ({"engine": "pocketsphinx"}, {}, ["voicemail"]),
         ({"engine": "pocketsphinx"}, {"failed": 3}, ["transcription_failed"]),
+        ({"engine": "pocketsphinx"}, {"waiting": 3, "oldest": NOW - timedelta(minutes=50)}, ["voicemail"]),
+        ({"engine": "pocketsphinx"}, {"waiting": 3, "oldest": NOW - timedelta(minutes=70)}, ["transcription_behind"]),
         ({"engine": "pocketsphinx", "model": "/nowhere/model"}, {"waiting": 2}, ["model_missing"]),
         (
             {"engine": "faster-whisper", "model": "/nowhere/model"},

@@ -113,12 +113,13 @@ class WaitingForWords:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """For doctor. ``since``: when the first call was seen; ``known``: messages of the last 30 days."""
+    """For doctor. ``since``: when the first call was seen; ``known``: messages of the last 30 days; ``oldest``: of those that wait."""
 
     since: datetime | None
     known: frozenset[str]
     waiting: int
     """For their transcript."""
+    oldest: datetime | None
     failed: int
     misplaced: int
 
@@ -456,6 +457,7 @@ def _facts(reader: Reader, lately: str) -> Facts:
         since=moment(reader.value("SELECT min(started) FROM call")),
         known=frozenset(row["message"] for row in reader.all("SELECT message FROM voicemail WHERE at >= ?", (lately,))),
         waiting=reader.value("SELECT count(*) FROM voicemail WHERE transcription = 'waiting'"),
+        oldest=moment(reader.value("SELECT min(at) FROM voicemail WHERE transcription = 'waiting'")),
         failed=reader.value("SELECT count(*) FROM voicemail WHERE transcription = 'failed' AND at >= ?", (lately,)),
         misplaced=reader.value(f"SELECT count(*) FROM voicemail WHERE {_MISPLACED}"),  # noqa: S608  (our own)
     )
