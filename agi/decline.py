@@ -1,7 +1,7 @@
 """*768: the call that rings is not taken, its caller gets a text. ``AGI(agi://127.0.0.1:4573/decline)``.
 
 Of the calls that ring, the one that rings the dialler's own phone, else the only one there is. Who dials is known by their phone, as for
-*767 (``agi.inbox``). ``agi://…/decline,caller`` is for the declined caller (context textback-declined): it tells them that a text comes.
+*767 (``agi.inbox``). The declined caller is told that a text comes by the route ``offer,yes`` (context textback-declined).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import structlog
 
 from agi.headers import extensions_of
-from agi.offer import Offer
 from agi.prompts import Prompts
 from agi.protocol import Request
 from agi.speech import Speech
@@ -37,13 +36,9 @@ class Decline:
         self._speech = speech
         self._prompts = prompts
         self._language = language
-        self._offer = Offer(desk, speech, prompts, language)
 
     async def serve(self, request: Request) -> None:
-        """One call of a member's phone, or of a declined caller. Raises RequestError when it is hung up meanwhile."""
-        if request.headers.get("agi_arg_1", "").strip() == "caller":
-            await self._offer.asked(request)
-            return
+        """One call of a member's phone. Raises RequestError when it is hung up meanwhile."""
         member, extension = await self._who(extensions_of(request.headers))
         language = (member.language if member is not None else None) or self._language
         if member is None:

@@ -2,8 +2,9 @@
 
 The caller hears "to go on by text message, press 1" in their language. 1: the text is noted, they hear that it comes, the call is ended
 and the text goes at once. Any other end of it, and everywhere a text cannot go (hidden number, landline, opted out, mode watch, a limit):
-nothing is said, and the dialplan goes on. ``agi://…/offer,yes``: they pressed 1 already, in a queue's announcement; where a text cannot go
-they are told so. ``agi://…/offer,may`` only says whether one can: it sets ``TEXTBACK_OFFER`` ("1", "0") and ``TEXTBACK_LANGUAGE``.
+nothing is said, and the dialplan goes on. ``agi://…/offer,yes``: they pressed 1 already, in a queue's announcement, or their call was
+declined; where a text cannot go they are told so. ``agi://…/offer,may`` only says whether one can: it sets ``TEXTBACK_OFFER`` ("1", "0")
+and ``TEXTBACK_LANGUAGE``.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Offer:
         """One call. Raises RequestError when the caller hangs up meanwhile."""
         match request.headers.get("agi_arg_1", "").strip():
             case "yes":
-                await self.asked(request)
+                await self._asked(request)
             case "may":
                 language = await self._may(request)
                 await request.set_variable("TEXTBACK_OFFER", "0" if language is None else "1")
@@ -54,7 +55,7 @@ class Offer:
             case _:
                 language = await self._may(request)
                 if language is not None and await self._wants(request, language):
-                    await self.asked(request)
+                    await self._asked(request)
 
     async def _may(self, request: Request) -> Language | None:
         """The language to offer it in; None where a text cannot go, or that is not known in time."""
@@ -75,7 +76,7 @@ class Offer:
                 return False
             return _KEY in (key, "" if key else await request.wait_for_digit(_THINKS))
 
-    async def asked(self, request: Request) -> None:
+    async def _asked(self, request: Request) -> None:
         """Note it, say so, end the call."""
         try:
             async with asyncio.timeout(_NOTED_WITHIN):

@@ -231,8 +231,13 @@ async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:
     except asyncio.LimitOverrunError as error:
         raise RequestError(f"more than {MOST_HEADERS} octets of headers") from error
     lines = block.decode("utf-8", "replace").split("\n")
-    pairs = (line.partition(": ") for line in lines)
-    return {name: value for name, colon, value in pairs if colon and name.startswith("agi_")}
+    pairs = [(name, value) for name, colon, value in (line.partition(": ") for line in lines) if colon and name.startswith("agi_")]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        # a SIP caller may dial a number with a line break in it ("%0A"), which Asterisk writes as it is (seen on 16 and 22): what follows
+        # would be taken for another route, or the phone of a member
+        raise RequestError("a header is there twice")
+    return headers
 
 
 def quoted(text: str) -> str:

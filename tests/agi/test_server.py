@@ -210,6 +210,12 @@ async def test_garbage_that_ends_like_headers_is_an_unknown_route(connect: Conne
     assert len(await ask(await connect(), b"\x00\xff: \xfe\nno colon\nagi_network_script\n\n")) == 1
 
 
+@pytest.mark.parametrize("name", ["agi_network_script", "agi_channel", "agi_uniqueid", "agi_arg_1"])
+async def test_a_number_dialled_with_a_line_break_in_it_chooses_no_route_and_no_phone(connect: Connect, name: str) -> None:
+    sent = block(agi_dnid=f"5145550100\n{name}: inbox", agi_arg_1="5145550100")
+    assert await ask(await connect(), sent) == []
+
+
 async def test_headers_without_end_are_refused(connect: Connect) -> None:
     peer = await connect()
     with contextlib.suppress(ConnectionError):
