@@ -16,7 +16,7 @@ with warnings.catch_warnings():
 
 from ari_app.contact_settings import SourceSettings
 from ari_app.contacts.columns import Wanted
-from ari_app.contacts.table import Refused, Row, Table
+from ari_app.contacts.table import Refused, Row, Table, words_of
 from ari_app.errors import SourceError
 
 __all__ = ["LdapSource"]
@@ -130,7 +130,7 @@ class LdapSource:
             if name == _ID:
                 cells.append(_id(raw) or str(entry["dn"]))
                 continue
-            values = [value.decode("utf-8", "replace") for value in raw.get(name.lower(), ())]
+            values = [words_of(value) for value in raw.get(name.lower(), ())]
             cells.append((values[0] if values else "") if name in _NAMES or name in self._single else "\n".join(values))
         return cells
 
@@ -158,7 +158,7 @@ def _id(raw: dict[str, Any]) -> str:
         if values:
             value: bytes = values[0]
             # Active Directory keeps the 16 bytes of a GUID ([MS-DTYP] 2.3.4.2)
-            return str(uuid.UUID(bytes_le=value)) if name == "objectGUID" and len(value) == 16 else value.decode("utf-8", "replace")
+            return str(uuid.UUID(bytes_le=value)) if name == "objectGUID" and len(value) == 16 else words_of(value)
     return ""
 
 

@@ -8,8 +8,10 @@ that read are let through, nothing is committed, and its user should be one who 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from ari_app.contact_settings import SourceSettings
 from ari_app.contacts.columns import Wanted
-from ari_app.contacts.table import Refused, Row, Table
+from ari_app.contacts.table import Refused, Row, Table, words_of
 from ari_app.errors import SettingsError, SourceError
 
 __all__ = ["SqlSource", "check_query", "driver_words"]
@@ -165,9 +167,11 @@ def _engine(url: URL) -> Engine:
             path = Path(url.database or "")
             if not path.is_absolute():
                 raise SettingsError("contacts.source.url: names no full path", 'write it with four slashes, "sqlite:////srv/clinic.db"')
-            options["creator"] = lambda: sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
+            options["creator"] = lambda: _opened(path)
         case "postgresql":
-            options["connect_args"] = {"connect_timeout": _CONNECT}
+            # a server that lost its power is noticed after two minutes
+            alive = {"keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
+            options["connect_args"] = {"connect_timeout": _CONNECT, **alive}
         case "mssql":
             options["connect_args"] = {"login_timeout": _CONNECT, "timeout": _PATIENCE}
         case _:
@@ -189,12 +193,19 @@ def _engine(url: URL) -> Engine:
         raise SettingsError(f"contacts.source.url: {url.drivername} cannot be used", "leave the driver out of the URL") from None
 
 
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    deadline = time.monotonic() + _PATIENCE
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
+    return connection
+
+
 def _shown(value: object) -> str:
     """A telephone number is often kept as a number: 5145550123.0 is "5145550123"."""
     if value is None:
         return ""
-    if isinstance(value, float | Decimal) and value == value.__trunc__():
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == value.__trunc__():
         return str(int(value))
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value).decode("utf-8", "replace")
+        return words_of(bytes(value))
     return str(value)

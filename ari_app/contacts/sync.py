@@ -43,6 +43,8 @@ _AGAIN = 5.0
 """Seconds until a source that failed is tried again, doubled each time up to ``every``."""
 _FEW = 10
 """Of fewer contacts half may go at once."""
+_PATIENCE = 840.0
+"""Seconds one look may take; a command that asked for it waits a minute longer."""
 _BREATH = 0.001
 """Seconds the reading thread rests every 100 rows, so that the event loop gets the interpreter."""
 
@@ -83,13 +85,23 @@ def source_of(settings: SourceSettings) -> Source:
 class Sync:
     """The task of one service. Looks come one after the other, whoever asks for them."""
 
-    def __init__(self, settings: Settings, contacts: Contacts, clock: Clock, *, settle: float = _SETTLE, sure: float = _SURE) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        contacts: Contacts,
+        clock: Clock,
+        *,
+        settle: float = _SETTLE,
+        sure: float = _SURE,
+        patience: float = _PATIENCE,
+    ) -> None:
         self._settings = settings.contacts.source
         self._country = settings.clinic.country
         self._contacts = contacts
         self._clock = clock
         self._settle = settle
         self._sure = sure
+        self._patience = patience
         self._busy = asyncio.Lock()
 
     async def run(self) -> None:
@@ -119,7 +131,7 @@ class Sync:
         try:
             return await self._look(force=force, dry=dry, on_refused=on_refused)
         except UnsettledError as error:
-            return await self._tell(self._ended("failed", error.what, error.fix, total=0), dry=dry)
+            return await self._tell(self._ended("failed", error.what, error.fix, total=0, code=error.code), dry=dry)
 
     # -- when
 
@@ -215,11 +227,16 @@ class Sync:
             before = len(digests)
             stop, pile = threading.Event(), _Pile()
             try:
-                found, gone = await in_thread(lambda: self._read(digests, pile, stop, on_refused))
+                async with asyncio.timeout(self._patience):
+                    found, gone = await in_thread(lambda: self._read(digests, pile, stop, on_refused))
+            except TimeoutError:
+                # its thread is left to itself: whatever it waits for may never come
+                ended = self._ended("failed", f"the source did not end within {self._patience:g} s", "see that it is up", total=before)
+                return await self._tell(ended, dry=dry)
             except UnsettledError:
                 raise
             except (SourceError, SettingsError) as error:
-                return await self._tell(self._ended("failed", error.what, error.fix, total=before), dry=dry)
+                return await self._tell(self._ended("failed", error.what, error.fix, total=before, code=error.code), dry=dry)
             except Exception as error:
                 # what a library makes of somebody's database must not end the service
                 log.exception("contacts_unreadable")
@@ -231,8 +248,9 @@ class Sync:
             total = len(found.externals)
             if gone and not sure:
                 raise _UnsureError
-            if before and not force and (not total or (before >= _FEW and total * 2 < before)):
-                what = f"the source has {total} contacts that can be used, of {before} before: nothing was changed"
+            if before and not force and (not total or (before >= _FEW and len(gone) * 2 > before)):
+                new = f" (and {found.added} others)" if found.added else ""
+                what = f"the source has {before - len(gone)} of the {before} contacts it had before{new}: nothing was changed"
                 fix = "see the source; if it is right: textback contacts sync --force"
                 return await self._tell(self._ended("refused", what, fix, total=before), dry=dry)
             applied = Applied(added=found.added, changed=found.changed, removed=len(gone))
@@ -277,6 +295,7 @@ class Sync:
         total: int,
         applied: Applied | None = None,
         refused: int = 0,
+        code: str = "",
     ) -> Synced:
         came = applied or Applied()
         return Synced(
@@ -291,6 +310,7 @@ class Sync:
             removed=came.removed,
             refused=refused,
             good=None,
+            code=code,
         )
 
     async def _tell(self, synced: Synced, unchanged: int = 0, rows: int = 0, *, dry: bool) -> Look:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LONGEST_CELL", "MOST_ROWS", "Refused", "Row", "Table", "tidy"]
+__all__ = ["LONGEST_CELL", "MOST_ROWS", "Refused", "Row", "Table", "tidy", "words_of"]
 
 MOST_ROWS = 1_000_000
 """More is no clinic's list of contacts; what one look may take of memory is bounded by it."""
@@ -55,3 +55,11 @@ def tidy(text: str) -> str:
     """One line without what cannot be seen, composed (Unicode NFC): the same name is the same however it was written."""
     text = unicodedata.normalize("NFC", text[:LONGEST_CELL])
     return " ".join(_CONTROL.sub(" ", text).split())
+
+
+def words_of(value: bytes) -> str:
+    """UTF-8, else hexadecimal digits: an id that is no text is still one, and nobody else's."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value[:LONGEST_CELL].hex()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import sqlite3
@@ -70,18 +69,20 @@ def test_the_service_follows_the_file(tmp_path: Path) -> None:
 
 
 def test_a_source_that_hangs_holds_up_no_stop(tmp_path: Path) -> None:
-    pipe, log = tmp_path / "clients.csv", tmp_path / "log"
-    os.mkfifo(pipe)
-    held: list[int] = []
+    """A server that accepts, and never answers."""
+    log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        held: list[socket.socket] = []
 
-    def is_read() -> bool:
-        """Somebody opened the pipe to read it: they wait now for what is never written."""
-        with contextlib.suppress(OSError):
-            held.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-        return bool(held)
+        def is_asked() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                held.append(silent.accept()[0])
+            return bool(held)
 
-    with textback(tmp_path, f'kind = "csv"\npath = "{pipe}"\n') as (_, process):
-        until(is_read, log)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-    os.close(held[0])
+        server = f"ldap://127.0.0.1:{silent.getsockname()[1]}"
+        with textback(tmp_path, f'kind = "ldap"\nserver = "{server}"\nbase = "dc=clinic"\n') as (_, process):
+            until(is_asked, log)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        held[0].close()

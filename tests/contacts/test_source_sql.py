@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy
 
 from ari_app.contact_settings import SourceSettings
+from ari_app.contacts import source_sql
 from ari_app.contacts.people import Rules
 from ari_app.contacts.source_sql import SqlSource, check_query, driver_words
 from ari_app.errors import SettingsError, SourceError, TextbackError
@@ -143,6 +145,26 @@ def test_what_does_more_than_read_is_refused(query: str, backend: str) -> None:
 )
 def test_what_reads_is_let_through(query: str, backend: str) -> None:
     check_query(query, backend)
+
+
+def test_a_query_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "clinic.db"
+    path.touch()
+    monkeypatch.setattr(source_sql, "_PATIENCE", 0)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+    assert "interrupted" in failure(f"sqlite:///{path}", endless).what
+
+
+def test_values_that_are_no_words(tmp_path: Path) -> None:
+    path = tmp_path / "clinic.db"
+    with contextlib.closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE client (id BLOB, nom TEXT, tel REAL)")
+        rows = [(b"\xff\x01", "Roy", 5145550101.0), (b"\xfe\x01", "Côté", 9e999), (b"\xfd\x01", "Lee", 5145550103.0)]
+        made.executemany("INSERT INTO client VALUES (?, ?, ?)", rows)
+        made.commit()
+    got = found(source(f"sqlite:///{path}", "SELECT * FROM client"))
+    assert [(one.external, one.name) for one in got.added] == [("ff01", "Roy"), ("fd01", "Lee")]
+    assert got.tally.refused == 1
 
 
 @pytest.mark.parametrize(

@@ -170,12 +170,26 @@ async def test_a_source_that_halves_is_refused_and_forced_once(world: World, lef
         assert (look.synced.state, look.synced.removed) == ("ok", 12 - left)
         return
     assert (look.synced.state, look.synced.total, look.synced.removed) == ("refused", 12, 0)
-    assert f"{left} contacts" in look.synced.what
+    assert f"{left} of the 12 contacts" in look.synced.what
     assert "--force" in look.synced.fix
     assert await world.names() == named(range(1, 13))
     assert (await world.state()).good == good
     assert (await sync.once(force=True)).synced.state == "ok"
     assert await world.names() == named(range(1, left + 1))
+
+
+async def test_a_source_that_has_others_instead_is_refused(world: World) -> None:
+    """As many, and yet not the clinic's: another database, or one whose ids were all given anew."""
+    sync = world.sync()
+    world.write(range(1, 13))
+    await sync.once()
+    world.write(range(101, 113))
+    look = await sync.once()
+    assert (look.synced.state, look.synced.what) == (
+        "refused", "the source has 0 of the 12 contacts it had before (and 12 others): nothing was changed",
+    )  # fmt: skip
+    assert await world.names() == named(range(1, 13))
+    assert (await sync.once(force=True)).synced.removed == 12
 
 
 async def test_few_may_become_fewer_but_never_none(world: World) -> None:
@@ -359,19 +373,32 @@ async def test_a_look_that_is_asked_for_waits_not_for_ever(world: World) -> None
     assert (await look).synced.state == "ok"
 
 
-async def test_a_source_that_hangs_holds_up_no_stop(world: World) -> None:
-    """A pipe nobody writes to, as a share that is gone: who opens it waits for ever."""
-    os.mkfifo(world.file)
-    task = asyncio.create_task(world.sync().run())
-    await world.clock.step()
-    await world.clock.wake(1)
+@pytest.fixture
+async def silent() -> AsyncIterator[dict[str, Any]]:
+    """A source that accepts, and never answers."""
+    asked: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: asked.append(writer), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield {"kind": "ldap", "server": f"ldap://127.0.0.1:{port}", "base": "dc=clinic"}
+    server.close()
+    for writer in asked:  # let the thread go
+        writer.close()
+
+
+async def test_a_source_that_hangs_holds_up_no_stop(world: World, silent: dict[str, Any]) -> None:
+    task = asyncio.create_task(world.sync(**silent).run())
     async with asyncio.timeout(20):
         while not any(thread.name == "contacts" for thread in threading.enumerate()):  # noqa: ASYNC110 - a thread sets no event
             await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait_for(asyncio.gather(task, return_exceptions=True), 20)
-    with contextlib.suppress(OSError):  # let the thread go
-        os.close(os.open(world.file, os.O_WRONLY | os.O_NONBLOCK))
+
+
+async def test_a_source_that_hangs_is_given_up(world: World, silent: dict[str, Any]) -> None:
+    sync = Sync(world.settings(**silent), world.store.contacts, world.clock, patience=0.01)
+    for _ in range(2):  # and holds up no later look
+        look = await asyncio.wait_for(sync.once(), 20)
+        assert (look.synced.state, look.synced.what) == ("failed", "the source did not end within 0.01 s")
 
 
 # -- a database
