@@ -64,6 +64,8 @@ class Synced:
     """Rows that could not be used."""
     good: datetime | None
     """When it last went well."""
+    code: str = ""
+    """Of the error that ``what`` tells, for faces that tell it in words of their own; "" where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,8 @@ from aiohttp import web
 from ari_app.model import Kind
 from ari_app.portal.admin_frame import admin_page
 from ari_app.portal.frame import DESK, SETTINGS, actor, administrator
+from ari_app.portal.speech import Speech
+from ari_app.portal.words import WORDS
 
 __all__ = ["add_routes"]
 
@@ -14,6 +16,11 @@ __all__ = ["add_routes"]
 def add_routes(app: web.Application) -> None:
     """GET /admin/contacts."""
     app.router.add_get("/admin/contacts", _show)
+
+
+def _why(t: Speech, code: str) -> str:
+    """Why a look failed and what to see to, in the reader's language; "" where only the detail tells."""
+    return t(f"sync.why.{code}") if f"sync.why.{code}" in WORDS else ""
 
 
 @administrator
@@ -26,5 +33,6 @@ async def _show(request: web.Request) -> web.Response:
         "admin_contacts.html",
         looks={each.source: each for each in await desk.synced(by)},
         source=source.kind if source is not None else None,
+        why=_why,
         counts=[(kind, counts.get(kind, 0)) for kind in Kind],
     )

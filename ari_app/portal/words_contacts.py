@@ -138,6 +138,44 @@ WORDS: dict[str, tuple[str, str]] = {
         "When that is meant so, the administrator runs: textback contacts sync --force",
         "Si c’est voulu, l’administrateur lance : textback contacts sync --force",
     ),
+    "sync.why.no_file": (
+        "The file is not there: see the program that writes it, and contacts.source.path.",
+        "Le fichier n’y est pas : voyez le programme qui l’écrit, et contacts.source.path.",
+    ),
+    "sync.why.file": (
+        "The file is empty, of another type, or may not be read: see the program that writes it, and who may read it.",
+        "Le fichier est vide, d’un autre type, ou interdit de lecture : voyez le programme qui l’écrit, et qui peut le lire.",
+    ),
+    "sync.why.columns": (
+        "A column is missing: see contacts.source.columns and what the source has.",
+        "Il manque une colonne : voyez contacts.source.columns et ce que contient la source.",
+    ),
+    "sync.why.delimiter": (
+        "Columns are not separated like that: see contacts.source.delimiter.",
+        "Les colonnes ne se séparent pas ainsi : voyez contacts.source.delimiter.",
+    ),
+    "sync.why.encoding": (
+        "Its characters are not encoded as said: see contacts.source.encoding.",
+        "Les caractères ne sont pas encodés comme indiqué : voyez contacts.source.encoding.",
+    ),
+    "sync.why.too_many": (
+        "It is larger than contacts can be: see that it is the right one.",
+        "C’est trop grand pour des contacts : voyez si c’est la bonne source.",
+    ),
+    "sync.why.no_driver": ("What reads this kind of database is not installed.", "Il manque le pilote de ce type de base."),
+    "sync.why.contacts_source": (
+        "It does not answer, or refuses: see that it is up, then [contacts.source] in textback.toml.",
+        "La source ne répond pas, ou refuse : voyez si elle fonctionne, puis [contacts.source] dans textback.toml.",
+    ),
+    "sync.why.contacts_unsettled": (
+        "The file was written on and on: see the program that writes it.",
+        "Le fichier s’écrivait sans cesse : voyez le programme qui l’écrit.",
+    ),
+    "sync.why.settings": (
+        "[contacts.source] in textback.toml cannot be used as it is.",
+        "[contacts.source] de textback.toml ne peut servir tel quel.",
+    ),
+    "sync.detail": ("In detail:", "En détail, en anglais :"),
     "sync.good": ("Last went well: {when}", "Dernière réussite : {when}"),
     "sync.total": ("In the source", "Dans la source"),
     "sync.added": ("Added", "Ajoutés"),

@@ -73,6 +73,7 @@ STATEMENTS = (
         state TEXT NOT NULL CHECK (state IN ('ok', 'failed', 'refused')),
         what TEXT NOT NULL,
         fix TEXT NOT NULL DEFAULT '',
+        code TEXT NOT NULL DEFAULT '',
         total INTEGER NOT NULL DEFAULT 0,
         added INTEGER NOT NULL DEFAULT 0,
         changed INTEGER NOT NULL DEFAULT 0,

@@ -113,7 +113,7 @@ def synced(tx: Transaction, ended: Synced, by: Actor | None, now: datetime) -> N
     good = stamp(ended.at) if ended.state == "ok" else tx.value("SELECT good FROM sync WHERE source = ?", (ended.source,))
     tx.run("DELETE FROM sync WHERE source = ?", (ended.source,))
     counts = {name: getattr(ended, name) for name in ("total", "added", "changed", "removed", "refused")}
-    said = {"source": ended.source, "state": ended.state, "what": ended.what, "fix": ended.fix}
+    said = {"source": ended.source, "state": ended.state, "what": ended.what, "fix": ended.fix, "code": ended.code}
     tx.insert("sync", {**said, "at": stamp(ended.at), "good": good, **counts})
     if by is not None:
         what = ", ".join(f"{name} {count}" for name, count in counts.items())

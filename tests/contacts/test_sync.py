@@ -311,7 +311,7 @@ async def test_a_file_that_is_not_understood_is_told_and_tried_again(world: Worl
     async with running(world.sync(kind="csv", path=str(world.file), every="10s")):
         await world.clock.step(3)
         state = await world.state()
-        assert state.state == "failed"
+        assert (state.state, state.code) == ("failed", "columns")
         assert "phone numbers" in state.what
         at = state.at
         await world.clock.step(11)

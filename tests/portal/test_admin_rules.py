@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -124,6 +125,15 @@ async def test_how_the_last_look_at_the_clinics_database_ended(tmp_path: Path) -
         assert "textback contacts sync --force" in page
         assert "Last went well: 10:00" in page
         await (await here.browser(here.staff)).get("/admin/contacts", status=403)
+        # what went wrong is told in French too, whatever words the database has for it
+        french = await here.browser(here.administrator, "fr")
+        for code, told in (("no_file", "Le fichier n’y est pas"), ("contacts_source", "La source ne répond pas"), ("new", "")):
+            failed = replace(ended, state="failed", what="connection refused", fix="see that it is up", code=code)
+            await contacts.synced(failed)
+            page = said(await french.get("/admin/contacts"))
+            assert "Lecture impossible; les contacts restent tels quels." in page
+            assert (told or "En détail") in page
+            assert "connection refused see that it is up" in page
 
 
 async def test_without_rules_answer_second_language_and_contacts_it_is_said_so(tmp_path: Path) -> None:
