@@ -31,7 +31,7 @@ MOST_PANES = 3
 """Beside each other: more are too narrow to read."""
 _ENTRIES = 30
 """Of a time line at once: shared by all that are open, so that a page of three threads stays small."""
-_BYTES = 25_000
+_BYTES = 20_000
 """Of a time line at once, shared likewise: long texts fill a page with fewer of them."""
 _AROUND = 700
 """Bytes about that the words of an entry stand in."""
@@ -109,7 +109,7 @@ async def show(request: web.Request, *, drafts: dict[int, str] | None = None, st
         return page(request, template, pane=pane, said=None)
     panes = [await opened(request, by, thread, others=others, draft=(drafts or {}).get(thread, ""))]
     panes += [await opened(request, by, other, others=[thread, *(each for each in others if each != other)]) for other in others]
-    shown = await listed(request, by, PAGE // 2 if others else PAGE)
+    shown = await listed(request, by, PAGE // 3 if others else PAGE * 3 // 4)
     return page(request, "inbox.html", status=status, list=shown, panes=panes, said=said_in(request), version=version)
 
 

@@ -82,6 +82,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "row.snoozed": ("Until {when}", "Reporté : {when}"),
     "row.waits": ("Waits for {age}", "Attend depuis {age}"),
     "row.beside": ("Open beside", "Ouvrir à côté"),
+    "row.beside.of": ("Open beside: {name}", "Ouvrir à côté : {name}"),
     "row.you": ("You:", "Vous :"),
     "row.auto": ("Sent:", "Envoyé :"),
     "row.note": ("Note:", "Note :"),

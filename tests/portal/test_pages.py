@@ -11,9 +11,10 @@ import pytest
 
 from ari_app.board import Box, Holder, NoteEntry, TextEntry
 from ari_app.desk import SHELL
-from ari_app.model import Language, Reason
+from ari_app.model import Language, Level, Priority, Reason
 from tests.desk_world import GOOD
 from tests.portal.morning import HOSTILE, morning
+from tests.portal.who_calls import missed
 from tests.portal.world import ALICE, FAILS, Stage, signed_in, stage
 from tests.threads.world import until
 
@@ -470,7 +471,7 @@ async def test_no_page_needs_more_than_100_kb(tmp_path: Path, language: Language
         await where.member(password=GOOD, language=language)
         wordy = "Bonjour, j'aimerais savoir si vous avez une place cette semaine pour mon fils, il a mal à une dent depuis hier. Merci!"
         for n in range(60):
-            await where.missed(f"+1514555{2000 + n}")
+            await missed(where, f"+1514555{2000 + n}", Priority(Level.HIGH, "3 appels aujourd’hui"))
             await where.text(f"+1514555{2000 + n}", wordy)
         thread = await where.missed()
         for _ in range(40):
