@@ -68,8 +68,8 @@ class TranscriptionSettings(Part):
     """auto: the caller's language where it is known, else found out by the engine."""
     patience: Duration = timedelta(minutes=5)
     """The longest one message may take."""
-    memory: Whole = Field(default=2048, ge=128)
-    """MiB the engine may take."""
+    memory: Whole = Field(default=4096, ge=128)
+    """MiB of addresses the engine may take: engines ask for some three times what they fill."""
 
     @model_validator(mode="after")
     def _model(self) -> Self:

@@ -195,9 +195,10 @@ def _run(engine: str, language: str, model: Path | None) -> dict[str, Any]:
     sound = sys.stdin.buffer.read()
     try:
         text, found = ENGINES[engine].write(sound, "" if language == "auto" else language, model)
-    except MemoryError as error:
-        raise EngineError("engine_memory", f"{engine} needs more memory", "raise voicemail.transcription.memory") from error
     except Exception as error:
+        # MKL and oneDNN have no MemoryError: "mkl_malloc: failed to allocate memory"
+        if isinstance(error, MemoryError) or "alloc" in str(error):
+            raise EngineError("engine_memory", f"{engine} needs more memory", "raise voicemail.transcription.memory") from error
         # what it says may hold what it heard: its kind alone is told
         raise EngineError("engine_failed", f"{engine} failed ({type(error).__name__})", "see that its model is whole") from error
     return {"text": text.strip()[:_LONGEST_TEXT], "language": found if found in _LANGUAGES else None}

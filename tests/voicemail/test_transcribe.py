@@ -190,6 +190,17 @@ async def test_how_faster_whisper_is_called(whisper: Path, sound: bytes, languag
     assert await write_down(settings(engine="faster-whisper", model=whisper), sound, language) == Words(text, "fr")
 
 
+async def test_what_its_libraries_say_of_too_little_memory_is_told_as_that(whisper: Path, sound: bytes) -> None:
+    for name in ("model.bin", "config.json", "tokenizer.json"):
+        (whisper / name).touch()
+    (whisper.parent / "faster_whisper.py").write_text(
+        "class WhisperModel:\n    def __init__(self, path, **how):\n        raise RuntimeError('mkl_malloc: failed to allocate memory')\n"
+    )
+    with pytest.raises(EngineError) as caught:
+        await write_down(settings(engine="faster-whisper", model=whisper), sound, "fr")
+    assert caught.value.code == "engine_memory"
+
+
 def test_what_an_engine_speaks() -> None:
     assert [speaks("faster-whisper", each, None) for each in ("fr", "en", None)] == [True, True, True]
     assert [speaks("pocketsphinx", each, None) for each in ("fr", "en", None)] == [False, True, False]
