@@ -7,17 +7,21 @@ import contextlib
 import json
 import os
 import pty
+import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ari_app.cli import contacts_import
+from ari_app.contacts.importing import batches
 from ari_app.control import ask, socket_path
 from ari_app.errors import TextbackError
+from ari_app.person import Record
 from ari_app.settings import load
 from tests.contract.clinic import error, holds, program, run, service, write_settings
 from tests.contract.conftest import _logs_as_before
@@ -130,6 +134,38 @@ def test_what_could_not_be_used_is_written_for_their_eyes_alone(config: Path, fi
     assert error(config, "contacts", "import", str(file), "--errors", str(tmp_path / "no/such/folder"))["code"] == "errors_file"
     assert error(config, "contacts", "import", str(file), "--errors", str(file), code=2)["code"] == "usage"
     assert file.read_bytes() == ROWS.encode("cp1252")
+
+
+def test_the_file_of_errors_is_whole_or_nothing_is_brought_in(config: Path, file: Path) -> None:
+    for device in ("/dev/full", "/dev/null"):
+        before = Path(device).stat().st_mode
+        assert error(config, "contacts", "import", str(file), "--errors", device)["code"] == "errors_file"
+        assert Path(device).stat().st_mode == before
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, most[1]))  # as a disk that is full
+    try:
+        failed = error(config, "contacts", "import", str(file), "--errors", str(file.with_name("errors.csv")))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert (failed["code"], "errors.csv" in failed["what"]) == ("errors_file", True)
+    assert error(config, "contacts", "list")["what"].startswith("there is no store")
+
+
+def test_a_service_that_ends_in_the_middle(config: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    up = contextlib.ExitStack()
+    up.enter_context(service(config, STATUS))
+
+    def one_by_one(records: Iterable[Record]) -> Iterator[list[dict[str, Any]]]:
+        for batch in batches(records):
+            for each in batch:
+                yield [each]
+                up.close()
+
+    monkeypatch.setattr(contacts_import, "batches", one_by_one)
+    failed = json.loads(run(config, "contacts", "import", str(file), "--json").stdout)["error"]
+    assert (failed["what"], "again" in failed["fix"]) == ("the service ended in the middle: at least 1 of 4 were brought in", True)
+    monkeypatch.undo()
+    assert counts(contacts(config, "import", file))[2:5] == (3, 0, 1)
 
 
 def test_more_than_one_request_takes(config: Path, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def import_(
 def sync(env: Env, *, force: bool, dry_run: bool, errors: Path | None) -> None:
     """Look at the clinic's own database ([contacts.source]) now, and keep in step with it.
 
-    The service does so by itself. A source that is empty, or gives less than half of what it gave before, is refused.
+    The service does so by itself. A source that is empty, or has less than half of those it had before, is refused.
     """
     from ari_app.cli.contacts_import import Errors  # noqa: PLC0415
 
@@ -94,6 +94,7 @@ def sync(env: Env, *, force: bool, dry_run: bool, errors: Path | None) -> None:
     settings = env.settings
     with Errors(errors) as refused:
         found = asyncio.run(_tried(settings, refused, force=force) if dry_run else _synced(settings, force=force))
+        refused.close()
     ended = found["synced"]
     if ended["state"] != "ok":
         raise SourceError(ended["what"], ended["fix"], code=f"contacts_{ended['state']}")

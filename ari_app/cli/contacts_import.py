@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import csv
 import os
+import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +29,7 @@ from ari_app.contacts.importing import batches
 from ari_app.contacts.people import Rules
 from ari_app.contacts.reading import Found, read
 from ari_app.contacts.table import Refused
-from ari_app.errors import SourceError
+from ari_app.errors import SourceError, TextbackError
 from ari_app.model import Kind
 from ari_app.person import Applied, Record, Synced
 from ari_app.portal.export import harmless
@@ -53,12 +54,19 @@ class Errors:
         if path is None:
             return
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            os.fchmod(handle, 0o600)
+            # a pipe is not waited for
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+            is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+            if is_file:  # a device keeps its mode
+                os.fchmod(handle, 0o600)
+                os.ftruncate(handle, 0)
         except OSError as error:
             raise SourceError(f"cannot write {path} ({error.strerror})", "name another file with --errors", code="errors_file") from error
+        if not is_file:
+            os.close(handle)
+            raise SourceError(f"{path} is no file", "name a file with --errors", code="errors_file")
         self._file = open(handle, "w", encoding="utf-8-sig", newline="")  # noqa: PTH123, SIM115 - of a descriptor; closed with this
-        self._write = csv.writer(self._file, lineterminator="\r\n").writerow
+        self._writer = csv.writer(self._file, lineterminator="\r\n")
         self._write(("row", "column", "value", "why"))
 
     def __call__(self, refused: Refused) -> None:
@@ -69,12 +77,30 @@ class Errors:
             why = refused.why if refused.whole else f"{refused.why}; the rest of the row is used"
             self._write((refused.row, harmless(refused.column), harmless(refused.value), why))
 
+    def _write(self, cells: Sequence[object]) -> None:
+        try:
+            self._writer.writerow(cells)
+        except OSError as error:
+            raise self._full(error) from error
+
+    def _full(self, error: OSError) -> SourceError:
+        fix = "free space there, or name another file with --errors"
+        return SourceError(f"cannot write {self.path} ({error.strerror})", fix, code="errors_file")
+
+    def close(self) -> None:
+        """All of it is in the file. Raises SourceError where it is not; nothing was brought in yet."""
+        if self._file is not None:
+            try:
+                self._file.close()
+            except OSError as error:
+                raise self._full(error) from error
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._file is not None:
-            self._file.close()
+        with contextlib.suppress(SourceError):
+            self.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +133,7 @@ def import_file(
         digests = asyncio.run(_digests(settings))
         records: list[Record] = []
         found = _read(asked, settings, digests, refused, records.append, quiet=env.as_json)
+        refused.close()
         ask = not (dry_run or yes or env.as_json) and sys.stdin.isatty() and sys.stderr.isatty()
         if ask:
             screen = env.screen()
@@ -195,7 +222,13 @@ async def _bring(settings: Settings, path: Path, found: Found, records: list[Rec
         with _progress("Bringing in", len(records), quiet=quiet) as bar:
             done = 0
             for batch in batches(records):
-                applied += Applied(**await door({"verb": "apply", "records": batch}))
+                try:
+                    applied += Applied(**await door({"verb": "apply", "records": batch}))
+                except TextbackError as error:
+                    if error.code not in {"no_answer", "not_running"}:
+                        raise
+                    what = f"the service ended in the middle: at least {done} of {len(records)} were brought in"
+                    raise TextbackError(what, "import the file again once it runs: nobody comes twice", code=error.code) from error
                 done += len(batch)
                 bar(done)
         ended = Synced(

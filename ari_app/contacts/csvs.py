@@ -161,7 +161,8 @@ def _lines(file: BinaryIO, name: str, encoding: str) -> Iterator[str]:
     except UnicodeError:
         raise _not_so(name, encoding) from None
     finally:
-        text.detach()  # the file is closed by who opened it
+        with contextlib.suppress(ValueError):  # closed already
+            text.detach()  # the file is closed by who opened it
 
 
 def bounded(text: io.TextIOWrapper) -> Iterator[str]:

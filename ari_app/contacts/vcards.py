@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import re
@@ -55,7 +56,8 @@ def _rows(file: BinaryIO, name: str, encoding: str) -> Iterator[Row | Refused]:
     except UnicodeError:
         raise SourceError(f"{name} is not in {encoding}", "name its encoding, such as utf-8 or cp1252", code="encoding") from None
     finally:
-        text.detach()  # the file is closed by who opened it
+        with contextlib.suppress(ValueError):  # closed already
+            text.detach()  # the file is closed by who opened it
 
 
 def _cards(text: io.TextIOWrapper) -> Iterator[tuple[list[str], bool]]:
