@@ -22,6 +22,11 @@ from ari_app.voicemail.sound import kept
 from ari_app.voicemail.spool import mails
 print(*[round(kept(mail).seconds, 1) for mail in mails(Path(sys.argv[1]), ("101", "default"))])
 """
+_TELL = """
+import sys
+from agi.speech import _decoded
+print(_decoded(sys.stdin.buffer.read())[0].seconds)
+"""
 _NICE = """
 import os
 from ari_app.voicemail.engines import _limit
@@ -53,6 +58,11 @@ def test_every_format_is_kept(tmp_path: Path) -> None:
     for position, ending in enumerate(SOUNDS):
         leave(tmp_path, datetime(2026, 3, 2, 15, position, tzinfo=UTC), ending, message=str(position), seconds=2)
     assert _confined("-c", _KEEP, str(tmp_path)).split() == ["2.0"] * len(SOUNDS)
+
+
+def test_a_message_is_played_on_a_phone(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.flac", np.zeros(8000), 8000)
+    assert _confined("-c", _TELL, stdin=(tmp_path / "silence.flac").read_bytes()) == "1.0\n"
 
 
 def test_pocketsphinx_writes_down_at_low_priority(tmp_path: Path) -> None:
