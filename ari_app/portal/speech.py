@@ -118,12 +118,12 @@ class Speech:
         return self("age.hours", n=minutes // 60) if minutes < 24 * 60 else self("age.days", n=minutes // (24 * 60))
 
     def length(self, seconds: float) -> str:
-        """A duration: 45 s, 3 min 20 s, 1 h 05."""
+        """A duration: 45 s, 3 min 20 s, 1 h 05, in one piece."""
         whole = round(seconds)
         minutes, rest = divmod(whole, 60)
         if minutes >= 60:
-            return f"{minutes // 60} h {minutes % 60:02}"
-        return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+            return f"{minutes // 60}\u00a0h\u00a0{minutes % 60:02}"
+        return f"{minutes}\u00a0min\u00a0{rest:02}\u00a0s" if minutes else f"{rest}\u00a0s"
 
     def whole(self, n: int) -> str:
         """A count: 100,000 or 100 000."""

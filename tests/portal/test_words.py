@@ -145,7 +145,7 @@ def test_times_are_the_clinics_and_ages_are_rounded_down() -> None:
     ages = [timedelta(seconds=59), timedelta(seconds=61), timedelta(minutes=59), timedelta(hours=23, minutes=59), timedelta(hours=49)]
     assert [english.age(NOW - each) for each in ages] == ["now", "1 min", "59 min", "23 h", "2 d"]
     assert french.age(NOW - timedelta(days=2)) == "2 j"
-    assert [english.length(each) for each in (9.6, 65, 3900)] == ["10 s", "1 min 05 s", "1 h 05"]
+    assert [english.length(each) for each in (9.6, 65, 3900)] == ["10\u00a0s", "1\u00a0min\u00a005\u00a0s", "1\u00a0h\u00a005"]
 
 
 def test_a_failure_is_told_in_words_with_its_code_and_a_call_with_its_reason() -> None:
