@@ -126,8 +126,10 @@ class _Reader:
         return cells[place] if place is not None and place < len(cells) else ""
 
     def _name(self, cells: Sequence[str]) -> str:
-        whole = f"{tidy(self._cell(cells, 'first'))} {tidy(self._cell(cells, 'last'))}".strip()
-        return name_of(whole or self._cell(cells, "name") or self._cell(cells, "company"))
+        first, last, name = (self._cell(cells, each) for each in ("first", "last", "name"))
+        if (first.strip() and last.strip()) or not name.strip():  # half a name is less than a whole one
+            name = f"{tidy(first)} {tidy(last)}"
+        return name_of(name.strip() or self._cell(cells, "company"))
 
     def _numbers_of(self, row: Row) -> tuple[tuple[PersonNumber, ...], list[Refused]]:
         cells = row.cells

@@ -125,6 +125,7 @@ class LdapSource:
 
     def _cells(self, entry: dict[str, Any]) -> list[str]:
         raw = {name.lower(): values for name, values in entry["raw_attributes"].items()}
+        raw["displayname"] = raw.get("displayname") or raw.get("cn", [])
         cells = []
         for name in self._header:
             if name == _ID:

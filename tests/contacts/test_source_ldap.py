@@ -36,7 +36,8 @@ def directory() -> Iterator[Directory]:
             "facsimileTelephoneNumber: 438 555-0109", "preferredLanguage: fr-CA", "employeeType: fournisseur",
         )
     )  # fmt: skip
-    with openldap(entries) as running:
+    half = entry(9002, "Jean Roy", "mobile: 514 555-0104").replace("givenName: Jean\n", "")
+    with openldap([*entries, half]) as running:
         yield running
 
 
@@ -60,13 +61,17 @@ def failure(of: LdapSource) -> SourceError:
 
 def test_everybody_in_pages(directory: Directory) -> None:
     people = found(source(directory))
-    assert len(people.externals) == PEOPLE + 1
+    assert len(people.externals) == PEOPLE + 2
     assert ("Anne Roy0", ("+15145550000",)) in said(people)
     assert all(len(external) == 36 for external in people.externals)  # entryUUID, RFC 4530
     zoe = next(one for one in people.added if one.name == "Zoé Côté")
     assert [(each.number, each.label) for each in zoe.numbers] == [("+14385550101", None), ("+14385550102", None)]
     assert (zoe.language, zoe.kind) == ("fr", Kind.SUPPLIER)
     assert people.tally.refused == 0
+
+
+def test_who_has_a_last_name_alone_is_called_by_the_whole_one(directory: Directory) -> None:
+    assert said(found(source(directory, filter="(uid=9002)"))) == [("Jean Roy", ("+15145550104",))]
 
 
 def test_columns_and_kinds_that_are_set(directory: Directory) -> None:
@@ -82,7 +87,7 @@ def test_encrypted_and_as_somebody(directory: Directory, way: str, tmp_path: Pat
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
     more: dict[str, Any] = {"server": server, "start_tls": way == "start_tls", "username": directory.user, "password_file": secret}
-    assert len(found(source(directory, certificate=directory.certificate, **more)).externals) == PEOPLE + 1
+    assert len(found(source(directory, certificate=directory.certificate, **more)).externals) == PEOPLE + 2
     untrusted = failure(source(directory, **more))
     assert "certificate" in untrusted.what.lower()
     assert "contacts.source.certificate" in untrusted.fix
@@ -117,4 +122,4 @@ def test_the_connection_may_only_read(directory: Directory) -> None:
         with pytest.raises(Exception, match="read-only"):
             connection.delete(f"uid=7,ou=people,{directory.base}")  # type: ignore[no-untyped-call]
         connection.unbind()
-    assert len(found(source(directory)).externals) == PEOPLE + 1
+    assert len(found(source(directory)).externals) == PEOPLE + 2

@@ -239,6 +239,16 @@ def test_numbers_of_others_are_not_the_clients(tmp_path: Path) -> None:
     assert said(found) == [("Roy", ("+15145550101",))]
 
 
+def test_half_a_name_is_less_than_a_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "clients.csv"
+    path.write_text(
+        "First Name,Last Name,Display Name,Company,Phone\n"
+        "Anne,Roy,A. Roy,,514 555-0101\n,Roy,Jean Roy,,514 555-0102\nZoé,,,Labo,514 555-0103\n,,,Labo X,514 555-0104\n", "utf-8"
+    )  # fmt: skip
+    found, _ = understood(path)
+    assert [name for name, _ in said(found)] == ["Anne Roy", "Jean Roy", "Zoé", "Labo X"]
+
+
 def test_people_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "c.csv"
     path.write_text(
