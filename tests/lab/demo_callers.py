@@ -29,7 +29,7 @@ def settings(lab: Lab) -> dict[str, Any]:
     """What of the demo's settings is for who calls."""
     return {
         "voicemail": {"spool": str(lab.record.folder / "asterisk/spool/voicemail")},
-        "contacts": {"link": "https://dossiers.example/client/{external}"},
+        "contacts": {"link": "dossiers:client/{external}"},
     }
 
 
