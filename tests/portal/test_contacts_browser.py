@@ -129,7 +129,7 @@ async def test_all_is_there_on_a_telephone_and_nothing_is_said_twice(tmp_path: P
             await page.goto(f"{where.url}/thread/{long}")
             assert await axe(page) == []
             # three beside each other: nothing of a message left hangs out of it
-            await page.set_viewport_size(DESK)
+            await page.set_viewport_size({"width": 1280, "height": 800})
             await page.goto(f"{where.url}/thread/{long}?beside={six}&beside={ids['offers']}")
             await page.locator(".voicemail button").click()
             await expect(page.locator(".voicemail button")).to_have_text("Marquer comme non écouté")
