@@ -180,5 +180,5 @@ async def test_how_the_last_looks_at_the_sources_ended(house: Clinic) -> None:
     anne = await house.member()
     assert await house.desk.synced(anne) == ()
     counts = dict.fromkeys(("total", "added", "changed", "removed", "refused"), 0)
-    await house.store.contacts.synced(Synced(source="sync", at=START, state="failed", what="down", fix="up", good=None, **counts))
+    await house.store.contacts.synced(Synced(source="sync", at=START, state="failed", what="down", fix="up", good=None, code="", **counts))
     assert [each.state for each in await house.desk.synced(anne)] == ["failed"]

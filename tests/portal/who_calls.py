@@ -56,7 +56,7 @@ async def who_calls(where: Stage) -> dict[str, int]:
     await where.store.contacts.apply([record(f"I-{n}", f"Client importé {n:02}", (f"+15145556{n:03}", None)) for n in range(45)], "import")
     now = where.clock.now()
     counts = {"total": 5, "added": 5, "changed": 0, "removed": 0, "refused": 1}
-    await where.store.contacts.synced(Synced(source="sync", at=now, state="ok", what="", fix="", good=now, **counts))
+    await where.store.contacts.synced(Synced(source="sync", at=now, state="ok", what="", fix="", good=now, code="", **counts))
     ids: dict[str, int] = {}
     ids["family"] = await missed(where, FAMILY)
     await react(where, FAMILY, "Bonjour, Léa a mal aux dents depuis hier", wrote="fr")

@@ -464,13 +464,15 @@ async def test_people_of_two_languages_have_none_in_common(store: Store) -> None
 
 async def test_how_each_source_ended_is_kept_the_newest_alone(store: Store, clock: HandClock, heard: list[Notice]) -> None:
     counts = {"total": 2, "added": 1, "changed": 1, "removed": 0, "refused": 3}
-    went = Synced(source="sync", at=clock.now(), state="ok", what="2 contacts", fix="", good=None, **counts)
+    went = Synced(source="sync", at=clock.now(), state="ok", what="2 contacts", fix="", good=None, code="", **counts)
     assert await store.contacts.states() == ()
     await store.contacts.synced(went)
     assert heard == [ContactsSynced("sync")]
     assert await store.contacts.states() == (replace(went, good=START),)
     clock.move(minutes=15)
-    failed = Synced(source="sync", at=clock.now(), state="failed", what="it is down", fix="start it", good=None, **dict.fromkeys(counts, 0))
+    failed = Synced(
+        source="sync", at=clock.now(), state="failed", what="it is down", fix="start it", good=None, code="down", **dict.fromkeys(counts, 0)
+    )
     await store.contacts.synced(failed)
     assert await store.contacts.states() == (replace(failed, good=START),), "when it last went well is still known"
     assert await acts(store) == []
