@@ -28,7 +28,7 @@ from ari_app.control import socket_path
 from ari_app.errors import StoreLockedError
 from ari_app.settings import load
 from ari_app.threads import Store
-from ari_app.threads.voicemail import Found, Left
+from ari_app.threads.matching import Found, Left
 from tests.contract.clinic import ANNE, CAROL, DAVE, PRIVATE, answer, error, program, run, service, write_settings
 from tests.contract.conftest import _logs_as_before, config, filled
 from tests.contract.test_contract import STATUS

@@ -25,7 +25,8 @@ from ari_app.pbx.ami import Ami, Waiting
 from ari_app.pbx.outputs import Attached, CallEnded, Detached, Output
 from ari_app.settings import Settings
 from ari_app.threads import Store
-from ari_app.threads.voicemail import Found, Left, Misplaced, Placed, Prioritize, Unmatched
+from ari_app.threads.matching import Found, Left, Unmatched
+from ari_app.threads.voicemail import Misplaced, Placed, Prioritize
 from ari_app.voicemail import spool
 from ari_app.voicemail.sound import TYPE, kept
 from ari_app.voicemail.spool import Mail, Mailbox, Marks, NotMovedError

@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,15 @@ async def installed(lab: Lab) -> None:
     (etc / "manager.conf").write_text(f"{manager}\n#include {MANAGER.name}\n", encoding="utf-8")
     for command in ("dialplan reload", "queue reload all", "manager reload"):
         await lab.ami.command(command)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unhurried() -> Iterator[None]:
+    """Two Asterisks share this machine: that a question is let go after 50 ms is for tests/agi."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("caller", "offer"):
+            patch.setattr(f"agi.{module}.ANSWER_WITHIN", 2.0)
+        yield
 
 
 def settings(lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

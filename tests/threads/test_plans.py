@@ -14,11 +14,24 @@ import pytest
 
 from ari_app.board import Box
 from ari_app.model import Kind
-from ari_app.threads import contact_edits, contact_finding, figures, finding, inbox, known, listing, ready, syncing, timeline, voicemail
+from ari_app.threads import (
+    contact_edits,
+    contact_finding,
+    figures,
+    finding,
+    inbox,
+    known,
+    listing,
+    matching,
+    ready,
+    syncing,
+    timeline,
+    voicemail,
+)
 from ari_app.threads.audit import audited
 from ari_app.threads.database import Params, Reader
+from ari_app.threads.matching import Left
 from ari_app.threads.persons import people_of
-from ari_app.threads.voicemail import Left
 from tests.bench.threads_made import END, LINES, make
 
 BIG = (
@@ -139,7 +152,7 @@ def ask(reader: Watched, what: str) -> None:
             left = Left(
                 message="1", mailbox="1", context="d", folder="INBOX", at=now, seconds=1.0, channel="Local/1@a-1;2", presented="5145550101"
             )
-            voicemail.match(reader, left, country="CA", internal=(2, 6), now=now, known_since=now)
+            matching.match(reader, left, country="CA", internal=(2, 6), now=now, known_since=now)
             reader.all(f"SELECT * FROM voicemail WHERE {voicemail._MISPLACED} ORDER BY id")  # noqa: S608  (our own)
         case "house":
             ready.canned(reader, "fr")

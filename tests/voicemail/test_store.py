@@ -14,7 +14,8 @@ from ari_app.errors import NotFoundError
 from ari_app.events import CallChanged, Notice, VoicemailChanged
 from ari_app.model import Call, Known, Level, Outcome, Presentation, Priority, Reached, Reason
 from ari_app.threads import Store
-from ari_app.threads.voicemail import Found, Left, Placed, Unmatched
+from ari_app.threads.matching import Found, Left, Unmatched
+from ari_app.threads.voicemail import Placed
 from modem.pdu import submit
 from tests.threads.world import ALICE, ANNE, BOB, START, Clerk, HandClock, a_call, answered, silence
 

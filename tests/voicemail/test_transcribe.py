@@ -25,7 +25,7 @@ from ari_app.events import Notice
 from ari_app.model import Reason
 from ari_app.priority_settings import TranscriptionSettings
 from ari_app.threads import Store
-from ari_app.threads.voicemail import Found, Left
+from ari_app.threads.matching import Found, Left
 from ari_app.voicemail import transcribe as room
 from ari_app.voicemail.engines import EngineError, speaks, trouble
 from ari_app.voicemail.transcribe import Transcriber, Words, write_down
