@@ -33,6 +33,8 @@ _ENTRIES = 30
 """Of a time line at once: shared by all that are open, so that a page of three threads stays small."""
 _BYTES = 20_000
 """Of a time line at once, shared likewise: long texts fill a page with fewer of them."""
+_BESIDE = 3_500
+"""Bytes about that a further thread takes beside its time line: so much less of them is there for time lines."""
 _AROUND = 700
 """Bytes about that the words of an entry stand in."""
 
@@ -128,11 +130,11 @@ async def opened(
 ) -> Pane:
     """A thread as it is drawn. Raises NotFoundError; RefusedError, code ``bad_form``, for a time that is none."""
     desk, t, now = request.app[DESK], say(request), request.app[CLOCK].now()
-    before = _before(request)
+    before, further = _before(request), len(others or ())
     seen, canned = await asyncio.gather(
-        desk.thread(by, thread, before=before, limit=_ENTRIES // (1 + len(others or ())), refresh=refresh), _ready(request, by, refresh)
+        desk.thread(by, thread, before=before, limit=_ENTRIES // (1 + further), refresh=refresh), _ready(request, by, refresh)
     )
-    newest = _fitting(seen.entries, _BYTES // (1 + len(others or ())))
+    newest = _fitting(seen.entries, (_BYTES - _BESIDE * further) // (1 + further))
     entries = list(reversed(newest))
     holder = seen.row.holder if seen.row.holder is not None and seen.row.holder.until > now else None
     beside = others or []
