@@ -149,7 +149,7 @@ async def test_messages_that_are_in_no_thread_are_counted(tmp_path: Path) -> Non
         ("heard", 60, {"folder": "Old"}),
     )
     for message, ago, how in messages:
-        leave(spool, NOW - timedelta(minutes=ago), "wav", message=message, **how)
+        leave(spool, datetime.now(UTC) - timedelta(minutes=ago), "wav", message=message, **how)
     async with server() as (fake, ami):
         fake.answers["ListCommands"] = ALL
         (found,) = await look(settings(ami, spool=spool), facts("known"))
