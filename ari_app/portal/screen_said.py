@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ari_app.board import CallEntry, Entry, NoteEntry, OutgoingEntry, Ringing, Row, TextEntry, VoicemailEntry
-from ari_app.model import Kind, Level, MessageKind, MessageState
+from ari_app.model import EMERGENCY, Kind, Level, MessageKind, MessageState
 from ari_app.numbers import pretty
 from ari_app.portal.characters import cut, plain
 from ari_app.portal.phone_words import Words
@@ -43,7 +43,7 @@ class Saying:
         """Why it goes before others; "" where it does not, or somebody here marked it so."""
         if row.level is Level.NORMAL or row.why is None:
             return ""
-        return self.words("why_emergency") if row.why == "emergency" else plain(row.why)
+        return self.words("why_emergency") if row.why == EMERGENCY else plain(row.why)
 
     def kind(self, row: Row) -> str:
         """What the caller is; "" for a client, as most are, and for somebody not named who wrote before."""

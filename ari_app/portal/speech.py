@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from ari_app.board import CallEntry, Entry, NoteEntry, OutgoingEntry, Row, TextEntry, VoicemailEntry
 from ari_app.errors import StoreError, TextbackError
-from ari_app.model import Level, MessageKind, Outcome
+from ari_app.model import EMERGENCY, Level, MessageKind, Outcome
 from ari_app.numbers import pretty
 from ari_app.portal.words import LANGUAGES, WORDS
 from ari_app.settings import MAIN_LINE
@@ -151,11 +151,7 @@ class Speech:
         level = self("row.urgent" if row.level is Level.URGENT else "row.high")
         if row.why is None:
             return level
-        return self("row.why", level=level, why=self("row.why.emergency") if row.why == "emergency" else row.why)
-
-    def person_language(self, code: str | None) -> str:
-        """The language of a contact, or that it is not known."""
-        return self(f"language.{code}") if code in LANGUAGES else self("contact.language.unknown")
+        return self("row.why", level=level, why=self("row.why.emergency") if row.why == EMERGENCY else row.why)
 
     # -- what happened
 

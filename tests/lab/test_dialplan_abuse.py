@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.agi.crowd import drop, throw
 from tests.lab.install import install_dialplan
 from tests.lab.lab import Lab
 from tests.lab.scripts import Caller
@@ -76,25 +77,6 @@ async def held(lab: Lab, number: str) -> tuple[float, str]:
 def memory(pid: int) -> int:
     """Resident KiB (proc(5), statm)."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() // 1024
-
-
-async def throw(port: int, what: bytes, count: int) -> list[asyncio.StreamWriter]:
-    """Connections that say this."""
-    writers = []
-    for _ in range(count):
-        with contextlib.suppress(ConnectionError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writers.append(writer)
-            writer.write(what)
-    return writers
-
-
-async def drop(writers: list[asyncio.StreamWriter]) -> None:
-    for writer in writers:
-        writer.close()
-    for writer in writers:
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
