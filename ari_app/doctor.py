@@ -148,7 +148,6 @@ def _in_force(settings: Settings, stored: Stored) -> Iterator[Item]:
 def _not_used(settings: Settings) -> Iterator[Item]:
     """What the file sets and this version does not act on: nobody should believe that it does."""
     told = {
-        "store.retention": (settings.store.retention.model_fields_set, "nothing is erased, texts and calls are kept for ever"),
         "pbx.cdr": (settings.pbx.cdr, "calls missed while the service is down are not found"),
     }
     for key, (is_set, so) in told.items():

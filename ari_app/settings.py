@@ -17,6 +17,7 @@ from ari_app.contact_settings import ContactsSettings
 from ari_app.errors import SettingsError
 from ari_app.modem_settings import ModemSettings
 from ari_app.numbers import e164
+from ari_app.operate_settings import AlarmSettings, BackupSettings, RetentionSettings
 from ari_app.priority_settings import EmergencySettings, PrioritySettings, VoicemailSettings
 from ari_app.setting_types import (
     Address,
@@ -49,7 +50,6 @@ __all__ = [
     "PbxSettings",
     "PortalSettings",
     "ReplySettings",
-    "RetentionSettings",
     "Settings",
     "StoreSettings",
     "chosen_path",
@@ -124,6 +124,8 @@ class LineSettings(Part):
 
     did: tuple[str, ...] = Field(min_length=1)
     name: Name | None = None
+    clinic: str | None = Field(default=None, min_length=1)
+    """{clinic} of its texts: another clinic of the house."""
     number: str | None = None
     hours: str | None = None
     text: Texts = Field(default_factory=dict)
@@ -225,20 +227,12 @@ class ReplySettings(Part):
     text: Texts = Field(default_factory=dict)
 
 
-class RetentionSettings(Part):
-    """[store.retention]: how long each class is kept."""
-
-    texts: Duration | None = None
-    calls: Duration | None = None
-    recordings: Duration | None = None
-    audit: Duration | None = None
-
-
 class StoreSettings(Part):
     """[store]: the SQLite file."""
 
     path: AnyFile = Path("/var/lib/textback/textback.db")
     retention: RetentionSettings = RetentionSettings()
+    backup: BackupSettings = BackupSettings()
 
 
 class PhonesSettings(Part):
@@ -268,6 +262,8 @@ class PortalSettings(Part):
     """And each is, after this long."""
     overdue: Duration = timedelta(minutes=15)
     """Minutes of opening hours after which a thread has waited too long: the lamp blinks, and after as long again pages are notified."""
+    metrics: tuple[Network, ...] = ("127.0.0.1", "::1")
+    """Networks that may read /metrics."""
     phones: PhonesSettings = PhonesSettings()
 
     @model_validator(mode="after")
@@ -321,6 +317,7 @@ class Settings(Part):
     priority: tuple[PrioritySettings, ...] = ()
     emergency: EmergencySettings = EmergencySettings()
     voicemail: VoicemailSettings = VoicemailSettings()
+    alarm: AlarmSettings = AlarmSettings()
 
     @model_validator(mode="after")
     def _modems(self) -> Self:

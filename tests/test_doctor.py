@@ -401,7 +401,6 @@ async def test_settings_that_are_doubtful_or_wrong_are_items(tmp_path: Path) -> 
 
 
 NOT_USED = {
-    "store.retention": ('[store.retention]\ntexts = "365d"\n', "nothing is erased"),
     "pbx.cdr": ('[pbx.cdr]\ncsv = "/var/log/asterisk/cdr-csv/Master.csv"\n', "not found"),
 }
 
@@ -437,7 +436,7 @@ def test_every_key_the_documentation_calls_unused_is_told() -> None:
     """So that no key is unused in silence."""
     rows = [line for line in SETTINGS_DOC.read_text("utf-8").splitlines() if line.endswith("| not used yet |")]
     keys = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])}
-    assert len(keys) > 5
+    assert len(keys) > 1
     assert {next((told for told in NOT_USED if key == told or key.startswith(f"{told}.")), key) for key in keys} == set(NOT_USED)
 
 

@@ -87,7 +87,8 @@ class Line:
         number = (self.own.number if self.own else None) or clinic.number
         on_call = self.own.on_call if self.own else None
         emergency = _written(on_call, clinic.country) if on_call else _emergency(clinic.country)
-        return Facts(clinic.name, _written(number, clinic.country), opens, emergency, now, clinic.zone, named)
+        name = (self.own.clinic if self.own else None) or clinic.name
+        return Facts(name, _written(number, clinic.country), opens, emergency, now, clinic.zone, named)
 
     def filled(self, template: str, trigger: Trigger | None, language: Language, facts: Facts, **further: str) -> str:
         """A template, in ``language`` or ``BOTH``, as the text of ``trigger``."""

@@ -8,7 +8,7 @@ from sqlite_utils import Database as Utils
 from sqlite_utils.migrations import Migrations
 
 from ari_app.errors import StoreError
-from ari_app.threads import m001_threads, m002_pool, m003_portal, m004_contacts
+from ari_app.threads import m001_threads, m002_pool, m003_portal, m004_contacts, m005_privacy, m006_alarms
 
 __all__ = ["MIGRATIONS", "check", "migrate"]
 
@@ -18,6 +18,8 @@ _EACH = {
     "m002_pool": m002_pool.STATEMENTS,
     "m003_portal": m003_portal.STATEMENTS,
     "m004_contacts": m004_contacts.STATEMENTS,
+    "m005_privacy": m005_privacy.STATEMENTS,
+    "m006_alarms": m006_alarms.STATEMENTS,
 }
 """Statements of each migration, in their order."""
 

@@ -1,0 +1,1 @@
+"""Tells the administrator what keeps textback from working."""

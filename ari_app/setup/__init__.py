@@ -1,0 +1,1 @@
+"""``textback setup``: from a fresh package to the first text, and back."""
