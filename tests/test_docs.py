@@ -113,6 +113,7 @@ def test_every_dependency_is_used() -> None:
         "argon2-cffi": "argon2",
         "opening-hours-py": "opening_hours",
         "charset-normalizer": "charset_normalizer",
+        "prometheus-client": "prometheus_client",
         "lingua-language-detector": "lingua",
         "pyserial": "serial",
         "python-calamine": "python_calamine",
