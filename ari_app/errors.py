@@ -13,6 +13,7 @@ __all__ = [
     "PbxUnavailableError",
     "RefusedError",
     "SettingsError",
+    "SetupError",
     "SourceError",
     "StoreClosedError",
     "StoreError",
@@ -47,6 +48,12 @@ class SettingsError(TextbackError):
     """textback.toml cannot be used. The user mends the file; nothing was started."""
 
     code = "settings"
+
+
+class SetupError(TextbackError):
+    """`textback setup` cannot do a step. Shown to the administrator; what that run had done is undone. ``code``: "setup" or "setup_…"."""
+
+    code = "setup"
 
 
 class SourceError(TextbackError):
