@@ -14,6 +14,7 @@ from ari_app.cli import main
 from ari_app.model import REPLIES, SILENCES, MessageState, Reason
 from modem.codes import outcome
 from modem.types import Refused
+from tests.docs.errors import said
 from tests.test_config import KEYS
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +88,13 @@ def test_every_message_state_is_documented(state: MessageState) -> None:
     assert f"`{state.value}`" in read("reasons.md")
 
 
+def test_troubleshooting_names_codes_and_reasons_that_there_are() -> None:
+    known = {each.code for each in said()} | {reason.value for reason in Reason} | {state.value for state in MessageState}
+    seen = [row.split("|")[1] for row in read("troubleshooting.md").splitlines() if row.startswith("| ")]
+    named = {code for cell in seen for code in re.findall(r"`([a-z]+(?:_[a-z]+)*)`", cell)}
+    assert named - known - {"watch", "off"} == set()
+
+
 def test_every_permanent_code_of_a_refusal_is_documented() -> None:
     rows = re.findall(r"^\| ([\d, ]+) \| (.+) \|$", section(read("modem.md"), "Codes"), flags=re.MULTILINE)
     told = {int(code): at_fault for at_fault, (codes, _) in zip((True, False), rows, strict=True) for code in codes.split(", ")}
@@ -132,13 +140,13 @@ def test_every_dependency_is_used() -> None:
     assert [name for name in named(project["dependencies"]) if modules.get(name, name) not in imported] == []
 
 
-@pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "README.md"]), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted([*DOCS.rglob("*.md"), ROOT / "README.md"]), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("path", sorted([*DOCS.glob("*.md"), ROOT / "README.md"]), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted([*DOCS.rglob("*.md"), ROOT / "README.md"]), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_that_is_named_is_there(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for name in re.findall(r"`((?:agi|ari_app|config|docs|modem|scripts|tests)/[\w./-]*)`", text):
@@ -146,7 +154,7 @@ def test_every_file_that_is_named_is_there(path: Path) -> None:
 
 
 def test_every_shipped_file_is_in_the_documentation() -> None:
-    everything = "".join(path.read_text(encoding="utf-8") for path in [*DOCS.glob("*.md"), ROOT / "README.md"])
+    everything = "".join(path.read_text(encoding="utf-8") for path in [*DOCS.rglob("*.md"), ROOT / "README.md"])
     shipped = [path for path in (ROOT / "config").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}]
     assert [path.name for path in shipped if path.name not in everything] == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 __all__ = ["Said", "page", "said"]
 
 ROOT = Path(__file__).parents[2]
+_CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 _FINDINGS = {"Finding": 1, "Health": 1, "Item": 2}
 """Values of doctor, with the place of their code."""
 
@@ -40,6 +42,10 @@ def said() -> Iterator[Said]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 yield from _of_call(node, node.func.id, codes)
+            elif isinstance(node, ast.Tuple) and len(node.elts) == 4 and ast.unparse(node.elts[0]) in ("'bad'", "'warn'"):
+                _, code, what, fix = (" / ".join(_texts(each)) for each in node.elts)
+                if _CODE.fullmatch(code):
+                    yield Said(code, what, fix)
 
 
 def _codes(trees: list[ast.Module]) -> dict[str, str]:
@@ -67,6 +73,8 @@ def _of_call(node: ast.Call, name: str, codes: dict[str, str]) -> Iterator[Said]
         for code in texts[place]:
             if code and "…" not in code and texts[0] != ["ok"] and texts[1] != ["ok"]:
                 yield Said(code, " / ".join(texts[place + 1]), " / ".join(fix))
+    elif name.endswith("Error") and len(texts) == 3 and _CODE.fullmatch(texts[0][0]):
+        yield Said(*(" / ".join(each) for each in texts))
     elif name in codes and texts:
         fixed = texts[1] if len(texts) > 1 else _texts(named["fix"]) if "fix" in named else [""]
         for code in _texts(named["code"]) if "code" in named else [codes[name]]:
