@@ -26,7 +26,7 @@ from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.timing import Timing
 from modem.types import Door
 
-__all__ = ["Pin", "insist"]
+__all__ = ["Pin", "insist", "tries_left"]
 
 _TRIES = 3
 _MOST = 2
@@ -76,7 +76,7 @@ class Pin:
         forgiven, self._forgiving = self._forgiving, False
         if not forgiven and await self._known_bad(sim, imei, digest):
             raise _refused()
-        left = await _tries_left(dialogue, self._timing)
+        left = await tries_left(dialogue, self._timing)
         if left is not None and left < _TRIES:
             raise ModemError(
                 "pin_few_tries",
@@ -201,7 +201,8 @@ def _locked(state: str) -> ModemError:
     return ModemError("sim_failure", f"the SIM is not ready ({state.lower()})", "try the SIM in a phone")
 
 
-async def _tries_left(dialogue: Dialogue, timing: Timing) -> int | None:
+async def tries_left(dialogue: Dialogue, timing: Timing) -> int | None:
+    """Tries the PIN has left, as the modem counts them; None where it does not. Raises LinkLostError."""
     for command, answer, pattern in _COUNTERS:
         try:
             reply = await dialogue.command(command, answer, timeout=timing.command)

@@ -9,6 +9,7 @@ from modem.at import Dialogue
 from modem.codes import error_code
 from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.link import Link
+from modem.pin import tries_left
 from modem.ports import Place, is_pattern, places
 from modem.session import identify, read_operator, read_own_number, read_registration, read_signal
 from modem.timing import Timing
@@ -33,6 +34,8 @@ class Probed:
     imei: str = ""
     sim: str = ""
     """As ``AT+CPIN?`` says it ("READY", "SIM PIN"), or why it does not; "" when not known."""
+    pin_tries: int | None = None
+    """Where the SIM asks for its PIN: the tries left, if the modem counts them."""
     registration: str = ""
     """"home", "roaming", "searching", "denied", "none"; "" when not known."""
     operator: str = ""
@@ -84,6 +87,8 @@ async def _tell(dialogue: Dialogue, timing: Timing, told: dict[str, str | int | 
     told.update(model=radio.model, imei=radio.imei)
     reply = await dialogue.command("AT+CPIN?", "+CPIN:", timeout=timing.command)
     told["sim"] = (reply.value("+CPIN:") or "").strip('"').upper() if reply.ok else error_code(reply.final)[2]
+    if told["sim"] == "SIM PIN":
+        told["pin_tries"] = await tries_left(dialogue, timing)
     registration = await read_registration(dialogue, timing)
     told["registration"] = _REGISTRATIONS.get(registration, "") if registration is not None else ""
     told["signal"] = await read_signal(dialogue, timing)

@@ -170,7 +170,7 @@ def _draw_probed(screen: Screen, found: list[dict[str, Any]]) -> None:
                 Text("" if row["code"] == "answers" else f"{row['what']}{'; ' if row['fix'] else ''}{row['fix']}", style="yellow"),
                 clean(row["model"]),
                 row["imei"],
-                clean(row["sim"]),
+                clean(row["sim"] if row["pin_tries"] is None else f"{row['sim']} ({row['pin_tries']} tries left)"),
                 clean(" ".join(filter(None, (row["operator"], row["registration"] and f"({row['registration']})")))),
                 "" if row["signal"] is None else f"{row['signal']}/31",
                 clean(row["own_number"]),

@@ -368,7 +368,8 @@ async def test_probe_tells_what_every_port_says(tmp_path: Path, stack: AsyncExit
     assert "Simulated" in one.model
     assert "302990" in one.operator or "Simulated" in one.operator
     assert one.own_number == "+15145550100"
-    assert (found["b"].sim, found["b"].own_number) == ("SIM PIN", "")
+    assert (found["b"].sim, found["b"].pin_tries, found["b"].own_number) == ("SIM PIN", 3, "")
+    assert one.pin_tries is None
     assert locked.state()["pin_tries"] == 3
     assert {name: answer.code for name, answer in found.items()} == {
         "a": "answers", "b": "answers", "c": "silent", "d": "port_failed", "e": "port_busy",
