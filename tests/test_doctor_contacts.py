@@ -72,7 +72,7 @@ def test_nothing_was_read_yet() -> None:
         (LDAP, "ldap_plain", "warn"),
         ({**LDAP, "username": "cn=x", "password_file": "/nowhere/password"}, "settings", "bad"),
         ({"kind": "sql", "url_file": "/nowhere/url", "query": "SELECT 1"}, "settings", "bad"),
-        ({"kind": "sql", "url": "mariadb://u:p@db/clinic", "query": "SELECT 1"}, "no_driver", "bad"),
+        ({"kind": "sql", "url": "mssql://u:p@db/clinic", "query": "SELECT 1"}, "no_driver", "bad"),
         ({"kind": "sql", "url": "sqlite:////srv/clinic.db", "query": "DELETE FROM client"}, "settings", "bad"),
     ],
 )

@@ -170,8 +170,6 @@ def test_values_that_are_no_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "extra"),
     [
-        ("mariadb://reader:pw@db/clinic", "mariadb"),
-        ("mysql://reader:pw@db/clinic", "mariadb"),
         ("mssql://reader:pw@db/clinic", "sqlserver"),
     ],
 )

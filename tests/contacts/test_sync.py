@@ -440,8 +440,8 @@ async def test_what_a_library_fails_at_stops_no_service(world: World, monkeypatc
 
 
 async def test_a_driver_that_is_missing_stops_no_service(world: World) -> None:
-    async with running(world.sync(kind="sql", url="mariadb://u:p@db/clinic", query="SELECT 1")):
+    async with running(world.sync(kind="sql", url="mssql://u:p@db/clinic", query="SELECT 1")):
         await world.clock.settled()
         state = await world.state()
         assert state.state == "failed"
-        assert "asterisk-textback[mariadb]" in state.fix
+        assert "asterisk-textback[sqlserver]" in state.fix

@@ -426,7 +426,7 @@ HOUSES = [
 ]
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(house=st.sampled_from(HOUSES), about=CALLS, caller=CALLERS, after=st.integers(-10, 10_000))
 def test_every_call_has_exactly_one_decision_that_keeps_the_rules(house: Policy, about: Call, caller: Known, after: int) -> None:
     now = about.ended + timedelta(seconds=after)
@@ -437,7 +437,7 @@ def test_every_call_has_exactly_one_decision_that_keeps_the_rules(house: Policy,
         assert (decision.text, decision.due, decision.trigger) == (None, None, None)
         return
     # what must never be texted, whatever else is true
-    assert about.outcome is Outcome.MISSED
+    assert about.outcome is Outcome.MISSED or (about.asked and about.outcome is Outcome.UNSEEN)
     assert about.presentation is Presentation.ALLOWED
     assert about.caller is not None
     assert about.caller.startswith("+")

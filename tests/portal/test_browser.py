@@ -382,8 +382,7 @@ async def told(page: Page) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(("viewport", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk-light", "phone-dark"])
 async def test_axe_finds_nothing_serious_on_any_page(tmp_path: Path, scheme: str, viewport: dict[str, int]) -> None:
     async with stage(tmp_path) as where, chromium() as browser:
         ids = await morning(where)
