@@ -16,7 +16,6 @@ import os
 import socket
 import stat
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ari_app.desk import Desk
 from ari_app.desk.shell import perform
 from ari_app.errors import StoreError, StoreLockedError, TextbackError
+from ari_app.status import ModemStatus, PbxStatus, ServiceStatus
 
 __all__ = ["ControlServer", "ModemStatus", "NotRunningError", "PbxStatus", "ServiceStatus", "ask", "service_status", "socket_path"]
 
@@ -36,69 +36,6 @@ LINE_LIMIT = 64 * 1024
 _ANSWER_LIMIT = 1024 * 1024
 _ADDRESS_LIMIT = 107
 """Bytes a unix socket's path may have on Linux (sockaddr_un, unix(7)), its final zero not counted."""
-
-
-class _Words(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")  # a command may be older or newer than the service it asks
-
-
-class PbxStatus(_Words):
-    """How the service stands with Asterisk."""
-
-    connected: bool
-    since: datetime | None
-    """Since when it is connected, or is not."""
-    reason: str = ""
-    """Why it is not connected."""
-    asterisk: str | None = None
-    """Asterisk's version."""
-    live_calls: int = 0
-    strange_contexts: tuple[str, ...] = ()
-    """Contexts with calls from outside that are neither inbound nor internal."""
-    channelvars: bool | None = None
-    """Do events carry CALLERID(num-pres); None before the first call."""
-    options: bool | None = None
-    """The same of TEXTBACK_OPTION."""
-    lag_ms: float | None = None
-    """Our clock less Asterisk's, at the last event."""
-    unreadable: int = 0
-    overflows: int = 0
-
-
-class ModemStatus(_Words):
-    """A bearer's name, its ``modem.types.Health``, and how it stands in the pool (``ari_app.pool.Standing``)."""
-
-    name: str
-    state: str
-    code: str
-    what: str
-    fix: str = ""
-    registered: bool = False
-    signal: int | None = None
-    model: str = ""
-    imei: str = ""
-    port: str = ""
-    operator: str = ""
-    own_number: str = ""
-    forwarded: str = ""
-    carried: int = 0
-    """SMS that went, or may have, in the last 24 hours; ``budget`` is the most, None without limit."""
-    budget: int | None = None
-    tried: int = 0
-    failed: int = 0
-    """Of ``tried``; ``failing``: more than a tenth, so that others carry what they can."""
-    failing: bool = False
-
-
-class ServiceStatus(_Words):
-    """What only the running service knows; doctor reads the rest (queue, disk, settings) itself."""
-
-    pid: int
-    version: str
-    started: datetime
-    pbx: PbxStatus
-    modems: tuple[ModemStatus, ...] = ()
-    loop_lag_ms_p99: float = 0.0
 
 
 class NotRunningError(TextbackError):

@@ -1,0 +1,72 @@
+"""What the running service says of itself: to commands over its socket, to its own alarms and metrics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["ModemStatus", "PbxStatus", "ServiceStatus"]
+
+
+class _Words(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")  # a command may be older or newer than the service it asks
+
+
+class PbxStatus(_Words):
+    """How the service stands with Asterisk."""
+
+    connected: bool
+    since: datetime | None
+    """Since when it is connected, or is not."""
+    reason: str = ""
+    """Why it is not connected."""
+    asterisk: str | None = None
+    """Asterisk's version."""
+    live_calls: int = 0
+    strange_contexts: tuple[str, ...] = ()
+    """Contexts with calls from outside that are neither inbound nor internal."""
+    channelvars: bool | None = None
+    """Do events carry CALLERID(num-pres); None before the first call."""
+    options: bool | None = None
+    """The same of TEXTBACK_OPTION."""
+    lag_ms: float | None = None
+    """Our clock less Asterisk's, at the last event."""
+    unreadable: int = 0
+    overflows: int = 0
+
+
+class ModemStatus(_Words):
+    """A bearer's name, its ``modem.types.Health``, and how it stands in the pool (``ari_app.pool.Standing``)."""
+
+    name: str
+    state: str
+    code: str
+    what: str
+    fix: str = ""
+    registered: bool = False
+    signal: int | None = None
+    model: str = ""
+    imei: str = ""
+    port: str = ""
+    operator: str = ""
+    own_number: str = ""
+    forwarded: str = ""
+    carried: int = 0
+    """SMS that went, or may have, in the last 24 hours; ``budget`` is the most, None without limit."""
+    budget: int | None = None
+    tried: int = 0
+    failed: int = 0
+    """Of ``tried``; ``failing``: more than a tenth, so that others carry what they can."""
+    failing: bool = False
+
+
+class ServiceStatus(_Words):
+    """What only the running service knows; doctor reads the rest (queue, disk, settings) itself."""
+
+    pid: int
+    version: str
+    started: datetime
+    pbx: PbxStatus
+    modems: tuple[ModemStatus, ...] = ()
+    loop_lag_ms_p99: float = 0.0
