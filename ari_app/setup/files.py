@@ -64,7 +64,7 @@ def write(path: Path, content: bytes, *, mode: int | None = None, owner: Owner |
 
     A file that is there keeps its owner, mode and attributes (ACL, SELinux) where ``mode`` and ``owner`` are None; a link is followed.
     """
-    path = Path(os.path.realpath(path))
+    path = _end_of(path)
     beside = path.with_name(f".{path.name}.textback-{secrets.token_hex(4)}")
     with refused(path, "written"):
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -80,6 +80,15 @@ def write(path: Path, content: bytes, *, mode: int | None = None, owner: Owner |
             beside.unlink(missing_ok=True)
             raise
         _settle(path.parent)
+
+
+def _end_of(path: Path) -> Path:
+    """Where a link leads. Only the file's own name is followed: a folder above it may be another namespace's (/proc/PID/root)."""
+    for _ in range(40):  # as many as the kernel follows (path_resolution(7))
+        if not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return path
 
 
 def _dress(path: Path, beside: Path, handle: int, mode: int | None, owner: Owner) -> None:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ari_app.errors import SetupError
 from ari_app.setup.files import Owner, names, read, refused, remove, write
 
-__all__ = ["BEGIN", "END", "JOURNAL", "Journal", "Undone", "block", "with_block"]
+__all__ = ["BEGIN", "END", "JOURNAL", "Journal", "Undone", "block", "with_block", "without_block"]
 
 JOURNAL = Path("/etc/textback/setup.json")
 BEGIN, END = b"; textback: begin (made by textback setup; textback setup --undo takes it out)\n", b"; textback: end\n"
@@ -141,7 +141,7 @@ class Journal:
         """
         before = read(path)
         replaced = _found(before or b"")
-        rest = _without(before or b"", replaced)
+        rest = without_block(before or b"")
         text = _joined(rest, lines)
         entry = _Block(path=path, text=text.decode("latin-1"), replaced=replaced.decode("latin-1"), new=before is None)
         if before is not None:
@@ -258,6 +258,11 @@ class Journal:
 def block(content: bytes) -> bytes | None:
     """The lines of our block in a file, without its markers; None: it has none."""
     return _found(content)[len(BEGIN) : -len(END)] or None
+
+
+def without_block(content: bytes) -> bytes:
+    """What others have written into a file."""
+    return _without(content, _found(content))
 
 
 def with_block(lines: str) -> bytes:
