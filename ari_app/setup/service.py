@@ -1,0 +1,150 @@
+"""The service as `textback setup` starts it: its units, its first minute, and what lies in its store."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ari_app.control import ServiceStatus, service_status
+from ari_app.errors import SetupError, TextbackError
+from ari_app.setup.credentials import booted
+from ari_app.setup.journal import Journal
+from ari_app.setup.steps import Step
+
+__all__ = ["START", "Restart", "Start", "Up", "running", "settled", "startable", "store_files"]
+
+_UNIT = "textback.service"
+_TIMER = "textback-backup.timer"
+START = f"systemctl enable --now {_UNIT} {_TIMER}"
+"""What an administrator runs where setup cannot."""
+_PATIENCE = 60.0
+_MODEM_PATIENCE = 75.0
+"""Seconds a modem may look for its network."""
+_EVERY = 0.2
+
+
+def startable(root: Path = Path("/")) -> bool:
+    """Can setup start the service: systemd is PID 1, and the unit is installed."""
+    return booted(root) and shutil.which("systemctl") is not None and _systemctl("cat", _UNIT)
+
+
+def running() -> bool:
+    """Does systemd run the service now."""
+    return _systemctl("is-active", "--quiet", _UNIT)
+
+
+def _systemctl(*args: str) -> bool:
+    try:
+        return not subprocess.run(["systemctl", *args], capture_output=True, timeout=30, check=False).returncode  # noqa: S603, S607
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A step: the service now and at each boot, and the backup each night."""
+
+    title: str = f"enables and starts {_UNIT} and {_TIMER}"
+
+    def needed(self) -> bool:
+        return any(not self._up(unit) for unit in self._units())
+
+    def do(self, journal: Journal) -> None:
+        for unit in self._units():
+            if not self._up(unit):
+                journal.command(
+                    f"{unit}, enabled and started", ["systemctl", "enable", "--now", unit], ["systemctl", "disable", "--now", unit]
+                )
+
+    @staticmethod
+    def _units() -> tuple[str, ...]:
+        return tuple(unit for unit in (_UNIT, _TIMER) if unit == _UNIT or _systemctl("cat", unit))
+
+    @staticmethod
+    def _up(unit: str) -> bool:
+        return _systemctl("is-enabled", "--quiet", unit) and _systemctl("is-active", "--quiet", unit)
+
+
+@dataclass(slots=True)
+class Restart:
+    """A step after those whose outcome a running service reads at its start only."""
+
+    reads: Sequence[Step]
+    title: str = f"restarts {_UNIT}"
+    _due: bool | None = field(default=None, init=False)
+
+    def needed(self) -> bool:
+        """Asked before anything is done, and answered the same from then on."""
+        if self._due is None:
+            self._due = running() and any(step.needed() for step in self.reads)
+        return self._due
+
+    def do(self, journal: Journal) -> None:
+        journal.command("", ["systemctl", "restart", _UNIT], [])
+
+
+@dataclass(frozen=True, slots=True)
+class BackToBefore:
+    """A step before those: undone after they are, it has the service read again what stood there before this run."""
+
+    restart: Restart
+    title: str = f"notes that {_UNIT} runs"
+
+    def needed(self) -> bool:
+        return self.restart.needed()
+
+    def do(self, journal: Journal) -> None:
+        journal.command(f"{_UNIT}, restarted with the settings of before", [], ["systemctl", "try-restart", _UNIT])
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A step that changes nothing: waits until the service is connected to Asterisk."""
+
+    store: Path
+    started: Callable[[], bool]
+    """Did this run start or restart it."""
+    title: str = "waits until the service is connected to Asterisk"
+
+    def needed(self) -> bool:
+        return self.started()
+
+    def do(self, journal: Journal) -> None:  # noqa: ARG002 - nothing to note
+        status, what = asyncio.run(_until(self.store, lambda seen: seen.pbx.connected, _PATIENCE))
+        if status is None:
+            raise SetupError(f"the service did not come up: {what}", f"see journalctl -u {_UNIT}", code="setup_service")
+        if not status.pbx.connected:
+            raise SetupError(
+                f"the service runs, and is not connected to Asterisk: {status.pbx.reason or 'no answer'}",
+                "mend that, then run setup again",
+                code="setup_service_pbx",
+            )
+
+
+def settled(store: Path) -> ServiceStatus | None:
+    """Waits until each modem is on its network, as long as that may take; what the service said last."""
+    status, _ = asyncio.run(_until(store, lambda seen: all(modem.registered for modem in seen.modems), _MODEM_PATIENCE))
+    return status
+
+
+async def _until(store: Path, good: Callable[[ServiceStatus], bool], patience: float) -> tuple[ServiceStatus | None, str]:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    status, what = None, "it does not answer"
+    while True:
+        try:
+            status = await service_status(store)
+        except TextbackError as error:
+            status, what = None, error.what
+        if (status is not None and good(status)) or loop.time() > end:
+            return status, what
+        await asyncio.sleep(_EVERY)
+
+
+def store_files(store: Path) -> tuple[Path, ...]:
+    """The database with all that lies beside it under its name (log, lock, socket, key, erasures)."""
+    return tuple(sorted(store.parent.glob(f"{store.name}*"))) if store.parent.is_dir() else ()
