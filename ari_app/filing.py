@@ -10,13 +10,9 @@ import asyncio
 import base64
 import contextlib
 import errno
-import hashlib
-import hmac
-import io
 import json
 import os
 import secrets
-import ssl
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,19 +20,17 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-import aiohttp
-
 from ari_app.clock import Clock
 from ari_app.contact_settings import FilingSettings
 from ari_app.errors import RefusedError, TextbackError
+from ari_app.webhook import NotTaken, post
 
-__all__ = ["MOST_SOUND", "Document", "FilingError", "What", "folder_name", "put", "signature"]
+__all__ = ["MOST_SOUND", "Document", "FilingError", "What", "folder_name", "put"]
 
 What = Literal["thread", "transcript", "voicemail"]
 
 MOST_SOUND = 8 * 1024 * 1024
 """Bytes of sound a webhook is sent: a quarter of an hour and more as FLAC of a telephone's. Base64 makes a third more of them."""
-_PATIENCE = aiohttp.ClientTimeout(total=30, sock_connect=10)
 _ENDINGS = {"audio/flac": "flac", "audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/ogg": "ogg"}
 _LONGEST_NAME = 200
 """Octets: file systems take 255, and some count characters of two."""
@@ -218,11 +212,6 @@ def _is_whole(folder: int, name: str) -> bool:
 # ---- a webhook
 
 
-def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """HMAC-SHA256 (RFC 2104, FIPS 180-4) over ``timestamp.body``, hexadecimal: who checks it knows that both are ours."""
-    return hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
-
-
 def _body(document: Document) -> bytes:
     facts = {**document.values(), "text": document.text}
     if document.sound is not None:
@@ -234,44 +223,30 @@ def _body(document: Document) -> bytes:
 
 
 async def _post(url: str, secret: str, document: Document, clock: Clock) -> None:
-    timestamp = str(int(clock.now().timestamp()))
-
-    def made() -> tuple[bytes, str, ssl.SSLContext]:
-        body = _body(document)
-        # made anew: SSL_CERT_FILE, and certificates renewed since the start, count
-        return body, signature(secret, timestamp, body), ssl.create_default_context()
-
-    # sound of megabytes is packed and signed beside the event loop
-    body, signed, trusted = await asyncio.to_thread(made)
-    headers = {
-        "Content-Type": "application/json; charset=utf-8",
-        "User-Agent": "asterisk-textback",
-        "X-Textback-Id": document.id,
-        "X-Textback-Timestamp": timestamp,
-        "X-Textback-Signature": signed,
-    }
     try:
-        async with (
-            aiohttp.ClientSession(timeout=_PATIENCE) as session,
-            session.post(url, data=io.BytesIO(body), headers=headers, ssl=trusted, allow_redirects=False) as answer,
-        ):
-            status = answer.status
-    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
-        raise FilingError(
-            "contacts.filing.webhook: its certificate is not trusted, nothing was sent",
-            "give it one of an authority that this machine knows, or name the authority's file in SSL_CERT_FILE",
-            code="filing_tls",
-        ) from error
-    except TimeoutError as error:
-        raise FilingError(
-            "contacts.filing.webhook: no answer in time", "try again: its id tells what it got before", code="filing_slow"
-        ) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise FilingError(
-            "contacts.filing.webhook: it cannot be reached",
-            "see that it runs; then try again: its id tells what it got",
-            code="filing_down",
-        ) from error
-    if not 200 <= status < 300:
-        fix = "write the address it redirects to" if 300 <= status < 400 else "see the log of what serves it"
-        raise FilingError(f"contacts.filing.webhook: it answers {status}", fix, code="filing_status", facts={"status": status})
+        await post(url, secret, document.id, lambda: _body(document), clock)
+    except NotTaken as error:
+        raise _not_taken(error) from error
+
+
+def _not_taken(refused: NotTaken) -> FilingError:
+    match refused.why:
+        case "tls":
+            return FilingError(
+                "contacts.filing.webhook: its certificate is not trusted, nothing was sent",
+                "give it one of an authority that this machine knows, or name the authority's file in SSL_CERT_FILE",
+                code="filing_tls",
+            )
+        case "slow":
+            return FilingError(
+                "contacts.filing.webhook: no answer in time", "try again: its id tells what it got before", code="filing_slow"
+            )
+        case "down":
+            return FilingError(
+                "contacts.filing.webhook: it cannot be reached",
+                "see that it runs; then try again: its id tells what it got",
+                code="filing_down",
+            )
+    status = refused.status
+    fix = "write the address it redirects to" if 300 <= status < 400 else "see the log of what serves it"
+    return FilingError(f"contacts.filing.webhook: it answers {status}", fix, code="filing_status", facts={"status": status})

@@ -27,9 +27,10 @@ from ari_app import filing
 from ari_app.board import Actor
 from ari_app.desk import SHELL
 from ari_app.errors import NotFoundError, RefusedError
-from ari_app.filing import FilingError, folder_name, signature
+from ari_app.filing import FilingError, folder_name
 from ari_app.model import Kind
 from ari_app.person import PersonNumber, Record
+from ari_app.webhook import signature
 from tests.desk_world import Clinic, clinic
 from tests.left import leave, tone
 from tests.test_doctor_tls import a_certificate

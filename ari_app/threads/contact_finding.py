@@ -16,6 +16,7 @@ from ari_app.threads.database import Reader
 from ari_app.threads.finding import Wanted, clean, wanted
 from ari_app.threads.inbox import rows_of
 from ari_app.threads.known import unanswered
+from ari_app.threads.people import forgotten_opt_out
 from ari_app.threads.persons import NUMBERS, people_of, person_of, standing
 
 __all__ = ["LOOKED_AT", "MOST_THREADS", "caller", "count", "find", "threads"]
@@ -119,6 +120,6 @@ def caller(reader: Reader, number: str, now: datetime) -> Caller:
         wrote=contact["wrote"] if contact else None,
         tags=behind.tags,
         calls=unanswered(reader, number, now),
-        opted_out=contact is not None and contact["opted_out"] is not None,
+        opted_out=(contact["opted_out"] if contact else forgotten_opt_out(reader, number)) is not None,
         level=Level(threads["level"] or 0),
     )

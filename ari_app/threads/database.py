@@ -21,9 +21,9 @@ import structlog
 
 from ari_app.errors import StoreClosedError, StoreError
 from ari_app.events import Notice
-from ari_app.threads import migrations, place
+from ari_app.threads import keyed, migrations, place
 
-__all__ = ["Database", "Params", "Reader", "Transaction"]
+__all__ = ["Database", "Params", "Reader", "Transaction", "fold"]
 
 _T = TypeVar("_T")
 Params = Sequence[object] | dict[str, Any]
@@ -34,6 +34,8 @@ _BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedE
 """Errors of SQLite that are ours, not the disk's."""
 _SQLITE = (3, 37)
 """STRICT tables."""
+_FOLD_MS = 20
+"""How long folding the log waits for readers: whoever writes meanwhile waits as long."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,6 +82,23 @@ class Transaction(Reader):
         cursor = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))  # noqa: S608
         return cursor.lastrowid or 0
 
+    def next_id(self, table: str) -> int:
+        """An id that none of its rows ever had: SQLite gives that of a deleted last row again, and the audit names threads by id."""
+        return 1 + int(
+            self.value(
+                f"SELECT max((SELECT coalesce(max(id), 0) FROM {table}), coalesce((SELECT value FROM counter WHERE name = ?), 0))",  # noqa: S608
+                (f"{table}_ids",),
+            )
+        )
+
+    def spend_ids(self, table: str) -> None:
+        """To be called before rows of a table go whose ids come from ``next_id``."""
+        self.run(
+            f"""INSERT INTO counter (name, value) SELECT ?, coalesce(max(id), 0) FROM {table} WHERE true
+                ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)""",  # noqa: S608  (our own)
+            (f"{table}_ids",),
+        )
+
     def notify(self, notice: Notice) -> None:
         """Once per transaction, however often it is said."""
         self.notices.setdefault(notice)
@@ -90,6 +109,8 @@ class _Job:
     work: Callable[[Transaction], Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    bare: bool = False
+    """Not in a transaction."""
 
 
 class Database:
@@ -124,13 +145,23 @@ class Database:
 
         Cancelling the caller does not undo it. Raises StoreClosedError after ``close``, StoreError when the disk is full or failing.
         """
+        return await self._ask(work)
+
+    async def fold(self) -> bool:
+        """Move all of the log into the file and empty it (wal_checkpoint(TRUNCATE)); False while a reader still needs it.
+
+        Until then what was deleted stands in the log. Raises as ``write``.
+        """
+        return await self._ask(lambda tx: fold(tx.connection), bare=True)
+
+    async def _ask(self, work: Callable[[Transaction], _T], *, bare: bool = False) -> _T:
         if self._readers is None or self._closing is not None:
             raise StoreClosedError("the store is closed")
         if self._writer is None:
             raise StoreError("the store was opened for reading only")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
-        self._jobs.put(_Job(work, loop, future))
+        self._jobs.put(_Job(work, loop, future, bare))
         return await future
 
     async def read(self, work: Callable[[Reader], _T]) -> _T:
@@ -175,6 +206,7 @@ class Database:
             connection.row_factory = sqlite3.Row
             connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
             connection.execute("PRAGMA query_only=ON")
+            keyed.teach(connection, keyed.load(self.path))
         except sqlite3.Error as error:
             raise _unusable(self.path, error) from error
         return connection
@@ -224,8 +256,10 @@ class Database:
             connection.execute("PRAGMA foreign_keys=ON")
             mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
             connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA secure_delete=ON")  # zeros where something was, from the first day on: not when somebody asks
             self._sound(connection, mode)
             migrations.migrate(connection)
+            self._teach(connection)
             place.keep_names(self.path.parent)
         except sqlite3.Error as error:
             connection.close()
@@ -234,6 +268,14 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _teach(self, connection: sqlite3.Connection) -> None:
+        lost = keyed.load(self.path) is None and connection.execute("SELECT EXISTS (SELECT 1 FROM opted_out)").fetchone()[0]
+        keyed.teach(connection, keyed.load_or_make(self.path))
+        if lost:
+            log.error(
+                "key_lost", fix=f"put {keyed.key_path(self.path)} back from the backups: who was erased and wants no texts is known by it"
+            )
 
     def _sound(self, connection: sqlite3.Connection, mode: str) -> None:
         if mode != "wal":
@@ -245,10 +287,12 @@ class Database:
     def _write_one(self, connection: sqlite3.Connection, job: _Job) -> None:
         transaction = Transaction(connection)
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            if not job.bare:
+                connection.execute("BEGIN IMMEDIATE")
             try:
                 result = job.work(transaction)
-                connection.execute("COMMIT")
+                if not job.bare:
+                    connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -287,6 +331,17 @@ class Database:
             job.loop.call_soon_threadsafe(deliver)
         except RuntimeError:
             log.warning("store_result_unread")  # the loop ended first; what was committed is committed
+
+
+def fold(connection: sqlite3.Connection) -> bool:
+    """``Database.fold``, of a connection that writes."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # most of the work, in nobody's way
+    connection.execute(f"PRAGMA busy_timeout={_FOLD_MS}")
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    return not busy
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StoreError:

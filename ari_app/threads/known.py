@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from ari_app.model import CLOCK_SLACK, Known
 from ari_app.threads.database import Reader
+from ari_app.threads.people import forgotten_opt_out
 from ari_app.threads.persons import people_of, standing
 from ari_app.threads.rows import moment, required, stamp
 
@@ -105,7 +106,7 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
         first=last_auto is None,
         calls=unanswered(reader, number, now, but=call),
         known_contact=known_person(reader, number),
-        opted_out=moment(contact["opted_out"]) if contact else None,
+        opted_out=moment(contact["opted_out"] if contact else forgotten_opt_out(reader, number)),
         not_textable=contact["not_textable"] if contact else None,
         last_person=moment(last_person),
         last_auto=moment(last_auto["at"]) if last_auto else None,

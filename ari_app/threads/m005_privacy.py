@@ -28,4 +28,12 @@ STATEMENTS = (
     ) STRICT""",
     "CREATE INDEX consent_by_number ON consent (number, at)",
     "CREATE INDEX consent_by_time ON consent (at)",
+    # What is known from before there was a history: what staff were told, STOP and START that were confirmed, and STOP that was not.
+    """INSERT INTO consent (number, at, act, how, who)
+        SELECT t.number, a.at, iif(a.act = 'opt_out_verbal', 'opt_out', 'opt_in'), 'verbal', a.who
+        FROM audit a JOIN thread t ON t.id = a.thread WHERE a.act IN ('opt_out_verbal', 'opt_in_verbal') AND t.number IS NOT NULL
+        UNION ALL SELECT t.number, m.at, iif(m.notice = 'stop', 'opt_out', 'opt_in'), 'text', NULL
+        FROM message m JOIN thread t ON t.id = m.thread WHERE m.notice IN ('stop', 'start') AND t.number IS NOT NULL ORDER BY 2""",
+    """INSERT INTO consent (number, at, act, how) SELECT number, opted_out, 'opt_out', 'text' FROM contact c
+        WHERE opted_out IS NOT NULL AND NOT EXISTS (SELECT 1 FROM consent WHERE number = c.number AND at = c.opted_out)""",
 )

@@ -17,8 +17,10 @@ __all__ = [
     "DONE",
     "TO_ANSWER",
     "contact",
+    "forgotten_opt_out",
     "latest_thread",
     "open_thread",
+    "opt",
     "refresh",
     "set_contact",
     "settle",
@@ -36,10 +38,27 @@ def contact(tx: Transaction, number: str, now: datetime) -> sqlite3.Row:
     row = tx.one("SELECT * FROM contact WHERE number = ?", (number,))
     if row is None:
         behind = standing(people_of(tx, number))
-        tx.insert("contact", {"number": number, "name": behind.name, "kind": behind.kind, "created": stamp(now)})
+        known = {"number": number, "name": behind.name, "kind": behind.kind, "created": stamp(now)}
+        tx.insert("contact", {**known, "opted_out": forgotten_opt_out(tx, number)})
+        tx.run("DELETE FROM opted_out WHERE digest = keyed(?)", (number,))  # the contact tells it from here on
         row = tx.one("SELECT * FROM contact WHERE number = ?", (number,))
     assert row is not None  # noqa: S101  (inserted above)
     return row
+
+
+def forgotten_opt_out(reader: Reader, number: str) -> str | None:
+    """When a number of which nothing else is known (any more) said it wants no texts."""
+    at: str | None = reader.value("SELECT at FROM opted_out WHERE digest = keyed(?)", (number,))
+    return at
+
+
+def opt(tx: Transaction, number: str, *, out: bool, now: datetime, who: str | None = None) -> bool:
+    """The number wants no more texts, or texts again, as it wrote or its owner told ``who``; False when it was so. Kept as history."""
+    changed = set_contact(tx, number, "opted_out", stamp(now) if out else None)
+    if changed:
+        how = "text" if who is None else "verbal"
+        tx.insert("consent", {"number": number, "at": stamp(now), "act": "opt_out" if out else "opt_in", "how": how, "who": who})
+    return changed
 
 
 def threads_of(reader: Reader, number: str) -> list[int]:
@@ -92,7 +111,10 @@ def open_thread(tx: Transaction, line: str, number: str | None, state: str, now:
             tx.run("UPDATE thread SET changed = max(changed, ?) WHERE id = ?", (at, found["id"]))
             return int(found["id"])
     waits = at if state == TO_ANSWER else None
-    thread = tx.insert("thread", {"line": line, "number": number, "state": state, "waits_since": waits, "created": at, "changed": at})
+    thread = tx.insert(
+        "thread",
+        {"id": tx.next_id("thread"), "line": line, "number": number, "state": state, "waits_since": waits, "created": at, "changed": at},
+    )
     tx.notify(ThreadChanged(thread))
     return thread
 

@@ -61,7 +61,7 @@ def react_to(tx: Transaction, message: int, react: React, home: Home, now: datet
         log.error("reaction_failed", message=message, error=type(error).__name__)
         return True
     if reaction.opt is not None:
-        people.set_contact(tx, number, "opted_out", stamp(now) if reaction.opt else None)
+        people.opt(tx, number, out=reaction.opt, now=now)
         withdraw_notices(tx, number, but="stop" if reaction.opt and not reaction.notice else "")
     tx.run("UPDATE message SET automatic = ?, note = coalesce(note, ?) WHERE id = ?", (int(reaction.automatic), reaction.note, message))
     if reaction.looping or not reaction.automatic:

@@ -77,7 +77,7 @@ def opt_out(tx: Transaction, thread: int, on: bool, by: Actor, now: datetime) ->
     number = numbered(tx, thread)
     if on == (tx.value("SELECT opted_out FROM contact WHERE number = ?", (number,)) is not None):
         return False
-    people.set_contact(tx, number, "opted_out", stamp(now) if on else None)
+    people.opt(tx, number, out=on, now=now, who=by.name)
     if on:
         withdraw_notices(tx, number, but="safety")
     audit(tx, by, "opt_out_verbal" if on else "opt_in_verbal", now, thread=thread)
