@@ -74,8 +74,8 @@ def load_or_make(store: Path) -> bytes:
 
 
 def digest(key: bytes, number: str) -> str:
-    """What stands for a number (E.164): 64 hexadecimal digits."""
-    return hmac.new(key, number.encode("ascii"), hashlib.sha256).hexdigest()
+    """What stands for a number (E.164, else the sender as the network named it): 64 hexadecimal digits."""
+    return hmac.new(key, number.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def teach(connection: sqlite3.Connection, key: bytes | None) -> None:

@@ -15,6 +15,7 @@ from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
 from ari_app.threads import agenda, calls, declining, ending, inbound, radio, reports, sending, views
 from ari_app.threads.acts import Acts
+from ari_app.threads.alarms import Alarms
 from ari_app.threads.contacts import Contacts
 from ari_app.threads.database import Database, Reader, Transaction
 from ari_app.threads.home import Home
@@ -70,6 +71,8 @@ class Store:
         """Who they are."""
         self.voicemail = Voicemails(self._database, clock, self._home)
         """Messages left in the PBX's voicemail."""
+        self.alarms = Alarms(self._database, clock)
+        """What the administrator is told of, and what metrics are made of."""
 
     async def open(self) -> None:
         """Lock, check and migrate the file, then settle what a stop left unfinished.

@@ -15,6 +15,7 @@ from ari_app.model import Kind
 from ari_app.person import FIELDS, Person, PersonNumber, Record
 from ari_app.threads import contact_edits, migrations, people, syncing
 from ari_app.threads.database import Transaction
+from ari_app.threads.keyed import teach
 from ari_app.threads.persons import NUMBERS, fields_of, given_fields, people_of, person_of, sort_key, standing
 from tests.threads.world import ANNE, START
 
@@ -106,6 +107,7 @@ acts = st.one_of(
 @pytest.fixture(scope="module")
 def file() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
+    teach(connection, None)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys=ON")
     migrations.migrate(connection)

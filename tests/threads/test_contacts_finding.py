@@ -15,6 +15,7 @@ from ari_app.model import Kind
 from ari_app.person import PersonNumber, Record
 from ari_app.threads import Store, contact_finding, migrations
 from ari_app.threads.database import Reader, Transaction
+from ari_app.threads.keyed import teach
 from ari_app.threads.syncing import apply
 from tests.threads.test_plans import Watched
 from tests.threads.world import START
@@ -126,6 +127,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connectio
     """More than are looked at, who all begin alike."""
     path: Path = tmp_path_factory.mktemp("contacts") / "textback.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        teach(connection, None)
         connection.row_factory = sqlite3.Row
         migrations.migrate(connection)
         connection.execute("BEGIN")

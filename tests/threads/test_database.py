@@ -91,7 +91,7 @@ async def test_files_are_the_owners_alone_whatever_the_umask(path: Path, umask: 
     finally:
         os.umask(before)
     await database.close()
-    assert modes == dict.fromkeys(("textback.db", "textback.db.lock", "textback.db-shm", "textback.db-wal"), 0o600)
+    assert modes == dict.fromkeys(("textback.db", "textback.db.key", "textback.db.lock", "textback.db-shm", "textback.db-wal"), 0o600)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

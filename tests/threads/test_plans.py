@@ -30,6 +30,7 @@ from ari_app.threads import (
 )
 from ari_app.threads.audit import audited
 from ari_app.threads.database import Params, Reader
+from ari_app.threads.keyed import teach
 from ari_app.threads.matching import Left
 from ari_app.threads.persons import people_of
 from tests.bench.threads_made import END, LINES, make
@@ -63,6 +64,7 @@ class Watched(Reader):
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
+        teach(connection, None)
         self.plans: dict[str, list[str]] = {}
         self.rows = 0
 

@@ -1,0 +1,171 @@
+"""What is older than it is kept, a few rows at a time: nobody who writes a text waits for it.
+
+A thread that waits for an answer is left whole until it is ticked off, and a text that is still to go until it went: what staff have before
+them does not vanish. What has no rows of its own left (thread, contact, statistics that hang on them) goes with the last of its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ari_app.board import Actor
+from ari_app.events import ThreadChanged
+from ari_app.threads.audit import audit
+from ari_app.threads.database import Reader, Transaction
+from ari_app.threads.rows import stamp
+
+__all__ = ["CLASSES", "Kept", "due", "purge_some", "purged"]
+
+AT_ONCE = 100
+"""Rows of one transaction, some 10 ms."""
+UNMATCHED = timedelta(days=7)
+"""A status report that is about none of our texts after three days (``reports.WINDOW``) never will be."""
+CLASSES = ("texts", "notes", "transcripts", "recordings", "reports", "calls", "outgoing", "threads", "contacts", "audit", "consents")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How long each class is kept ([store.retention]); None: for ever."""
+
+    texts: timedelta | None
+    calls: timedelta | None
+    recordings: timedelta | None
+    audit: timedelta | None
+
+    def before(self, now: datetime) -> dict[str, str]:
+        """Up to when rows of each class are old; "" : none is."""
+
+        def until(kept: timedelta | None) -> str:
+            return "" if kept is None else stamp(now - kept)
+
+        both = None if self.texts is None or self.calls is None else max(self.texts, self.calls)
+        spans = {"texts": self.texts, "calls": self.calls, "recordings": self.recordings, "audit": self.audit}
+        return {name: until(kept) for name, kept in spans.items()} | {"both": until(both), "reports": stamp(now - UNMATCHED)}
+
+
+_QUIET = "(SELECT id FROM thread WHERE state != 'to_answer')"
+_EMPTY = """NOT EXISTS (SELECT 1 FROM message WHERE thread = t.id) AND NOT EXISTS (SELECT 1 FROM call WHERE thread = t.id)
+    AND NOT EXISTS (SELECT 1 FROM note WHERE thread = t.id) AND NOT EXISTS (SELECT 1 FROM voicemail WHERE thread = t.id)
+    AND NOT EXISTS (SELECT 1 FROM call_back WHERE thread = t.id)"""
+_WHICH = {
+    "texts": f"""SELECT id FROM message WHERE at < :texts AND state NOT IN ('queued', 'sending') AND thread IN {_QUIET} ORDER BY at""",
+    "notes": f"SELECT id FROM note WHERE at < :texts AND thread IN {_QUIET}",
+    "transcripts": f"SELECT id FROM voicemail WHERE at < :texts AND transcript IS NOT NULL AND thread IN {_QUIET}",
+    "recordings": f"""SELECT v.id FROM voicemail v JOIN recording r ON r.voicemail = v.id
+        WHERE v.at < :recordings AND v.thread IN {_QUIET}""",
+    "received": "SELECT id FROM inbound WHERE message IS NULL AND received < :texts",
+    "reports": "SELECT id FROM report WHERE part IS NULL AND received < :reports",
+    # a call stays while words or the sound of its message do
+    "calls": f"""SELECT id FROM call WHERE ended < :calls AND thread IN {_QUIET} AND id NOT IN (SELECT call FROM voicemail
+        WHERE transcript IS NOT NULL OR transcription = 'waiting' OR id IN (SELECT voicemail FROM recording))""",
+    "outgoing": "SELECT id FROM outgoing WHERE started < :calls AND ended IS NOT NULL",
+    "call_backs": f"SELECT id FROM call_back WHERE at < :calls AND thread IN {_QUIET}",
+    "reached": "SELECT call AS id FROM reached WHERE at < :calls",
+    "threads": f"SELECT t.id FROM thread t WHERE t.changed < :both AND t.state != 'to_answer' AND t.holder IS NULL AND {_EMPTY}",
+    "contacts": """SELECT id FROM contact c WHERE created < :both AND NOT EXISTS (SELECT 1 FROM thread WHERE number = c.number)""",
+    "audit": "SELECT id FROM audit WHERE at < :audit",
+    # of who is known the last word stays
+    "consents": """SELECT id FROM consent c WHERE at < :audit AND (EXISTS (SELECT 1 FROM consent WHERE number = c.number AND id > c.id)
+        OR NOT EXISTS (SELECT 1 FROM contact WHERE number = c.number))""",
+}  # fmt: skip
+"""Ids of what is old, in an order in which nothing goes that another row stands on."""
+_IDS = "(SELECT value FROM json_each(:ids))"
+
+
+def due(reader: Reader, kept: Kept, now: datetime) -> dict[str, int]:
+    """How many rows of each class would go now, as far as they do not only follow from others."""
+    before = kept.before(now)
+    return {name: reader.value(f"SELECT count(*) FROM ({_WHICH[name]})", before) for name in CLASSES}  # noqa: S608  (our own)
+
+
+def purge_some(tx: Transaction, kept: Kept, now: datetime) -> dict[str, int]:
+    """Take some of what is old away, of one class; how many rows by class, nothing once all is gone."""
+    before = kept.before(now)
+    for name, which in _WHICH.items():
+        ids = tx.value(f"SELECT json_group_array(id) FROM ({which} LIMIT {AT_ONCE})", before)  # noqa: S608  (our own)
+        if ids == "[]":
+            continue
+        count = _TAKE[name](tx, ids)
+        if count:
+            return {name: count}
+    return {}
+
+
+def purged(tx: Transaction, counts: dict[str, int], by: Actor, now: datetime) -> None:
+    """Write down what went."""
+    audit(tx, by, "purged", now, what=", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+def _texts(tx: Transaction, ids: str) -> int:
+    about = {"ids": ids}
+    threads = tx.all(f"SELECT DISTINCT thread FROM message WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
+    parts = f"(SELECT id FROM part WHERE message IN {_IDS})"  # noqa: S608  (our own)
+    for which in (f"report WHERE part IN {parts}", f"attempt WHERE part IN {parts}", f"part WHERE message IN {_IDS}"):
+        tx.run(f"DELETE FROM {which}", about)  # noqa: S608  (our own)
+    tx.run(
+        f"DELETE FROM inbound WHERE message IN {_IDS} OR whole IN (SELECT whole FROM inbound WHERE message IN {_IDS})",  # noqa: S608
+        about,
+    )
+    count = tx.run(f"DELETE FROM message WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
+    tx.run(
+        f"""UPDATE contact SET offered = NULL WHERE offered IS NOT NULL AND number IN (SELECT number FROM thread WHERE id IN
+            (SELECT value FROM json_each(:threads))) AND NOT EXISTS (SELECT 1 FROM message m JOIN thread t ON t.id = m.thread
+            WHERE t.number = contact.number AND m.kind = 'caller')""",
+        {"threads": f"[{','.join(str(row['thread']) for row in threads)}]"},
+    )
+    for row in threads:
+        tx.notify(ThreadChanged(row["thread"]))
+    return count
+
+
+def _calls(tx: Transaction, ids: str) -> int:
+    about = {"ids": ids}
+    for statement in (
+        f"UPDATE message SET call = NULL WHERE call IN {_IDS}",  # noqa: S608  (our own)
+        f"DELETE FROM voicemail WHERE call IN {_IDS}",  # noqa: S608  (our own)
+        f"DELETE FROM asked WHERE call IN {_IDS}",  # noqa: S608  (our own)
+    ):
+        tx.run(statement, about)
+    return tx.run(f"DELETE FROM call WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
+
+
+def _threads(tx: Transaction, ids: str) -> int:
+    tx.spend_ids("thread")
+    return tx.run(f"DELETE FROM thread WHERE id IN {_IDS}", {"ids": ids})  # noqa: S608  (our own)
+
+
+def _contacts(tx: Transaction, ids: str) -> int:
+    about = {"ids": ids}
+    tx.run(
+        f"""INSERT INTO opted_out (digest, at) SELECT keyed(number), opted_out FROM contact WHERE id IN {_IDS} AND opted_out IS NOT NULL
+            ON CONFLICT (digest) DO UPDATE SET at = excluded.at""",  # noqa: S608  (our own)
+        about,
+    )
+    return tx.run(f"DELETE FROM contact WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
+
+
+def _delete(which: str) -> Callable[[Transaction, str], int]:
+    return lambda tx, ids: tx.run(f"DELETE FROM {which} IN {_IDS}", {"ids": ids})  # noqa: S608  (our own)
+
+
+_TAKE: dict[str, Callable[[Transaction, str], int]] = {
+    "texts": _texts,
+    "notes": _delete("note WHERE id"),
+    "transcripts": lambda tx, ids: tx.run(f"UPDATE voicemail SET transcript = NULL WHERE id IN {_IDS}", {"ids": ids}),  # noqa: S608
+    "recordings": _delete("recording WHERE voicemail"),
+    "received": lambda tx, ids: tx.run(
+        f"DELETE FROM inbound WHERE id IN {_IDS} AND NOT EXISTS (SELECT 1 FROM inbound o WHERE o.whole = inbound.id AND o.id != inbound.id)",  # noqa: S608
+        {"ids": ids},
+    ),
+    "reports": _delete("report WHERE id"),
+    "calls": _calls,
+    "outgoing": _delete("outgoing WHERE id"),
+    "call_backs": _delete("call_back WHERE id"),
+    "reached": _delete("reached WHERE call"),
+    "threads": _threads,
+    "contacts": _contacts,
+    "audit": _delete("audit WHERE id"),
+    "consents": _delete("consent WHERE id"),
+}
