@@ -229,7 +229,7 @@ def _state(config: Path, *, ours: bool) -> State:
         channelvars=tuple(dict.fromkeys(each.strip() for each in said.split(",") if each.strip())),
         ami=Ami(
             enabled=truth(manager.get("general", "enabled"), default=False),
-            host=_near(manager.get("general", "bindaddr")),
+            host=_near(manager.get("general", "bindaddr")).strip("[]"),
             port=_port(manager.get("general", "port"), 5038),
             tls_port=_tls(manager, 5039),
         ),
