@@ -23,7 +23,7 @@ from urllib.parse import quote
 from ari_app.clock import Clock
 from ari_app.contact_settings import FilingSettings
 from ari_app.errors import RefusedError, TextbackError
-from ari_app.webhook import NotTaken, post
+from ari_app.webhook import NotTakenError, post
 
 __all__ = ["MOST_SOUND", "Document", "FilingError", "What", "folder_name", "put"]
 
@@ -225,11 +225,11 @@ def _body(document: Document) -> bytes:
 async def _post(url: str, secret: str, document: Document, clock: Clock) -> None:
     try:
         await post(url, secret, document.id, lambda: _body(document), clock)
-    except NotTaken as error:
+    except NotTakenError as error:
         raise _not_taken(error) from error
 
 
-def _not_taken(refused: NotTaken) -> FilingError:
+def _not_taken(refused: NotTakenError) -> FilingError:
     match refused.why:
         case "tls":
             return FilingError(

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from ari_app import filing
+from ari_app import filing, webhook
 from ari_app.board import Actor
 from ari_app.desk import SHELL
 from ari_app.errors import NotFoundError, RefusedError
@@ -448,7 +448,7 @@ async def _down(here: Clinic, there: Software, thread: int, by: Actor) -> str:
 
 
 async def test_a_webhook_that_does_not_answer_or_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filing, "_PATIENCE", aiohttp.ClientTimeout(total=0.2))
+    monkeypatch.setattr(webhook, "_PATIENCE", aiohttp.ClientTimeout(total=0.2))
     async with software(None) as there, clinic(tmp_path, contacts=_to(there)) as here:
         thread = await a_thread(here)
         await known(here, ("Élodie", "1"))

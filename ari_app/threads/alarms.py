@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -12,14 +12,29 @@ from ari_app.clock import Clock
 from ari_app.person import Synced
 from ari_app.threads import syncing
 from ari_app.threads.database import Database, Reader, Transaction
-from ari_app.threads.rows import moment, required, stamp, stamp_or_none
+from ari_app.threads.rows import moment, required, stamp
 
-__all__ = ["JOINS", "Alarm", "Alarms", "Due", "House", "Way"]
+__all__ = ["JOINS", "Alarm", "Alarms", "Condition", "Due", "House", "Way"]
 
 JOINS = timedelta(minutes=30)
 """What comes again within this is the same alarm: told anew only when it then lasts as long."""
 Way = Literal["email", "webhook"]
 _ALARM = "a.id, a.code, a.subject, a.facts, a.since, a.over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Something keeps textback from working, now."""
+
+    code: str
+    subject: str = ""
+    """Which modem or folder, "" where there is only one."""
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+    """What its words are filled with: never a word or a number of a patient."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.code, self.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +44,13 @@ class Alarm:
     id: int
     code: str
     subject: str
-    """Which modem or folder, "" where there is only one."""
     facts: Mapping[str, str | int]
     since: datetime
     over: datetime | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.code, self.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +127,15 @@ class Alarms:
             )
         )
 
-    async def raised(self, code: str, subject: str, facts: Mapping[str, str | int], since: datetime, ways: Collection[str]) -> int:
+    async def raised(self, condition: Condition, since: datetime, ways: Collection[str]) -> int:
         """It holds: an alarm, to be told by these ways. The id, also of one that is open already, or was until a moment ago."""
         now = self._clock.now()
-        return await self._database.write(lambda tx: _raised(tx, code, subject, facts, since, ways, now))
+        return await self._database.write(lambda tx: _raised(tx, condition, since, ways, now))
 
-    async def ended(self, code: str, subject: str, ways: Collection[str]) -> None:
+    async def ended(self, key: tuple[str, str], ways: Collection[str]) -> None:
         """It is over: who was told of it hears so."""
         now = self._clock.now()
-        await self._database.write(lambda tx: _ended(tx, code, subject, ways, now))
+        await self._database.write(lambda tx: _ended(tx, key, ways, now))
 
     async def due(self) -> tuple[Due, ...]:
         """Every telling that a way owes, in the order they are to be told."""
@@ -145,10 +163,9 @@ class Alarms:
         )
 
 
-def _raised(
-    tx: Transaction, code: str, subject: str, facts: Mapping[str, str | int], since: datetime, ways: Collection[str], now: datetime
-) -> int:
-    known = json.dumps(dict(facts), ensure_ascii=False)
+def _raised(tx: Transaction, condition: Condition, since: datetime, ways: Collection[str], now: datetime) -> int:
+    code, subject = condition.key
+    known = json.dumps(dict(condition.facts), ensure_ascii=False)
     row = tx.one("SELECT id FROM alarm WHERE code = ? AND subject = ? AND over IS NULL", (code, subject))
     if row is not None:
         tx.run("UPDATE alarm SET facts = ? WHERE id = ?", (known, row["id"]))
@@ -158,7 +175,7 @@ def _raised(
         (code, subject, stamp(now - JOINS)),
     )
     if again is None:
-        alarm = tx.insert("alarm", {"code": code, "subject": subject, "facts": known, "since": stamp(since), "over": stamp_or_none(None)})
+        alarm = tx.insert("alarm", {"code": code, "subject": subject, "facts": known, "since": stamp(since)})
     else:
         alarm = int(again["id"])
         tx.run("UPDATE alarm SET over = NULL, facts = ? WHERE id = ?", (known, alarm))
@@ -172,8 +189,8 @@ def _raised(
     return alarm
 
 
-def _ended(tx: Transaction, code: str, subject: str, ways: Collection[str], now: datetime) -> None:
-    row = tx.one("SELECT id FROM alarm WHERE code = ? AND subject = ? AND over IS NULL", (code, subject))
+def _ended(tx: Transaction, key: tuple[str, str], ways: Collection[str], now: datetime) -> None:
+    row = tx.one("SELECT id FROM alarm WHERE code = ? AND subject = ? AND over IS NULL", key)
     if row is None:
         return
     alarm = int(row["id"])
