@@ -1,1 +1,7 @@
-"""Copies of the store, verified, rotated, restored."""
+"""Copies of the store: made while it is in use, looked through, kept for a while, and put back."""
+
+from __future__ import annotations
+
+from ari_app.backup.manifest import Copy, held, last
+
+__all__ = ["Copy", "held", "last"]
