@@ -174,14 +174,19 @@ def _other_numbers(tx: Transaction, number: str) -> int:
     return len(rows)
 
 
-def mentions(reader: Reader, number: str) -> int:
-    """In how many texts and notes of other threads somebody wrote this number: those are others' words, which nobody erases unread."""
+def mentions(reader: Reader, number: str, *, besides: bool = False) -> int:
+    """In how many texts and notes somebody wrote this number: others' words, which nobody erases unread.
+
+    ``besides``: the number is not erased (yet): its own threads are left out.
+    """
     ten = number.removeprefix("+")[-10:]
     bare = "replace(replace(replace(replace(replace(text, ' ', ''), '-', ''), '.', ''), '(', ''), ')', '')"
+    others = "AND thread NOT IN (SELECT id FROM thread WHERE number = :number)" if besides else ""
     return int(
         reader.value(
-            f"SELECT (SELECT count(*) FROM message WHERE instr({bare}, :ten)) + (SELECT count(*) FROM note WHERE instr({bare}, :ten))",  # noqa: S608
-            {"ten": ten},
+            f"""SELECT (SELECT count(*) FROM message WHERE instr({bare}, :ten) {others})
+                + (SELECT count(*) FROM note WHERE instr({bare}, :ten) {others})""",  # noqa: S608  (our own)
+            {"ten": ten, "number": number},
         )
     )
 

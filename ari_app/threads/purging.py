@@ -2,13 +2,18 @@
 
 A thread that waits for an answer is left whole until it is ticked off, and a text that is still to go until it went: what staff have before
 them does not vanish. What has no rows of its own left (thread, contact, statistics that hang on them) goes with the last of its class.
+Looked for over a reading connection, taken away by id.
 """
+
+# ruff: noqa: S608  (every piece of these statements is our own)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from ari_app.board import Actor
 from ari_app.events import ThreadChanged
@@ -16,13 +21,12 @@ from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.rows import stamp
 
-__all__ = ["CLASSES", "Kept", "due", "purge_some", "purged"]
+__all__ = ["CLASSES", "TOLD", "Kept", "due", "old", "purged", "take"]
 
-AT_ONCE = 100
-"""Rows of one transaction, some 10 ms."""
 UNMATCHED = timedelta(days=7)
 """A status report that is about none of our texts after three days (``reports.WINDOW``) never will be."""
-CLASSES = ("texts", "notes", "transcripts", "recordings", "reports", "calls", "outgoing", "threads", "contacts", "audit", "consents")
+TOLD = ("texts", "notes", "transcripts", "recordings", "reports", "calls", "outgoing", "threads", "contacts", "audit", "consents")
+"""Classes that are counted for people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,7 @@ _EMPTY = """NOT EXISTS (SELECT 1 FROM message WHERE thread = t.id) AND NOT EXIST
     AND NOT EXISTS (SELECT 1 FROM note WHERE thread = t.id) AND NOT EXISTS (SELECT 1 FROM voicemail WHERE thread = t.id)
     AND NOT EXISTS (SELECT 1 FROM call_back WHERE thread = t.id)"""
 _WHICH = {
-    "texts": f"""SELECT id FROM message WHERE at < :texts AND state NOT IN ('queued', 'sending') AND thread IN {_QUIET} ORDER BY at""",
+    "texts": f"SELECT id FROM message WHERE at < :texts AND state NOT IN ('queued', 'sending') AND thread IN {_QUIET}",
     "notes": f"SELECT id FROM note WHERE at < :texts AND thread IN {_QUIET}",
     "transcripts": f"SELECT id FROM voicemail WHERE at < :texts AND transcript IS NOT NULL AND thread IN {_QUIET}",
     "recordings": f"""SELECT v.id FROM voicemail v JOIN recording r ON r.voicemail = v.id
@@ -71,26 +75,27 @@ _WHICH = {
         OR NOT EXISTS (SELECT 1 FROM contact WHERE number = c.number))""",
 }  # fmt: skip
 """Ids of what is old, in an order in which nothing goes that another row stands on."""
+CLASSES = tuple(_WHICH)
+"""In the order in which they are to be taken away."""
 _IDS = "(SELECT value FROM json_each(:ids))"
 
 
 def due(reader: Reader, kept: Kept, now: datetime) -> dict[str, int]:
     """How many rows of each class would go now, as far as they do not only follow from others."""
     before = kept.before(now)
-    return {name: reader.value(f"SELECT count(*) FROM ({_WHICH[name]})", before) for name in CLASSES}  # noqa: S608  (our own)
+    return {name: reader.value(f"SELECT count(*) FROM ({_WHICH[name]})", before) for name in TOLD}
 
 
-def purge_some(tx: Transaction, kept: Kept, now: datetime) -> dict[str, int]:
-    """Take some of what is old away, of one class; how many rows by class, nothing once all is gone."""
-    before = kept.before(now)
-    for name, which in _WHICH.items():
-        ids = tx.value(f"SELECT json_group_array(id) FROM ({which} LIMIT {AT_ONCE})", before)  # noqa: S608  (our own)
-        if ids == "[]":
-            continue
-        count = _TAKE[name](tx, ids)
-        if count:
-            return {name: count}
-    return {}
+def old(reader: Reader, name: str, kept: Kept, now: datetime, most: int) -> list[Any]:
+    """Ids of rows of a class that are old, up to ``most``."""
+    return [row["id"] for row in reader.all(f"{_WHICH[name]} LIMIT {most}", kept.before(now))]
+
+
+def take(tx: Transaction, name: str, ids: Sequence[Any], kept: Kept, now: datetime) -> int:
+    """Take those of these rows away that are (still) old; how many."""
+    about = kept.before(now) | {"ids": json.dumps(ids)}
+    still = tx.value(f"SELECT json_group_array(id) FROM ({_WHICH[name]}) WHERE id IN {_IDS}", about)
+    return 0 if still == "[]" else _TAKE[name](tx, still)
 
 
 def purged(tx: Transaction, counts: dict[str, int], by: Actor, now: datetime) -> None:
@@ -100,17 +105,17 @@ def purged(tx: Transaction, counts: dict[str, int], by: Actor, now: datetime) ->
 
 def _texts(tx: Transaction, ids: str) -> int:
     about = {"ids": ids}
-    threads = tx.all(f"SELECT DISTINCT thread FROM message WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
-    parts = f"(SELECT id FROM part WHERE message IN {_IDS})"  # noqa: S608  (our own)
+    threads = tx.all(f"SELECT DISTINCT thread FROM message WHERE id IN {_IDS}", about)
+    parts = f"(SELECT id FROM part WHERE message IN {_IDS})"
     for which in (f"report WHERE part IN {parts}", f"attempt WHERE part IN {parts}", f"part WHERE message IN {_IDS}"):
-        tx.run(f"DELETE FROM {which}", about)  # noqa: S608  (our own)
+        tx.run(f"DELETE FROM {which}", about)
     tx.run(
-        f"DELETE FROM inbound WHERE message IN {_IDS} OR whole IN (SELECT whole FROM inbound WHERE message IN {_IDS})",  # noqa: S608
+        f"DELETE FROM inbound WHERE message IN {_IDS} OR whole IN (SELECT whole FROM inbound WHERE message IN {_IDS})",
         about,
     )
-    count = tx.run(f"DELETE FROM message WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
+    count = tx.run(f"DELETE FROM message WHERE id IN {_IDS}", about)
     tx.run(
-        f"""UPDATE contact SET offered = NULL WHERE offered IS NOT NULL AND number IN (SELECT number FROM thread WHERE id IN
+        """UPDATE contact SET offered = NULL WHERE offered IS NOT NULL AND number IN (SELECT number FROM thread WHERE id IN
             (SELECT value FROM json_each(:threads))) AND NOT EXISTS (SELECT 1 FROM message m JOIN thread t ON t.id = m.thread
             WHERE t.number = contact.number AND m.kind = 'caller')""",
         {"threads": f"[{','.join(str(row['thread']) for row in threads)}]"},
@@ -120,45 +125,48 @@ def _texts(tx: Transaction, ids: str) -> int:
     return count
 
 
+def _received(tx: Transaction, ids: str) -> int:
+    """Parts that never came to a text. Of several the first, on which the others stand, goes when they are gone."""
+    alone = "NOT EXISTS (SELECT 1 FROM inbound o WHERE o.whole = inbound.id AND o.id != inbound.id)"
+    return tx.run(f"DELETE FROM inbound WHERE id IN {_IDS} AND {alone}", {"ids": ids})
+
+
 def _calls(tx: Transaction, ids: str) -> int:
     about = {"ids": ids}
     for statement in (
-        f"UPDATE message SET call = NULL WHERE call IN {_IDS}",  # noqa: S608  (our own)
-        f"DELETE FROM voicemail WHERE call IN {_IDS}",  # noqa: S608  (our own)
-        f"DELETE FROM asked WHERE call IN {_IDS}",  # noqa: S608  (our own)
+        f"UPDATE message SET call = NULL WHERE call IN {_IDS}",
+        f"DELETE FROM voicemail WHERE call IN {_IDS}",
+        f"DELETE FROM asked WHERE call IN {_IDS}",
     ):
         tx.run(statement, about)
-    return tx.run(f"DELETE FROM call WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
+    return tx.run(f"DELETE FROM call WHERE id IN {_IDS}", about)
 
 
 def _threads(tx: Transaction, ids: str) -> int:
     tx.spend_ids("thread")
-    return tx.run(f"DELETE FROM thread WHERE id IN {_IDS}", {"ids": ids})  # noqa: S608  (our own)
+    return tx.run(f"DELETE FROM thread WHERE id IN {_IDS}", {"ids": ids})
 
 
 def _contacts(tx: Transaction, ids: str) -> int:
     about = {"ids": ids}
     tx.run(
         f"""INSERT INTO opted_out (digest, at) SELECT keyed(number), opted_out FROM contact WHERE id IN {_IDS} AND opted_out IS NOT NULL
-            ON CONFLICT (digest) DO UPDATE SET at = excluded.at""",  # noqa: S608  (our own)
+            ON CONFLICT (digest) DO UPDATE SET at = excluded.at""",
         about,
     )
-    return tx.run(f"DELETE FROM contact WHERE id IN {_IDS}", about)  # noqa: S608  (our own)
+    return tx.run(f"DELETE FROM contact WHERE id IN {_IDS}", about)
 
 
 def _delete(which: str) -> Callable[[Transaction, str], int]:
-    return lambda tx, ids: tx.run(f"DELETE FROM {which} IN {_IDS}", {"ids": ids})  # noqa: S608  (our own)
+    return lambda tx, ids: tx.run(f"DELETE FROM {which} IN {_IDS}", {"ids": ids})
 
 
 _TAKE: dict[str, Callable[[Transaction, str], int]] = {
     "texts": _texts,
     "notes": _delete("note WHERE id"),
-    "transcripts": lambda tx, ids: tx.run(f"UPDATE voicemail SET transcript = NULL WHERE id IN {_IDS}", {"ids": ids}),  # noqa: S608
+    "transcripts": lambda tx, ids: tx.run(f"UPDATE voicemail SET transcript = NULL WHERE id IN {_IDS}", {"ids": ids}),
     "recordings": _delete("recording WHERE voicemail"),
-    "received": lambda tx, ids: tx.run(
-        f"DELETE FROM inbound WHERE id IN {_IDS} AND NOT EXISTS (SELECT 1 FROM inbound o WHERE o.whole = inbound.id AND o.id != inbound.id)",  # noqa: S608
-        {"ids": ids},
-    ),
+    "received": _received,
     "reports": _delete("report WHERE id"),
     "calls": _calls,
     "outgoing": _delete("outgoing WHERE id"),

@@ -22,6 +22,7 @@ from ari_app.threads.home import Home
 from ari_app.threads.known import gather
 from ari_app.threads.look import Board
 from ari_app.threads.members import Members
+from ari_app.threads.privacy import Privacy
 from ari_app.threads.rows import stamp
 from ari_app.threads.voicemail import Voicemails
 from modem.types import NotSent, RawPdu, Refused, SendResult, Sent, Submit, Unknown
@@ -71,6 +72,8 @@ class Store:
         """Who they are."""
         self.voicemail = Voicemails(self._database, clock, self._home)
         """Messages left in the PBX's voicemail."""
+        self.privacy = Privacy(self._database, clock)
+        """One person's record, its erasure, and what is kept for long enough."""
         self.alarms = Alarms(self._database, clock)
         """What the administrator is told of, and what metrics are made of."""
 

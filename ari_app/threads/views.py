@@ -15,7 +15,7 @@ from ari_app.threads.database import Reader
 from ari_app.threads.persons import COMMON_LANGUAGE
 from ari_app.threads.rows import stamp
 
-__all__ = ["calls", "contact", "counts", "message", "search", "thread", "threads", "why"]
+__all__ = ["call_view", "calls", "contact", "counts", "message", "message_view", "search", "thread", "threads", "why"]
 
 _TROUBLE = """SELECT state, count(*) AS n, sum(at >= ?) AS late FROM message
     WHERE state IN ('unknown', 'failed', 'partial') GROUP BY state"""
@@ -28,7 +28,8 @@ def _limit(limit: int) -> int:
     return limit if limit > 0 else -1
 
 
-def _call(row: sqlite3.Row) -> dict[str, Any]:
+def call_view(row: sqlite3.Row) -> dict[str, Any]:
+    """One call as ``calls --json`` tells it; ``message`` of the row is its text's id."""
     return {
         "id": row["id"],
         "started": row["started"],
@@ -48,7 +49,7 @@ def _call(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _message(row: sqlite3.Row) -> dict[str, Any]:
+def message_view(row: sqlite3.Row) -> dict[str, Any]:
     """``at``: when it was written or received here. ``sent_at``: the SMS centre's time stamp of one received.
 
     ``confirmed``: True once the handset has it, False when the network has not told for long, None where it is not known (yet).
@@ -96,7 +97,7 @@ def calls(
     given = {condition: value for condition, value in wanted.items() if value is not None}
     where = " AND ".join(["c.presentation != 'prohibited'"] * (number is not None) + list(given)) or "1"
     rows = reader.all(f"{_CALLS} WHERE {where} ORDER BY c.started DESC, c.id DESC LIMIT ?", (*given.values(), _limit(limit)))
-    return [_call(row) for row in rows]
+    return [call_view(row) for row in rows]
 
 
 def thread(reader: Reader, number: str, line: str | None = None, *, limit: int = 0) -> dict[str, Any]:
@@ -157,8 +158,8 @@ def _whole(reader: Reader, row: sqlite3.Row, limit: int) -> dict[str, Any]:
         **_head(row),
         "opted_out": row["opted_out"],
         "not_textable": row["not_textable"],
-        "messages": [_message(item) for item in messages],
-        "calls": [_call(item) for item in found],
+        "messages": [message_view(item) for item in messages],
+        "calls": [call_view(item) for item in found],
         "voicemails": [_voicemail(item) for item in left],
     }
 
@@ -203,7 +204,7 @@ def message(reader: Reader, message_id: int) -> dict[str, Any]:
     row = reader.one("SELECT * FROM message WHERE id = ?", (message_id,))
     if row is None:
         raise NotFoundError(f"there is no message {message_id}", "see `textback thread NUMBER`")
-    return {**_message(row), "thread": row["thread"], "call": row["call"]}
+    return {**message_view(row), "thread": row["thread"], "call": row["call"]}
 
 
 def contact(reader: Reader, number: str) -> dict[str, Any] | None:
@@ -239,7 +240,7 @@ def _facts(reader: Reader, row: sqlite3.Row) -> dict[str, Any]:
         )
     known = reader.one("SELECT opted_out, not_textable, looping FROM contact WHERE number = ?", (row["caller"],))
     return {
-        **_call(row),
+        **call_view(row),
         "handed_on": bool(row["handed_on"]),
         "caller_hung_up": bool(row["caller_hung_up"]),
         "voicemail_left": bool(row["voicemail_left"]),
@@ -304,4 +305,4 @@ def search(reader: Reader, text: str, *, limit: int = 50) -> list[dict[str, Any]
             ) ORDER BY m.at DESC, m.id DESC LIMIT :limit""",
         {"words": words, "limit": _limit(limit), "people": _PEOPLE},
     )
-    return [{**_message(row), "thread": row["thread"], **_who(row["who"], row["name"])} for row in rows]
+    return [{**message_view(row), "thread": row["thread"], **_who(row["who"], row["name"])} for row in rows]
