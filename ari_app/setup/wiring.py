@@ -61,7 +61,7 @@ def steps(found: Found, access: Access, dialplan: Dialplan | None = None) -> lis
     if any(isinstance(each, Run) for each in changes) and found.fwconsole is not None:
         before.insert(0, f"{shlex.quote(str(found.fwconsole))} reload")
     loading = _Loading(found, access, address(found), changes, commands, before)
-    return [_Announced(loading), *changes, _Loaded(loading), _Answers(found, access, address(found))]
+    return [_Announced(loading), *changes, _Loaded(loading)]
 
 
 def _free(found: Found, access: Access) -> None:
@@ -259,8 +259,10 @@ class _Loading:
         return self._stale
 
     def loaded(self) -> None:
+        """Raises SetupError with what is wrong, in doctor's words, when either user is not let in after that."""
         for command in self.commands:
             self.found.console(command)
+        answers(self.found, self.access, self.ari, patience=15.0, strict=True)
         self._stale = False
 
 
@@ -285,35 +287,20 @@ class _Announced:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """Reads anew what concerns us; calls go on."""
+    """Reads anew what concerns us, calls go on; then both users have to get in."""
 
     loading: _Loading
 
     @property
     def title(self) -> str:
-        return f"has Asterisk read them: {', '.join(self.loading.commands)} (calls go on)"
+        ami = self.loading.found.now.ami
+        commands = ", ".join(self.loading.commands)
+        return (
+            f"has Asterisk read them ({commands}; calls go on) and logs in, to ARI at {self.loading.ari} and AMI at {ami.host}:{ami.port}"
+        )
 
     def needed(self) -> bool:
         return self.loading.stale()
 
     def do(self, journal: Journal) -> None:  # noqa: ARG002 - changes no file
         self.loading.loaded()
-
-
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """Both users are let in, and may do what they have to."""
-
-    found: Found
-    access: Access
-    ari: str
-
-    @property
-    def title(self) -> str:
-        return f"tests the connection: ARI at {self.ari}, AMI at {self.found.now.ami.host}:{self.found.now.ami.port}"
-
-    def needed(self) -> bool:
-        return not answers(self.found, self.access, self.ari)
-
-    def do(self, journal: Journal) -> None:  # noqa: ARG002 - changes nothing
-        answers(self.found, self.access, self.ari, patience=15.0, strict=True)

@@ -1,0 +1,135 @@
+"""`textback setup`'s part in Asterisk, on the real one with the files Debian ships: let in, a call seen, taken out byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ari_app.clock import SystemClock
+from ari_app.errors import PbxAuthError, SetupError
+from ari_app.pbx.ami import check
+from ari_app.pbx.ari import AriClient
+from ari_app.settings import AmiSettings, PbxSettings
+from ari_app.setup import asterisk, wiring
+from ari_app.setup.access import Access
+from ari_app.setup.journal import Journal
+from ari_app.setup.steps import run, to_do
+from tests.lab.lab import Lab
+from tests.lab.listener import Listener
+from tests.lab.rootfs import cache
+from tests.lab.scripts import Caller
+
+pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+
+def as_shipped(lab: Lab) -> Path:
+    """Debian's own ari.conf, http.conf and manager.conf with the lab's ports, and the lab's own AMI user; ARI's users are none."""
+    etc, shipped = lab.record.folder / "asterisk/etc", cache() / f"rootfs-{lab.record.line}/etc/asterisk"
+    ours = (etc / "manager.conf").read_text("utf-8").partition("[lab]")[2]
+    more = {
+        "http.conf": f"bindport = {lab.record.ports.ari}",
+        "ari.conf": "channelvars = CALLERID(name)",
+        "manager.conf": f"[general](+)\nport = {lab.record.ports.ami}\n[lab]{ours}",
+    }
+    for name, lines in more.items():
+        (etc / name).write_bytes((shipped / name).read_bytes() + f"\n{lines.rstrip()}".encode())  # nor do they end with a line break
+    shutil.copytree(shipped / "manager.d", etc / "manager.d")
+    return etc
+
+
+def as_root(lab: Lab, folder: Path) -> Path:
+    """The lab's Asterisk as it would lie on a machine; its program is the real one, in the namespace where it runs."""
+    base = lab.record.folder / "asterisk"
+    for name, there in {"etc/asterisk": base / "etc", "run/asterisk": base / "run", "var/lib/asterisk": base / "lib"}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(there)
+    program = folder / "usr/sbin/asterisk"
+    program.parent.mkdir(parents=True)
+    enter = ["nsenter", f"--target={lab.asterisk_pid}", "--mount", "--root", "/usr/sbin/asterisk"]
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(enter)} "$@"\n', "utf-8")
+    program.chmod(0o755)
+    return folder
+
+
+def tree(etc: Path) -> Mapping[str, tuple[bytes, int, int, int]]:
+    return {
+        str(each.relative_to(etc)): (each.read_bytes(), (found := each.stat()).st_mode, found.st_uid, found.st_gid)
+        for each in sorted(etc.rglob("*"))
+        if each.is_file()
+    }
+
+
+async def test_let_in_a_call_seen_and_taken_out_again(lab: Lab, tmp_path: Path) -> None:
+    etc = as_shipped(lab)
+    for command in ("module reload http", "module reload res_ari.so", "manager reload"):
+        await lab.ami.command(command)
+    before = tree(etc)
+    found = await asyncio.to_thread(asterisk.find, as_root(lab, tmp_path / "root"))
+    assert (found.version.split(".")[0], found.flavour, found.running) == (lab.record.line, "plain", True)
+    assert (found.now.http.enabled, found.now.ari_users, found.now.ami.port) == (False, (), lab.record.ports.ami)
+    assert found.now.ami_users == ("lab",)
+
+    access = Access.kept(tmp_path / "secrets")
+    steps = wiring.steps(found, access, wiring.Dialplan(phones="from-internal"))
+    ari = wiring.address(found)
+    assert ari == lab.ari_url
+
+    def do() -> int:
+        with Journal(tmp_path / "setup.json") as journal:
+            return run(steps, journal, say=lambda title: None)  # noqa: ARG005
+
+    assert await asyncio.to_thread(do) == len(steps)
+    assert await asyncio.to_thread(to_do, steps) == []
+    again = await asyncio.to_thread(asterisk.find, found.root)
+    assert await asyncio.to_thread(to_do, wiring.steps(again, access, wiring.Dialplan(phones="from-internal"))) == []
+    (tmp_path / "other").mkdir()
+    with pytest.raises(SetupError, match="there is an AMI user") as taken:
+        wiring.steps(again, Access.kept(tmp_path / "other", ami_user="lab"))
+    assert taken.value.code == "setup_user_exists"
+
+    for name in wiring.ARI_FILE, wiring.AMI_FILE:
+        assert (etc / name).stat().st_mode & 0o777 == 0o640
+        assert found.group in {str((etc / name).stat().st_gid), (etc / name).group()}
+    assert "*767" in await lab.ami.command("dialplan show textback-inbox")
+    assert "textback-inbox" in await lab.ami.command("dialplan show from-internal")
+    await a_call_is_seen(lab, access)
+
+    with Journal(tmp_path / "setup.json") as journal:
+        assert all(not one.kept for one in await asyncio.to_thread(journal.undo))
+    assert tree(etc) == before
+    assert not (tmp_path / "setup.json").exists()
+    assert "textback" not in await lab.ami.command("dialplan show from-internal")
+    assert "Server Disabled" in await lab.ami.command("http show status")
+    with pytest.raises(PbxAuthError):
+        await check(AmiSettings(port=lab.record.ports.ami, username="textback", secret=access.ami_secret))
+
+
+async def a_call_is_seen(lab: Lab, access: Access) -> None:
+    """By the new user, with what stood in channelvars and what textback reads; and the user may write."""
+    listener = await Listener.connect(lab.record.ports.ari, access.ari_user, access.ari_password)
+    seen: list[dict[str, Any]] = []
+
+    def ended(event: dict[str, Any]) -> str | None:
+        if event["type"] == "ChannelDestroyed" and event["channel"]["name"].startswith("PJSIP/trunk-"):
+            seen.append(event["channel"].get("channelvars", {}))
+            return "ended"
+        return None
+
+    try:
+        async with lab.trunk_call(Caller("4385550195", "5145550195")) as agent:
+            await agent.over()
+            await listener.wait(ended, "the call's end")
+    finally:
+        await listener.close()
+    assert set(seen[0]) == {"CALLERID(name)", *asterisk.CHANNELVARS}
+    client = AriClient(PbxSettings(ari=lab.ari_url, username=access.ari_user, password=access.ari_password), SystemClock())
+    try:
+        await client.set_global("TEXTBACK_OPEN", "1")
+    finally:
+        await client.close()
