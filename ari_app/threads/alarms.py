@@ -19,6 +19,8 @@ __all__ = ["JOINS", "Alarm", "Alarms", "Condition", "Due", "House", "Way"]
 JOINS = timedelta(minutes=30)
 """What comes again within this is the same alarm: told anew only when it then lasts as long."""
 Way = Literal["email", "webhook"]
+_TROUBLE = """SELECT state, count(*) AS n FROM message
+    WHERE direction = 'out' AND state IN ('failed', 'unknown') AND seen_to IS NULL GROUP BY 1"""
 _ALARM = "a.id, a.code, a.subject, a.facts, a.since, a.over"
 
 
@@ -252,11 +254,7 @@ def house(reader: Reader, now: datetime) -> House:
                 texts[one, two] = n
             case "took":
                 took.append((float(one), n))
-    trouble = dict(
-        reader.each(
-            "SELECT state, count(*) FROM message WHERE direction = 'out' AND state IN ('failed', 'unknown') AND seen_to IS NULL GROUP BY 1"
-        )
-    )
+    trouble: dict[str, int] = {row["state"]: row["n"] for row in reader.all(_TROUBLE)}
     waiting = reader.one(
         "SELECT count(*) AS n, min(waits_since) AS longest FROM thread WHERE state = 'to_answer' AND (snoozed IS NULL OR snoozed <= ?)",
         (stamp(now),),
