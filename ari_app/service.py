@@ -48,6 +48,7 @@ from ari_app.policy import Policy, warm
 from ari_app.policy.hours import Opening
 from ari_app.pool import Limits
 from ari_app.portal.server import Portal
+from ari_app.privacy.purge import Purge
 from ari_app.ringing import LiveCalls
 from ari_app.settings import Settings
 from ari_app.signals import Signals
@@ -120,6 +121,7 @@ class Service:
         routes = Routes.of(settings, self.desk, self.doors, self.clock)
         self.agi = AgiServer(settings.agi.listen, self._opening_of, routes=routes, clock=self.clock)
         self.sync = Sync(settings, self.store.contacts, self.clock)
+        self.purge = Purge(settings, self.store, self.clock)
         door = Door(self.store.contacts, self.sync, SHELL)
         self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock, contacts=door)
         self.portal = Portal(self.standing, self.desk, self.doors, self.clock)
@@ -171,7 +173,7 @@ class Service:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
             [self.watch.run, self.push.run, self.agi.run, self.portal.run, self.sync.run, *self.signals.jobs, *self.voicemail.jobs],
-            [self._file, self.control.run],
+            [self._file, self.control.run, self.purge.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
             [self.lag.run, self._house, lambda: self._alive(notifier)],

@@ -11,6 +11,7 @@ from ari_app.cli import lists, running
 from ari_app.cli.contacts import contacts
 from ari_app.cli.frame import Program, command
 from ari_app.cli.modem import modem
+from ari_app.cli.privacy import erase, export, purge
 from ari_app.cli.send import send
 from ari_app.cli.staff import staff
 from ari_app.cli.why import why
@@ -30,7 +31,7 @@ def main(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-for work in (running.run, lists.calls, why, lists.threads, lists.thread, send, running.doctor):
+for work in (running.run, lists.calls, why, lists.threads, lists.thread, send, export, erase, purge, running.doctor):
     command(main)(work)
 main.add_command(modem)
 main.add_command(contacts)

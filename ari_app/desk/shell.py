@@ -34,6 +34,9 @@ VERBS = frozenset(
         "set_wording",
         "delete_contact",
         "pause",
+        "record_exported",
+        "erase",
+        "purge",
     }
 )
 """Methods of ``Desk`` that may be asked so; their annotations say what each takes."""
