@@ -6,7 +6,6 @@ import contextlib
 import grp
 import os
 import pwd
-import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from ari_app.errors import SetupError
 
-__all__ = ["Owner", "names", "read", "refused", "remove", "write"]
+__all__ = ["Owner", "names", "read", "refused", "remove", "tidy", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,9 @@ def write(path: Path, content: bytes, *, mode: int | None = None, owner: Owner |
     A file that is there keeps its owner, mode and attributes (ACL, SELinux) where ``mode`` and ``owner`` are None; a link is followed.
     """
     path = _end_of(path)
-    beside = path.with_name(f".{path.name}.textback-{secrets.token_hex(4)}")
+    beside = _beside(path)
     with refused(path, "written"):
+        beside.unlink(missing_ok=True)
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -101,9 +101,22 @@ def _dress(path: Path, beside: Path, handle: int, mode: int | None, owner: Owner
         os.fchmod(handle, mode)
 
 
+def _beside(path: Path) -> Path:
+    """Where a file is written before it takes its place; the journal's lock lets one process at a time do that."""
+    return path.with_name(f".{path.name}.textback")
+
+
+def tidy(path: Path) -> None:
+    """Takes away what a process that was killed while it wrote this file has left beside it. Raises SetupError."""
+    beside = _beside(_end_of(path))
+    with refused(beside, "removed"):
+        beside.unlink(missing_ok=True)
+
+
 def remove(path: Path) -> None:
     """Takes a file away, durable when this returns; none there is fine. Raises SetupError."""
     with refused(path, "removed"):
+        _beside(path).unlink(missing_ok=True)
         path.unlink(missing_ok=True)
         if path.parent.is_dir():
             _settle(path.parent)

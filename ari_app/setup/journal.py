@@ -21,7 +21,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ari_app.errors import SetupError
-from ari_app.setup.files import Owner, names, read, refused, remove, write
+from ari_app.setup.files import Owner, names, read, refused, remove, tidy, write
 
 __all__ = ["BEGIN", "END", "JOURNAL", "Journal", "Undone", "block", "with_block", "without_block"]
 
@@ -103,6 +103,8 @@ class Journal:
 
     def __enter__(self) -> Self:
         self._hold()
+        if self._lock is not None:
+            tidy(self.path)
         self._entries = self._read()
         return self
 
@@ -319,6 +321,7 @@ def _undone(entry: _Any) -> Undone | None:
 
 
 def _undo_file(entry: _File) -> Undone | None:
+    tidy(entry.path)
     now = read(entry.path)
     before = None if entry.before is None else base64.b64decode(entry.before)
     if now == before:
@@ -335,6 +338,7 @@ def _undo_file(entry: _File) -> Undone | None:
 
 
 def _undo_block(entry: _Block) -> Undone | None:
+    tidy(entry.path)
     now = read(entry.path)
     text = entry.text.encode("latin-1")
     if now is None or BEGIN not in now:
