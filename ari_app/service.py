@@ -15,6 +15,7 @@ import structlog
 
 from agi.server import AgiServer, Routes
 from ari_app import __version__
+from ari_app.alarms import Alarms
 from ari_app.bearers import bearer_of
 from ari_app.clock import Clock, SystemClock
 from ari_app.contacts.importing import Door
@@ -24,6 +25,7 @@ from ari_app.desk import SHELL, Desk, Doors
 from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
+from ari_app.metrics import Vitals
 from ari_app.model import Call, Decision, Inbound, Known, Outcome, Priority, Reaction
 from ari_app.notify import Notifier
 from ari_app.opening import OpeningPush
@@ -124,7 +126,8 @@ class Service:
         self.purge = Purge(settings, self.store, self.clock)
         door = Door(self.store.contacts, self.sync, SHELL)
         self.control = ControlServer(socket_path(settings.store.path), self.desk, self.status, self.unlock, contacts=door)
-        self.portal = Portal(self.standing, self.desk, self.doors, self.clock)
+        self.alarms = Alarms(settings, self.store, self.clock, self.status)
+        self.portal = Portal(self.standing, self.desk, self.doors, self.clock, vitals=Vitals(self.alarms.facts))
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
         self._asterisk: str | None = None
@@ -176,7 +179,7 @@ class Service:
             [self._file, self.control.run, self.purge.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
-            [self.lag.run, self._house, lambda: self._alive(notifier)],
+            [self.lag.run, self._house, self.alarms.run, lambda: self._alive(notifier)],
         ]
         tasks = [[asyncio.create_task(job()) for job in group] for group in reversed(groups)][::-1]
         stop = asyncio.create_task(self._stop.wait())

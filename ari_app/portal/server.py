@@ -17,7 +17,24 @@ from ari_app.desk import Desk
 from ari_app.desk.doors import Doors
 from ari_app.errors import NotFoundError, RefusedError, SettingsError, StoreError, TextbackError
 from ari_app.events import Notice
-from ari_app.portal import acts, admin, api, contacts, entry, filing, inbox, live, phones, ringing, statistics, thread, voicemail, writing
+from ari_app.metrics import Vitals
+from ari_app.portal import (
+    acts,
+    admin,
+    api,
+    contacts,
+    entry,
+    filing,
+    health,
+    inbox,
+    live,
+    phones,
+    ringing,
+    statistics,
+    thread,
+    voicemail,
+    writing,
+)
 from ari_app.portal.assets import Assets
 from ari_app.portal.entry import form
 from ari_app.portal.frame import (
@@ -64,8 +81,8 @@ MOST = 1500
 """Connections at once: pages have one or two each."""
 
 
-def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> web.Application:
-    """The portal as an aiohttp application, with every route."""
+def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock, vitals: Vitals | None = None) -> web.Application:
+    """The portal as an aiohttp application, with every route; /healthz and /metrics where there are ``vitals``."""
     app = web.Application(middlewares=[_errors, _origin, _session], client_max_size=_LARGEST)
     assets = Assets()
     app[STANDING], app[SETTINGS], app[DESK], app[DOORS], app[CLOCK] = standing, standing.file, desk, doors, clock
@@ -77,6 +94,8 @@ def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock) -> w
     app.router.add_get("/static/{version}/{name}", _static)
     for room in (entry, inbox, thread, acts, writing, ringing, voicemail, filing, contacts, statistics, admin, api, phones, live):
         room.add_routes(app)
+    if vitals is not None:
+        health.add_routes(app, vitals)
     return app
 
 
@@ -86,10 +105,12 @@ class Portal:
     ``listen``: another address ("127.0.0.1:0" takes any free port).
     """
 
-    def __init__(self, standing: Standing, desk: Desk, doors: Doors, clock: Clock, *, listen: str | None = None) -> None:
+    def __init__(
+        self, standing: Standing, desk: Desk, doors: Doors, clock: Clock, *, listen: str | None = None, vitals: Vitals | None = None
+    ) -> None:
         self._settings = standing.file.portal
         self._listen = listen or self._settings.listen
-        self.app = application(standing, desk, doors, clock)
+        self.app = application(standing, desk, doors, clock, vitals)
         self.live = self.app[LIVE]
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
