@@ -78,7 +78,7 @@ def last(settings: Settings) -> Copy | None:
 def read(folder: Path) -> tuple[Copy, ...]:
     """``held``, of any folder. One that is not there holds none; a manifest that cannot be understood names none."""
     try:
-        names = os.listdir(folder)
+        names = sorted(each.name for each in folder.iterdir())
         text = (folder / MANIFEST).read_text("utf-8") if MANIFEST in names else "[]"
     except FileNotFoundError:
         return ()
