@@ -14,6 +14,7 @@ from ari_app import doctor_ami, doctor_voice, doctor_voicemail, probes
 from ari_app.board import Role
 from ari_app.control import NotRunningError, ServiceStatus, service_status
 from ari_app.doctor_contacts import judge_contacts
+from ari_app.doctor_operate import judge_alarms, judge_backup
 from ari_app.doctor_portal import certificate, judge_portal
 from ari_app.doctor_radio import judge_modems
 from ari_app.doctor_settings import judge_standing
@@ -101,6 +102,8 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
         items.append(judge_outbox(now, facts, zone=zone))
     if facts is not None:
         items += [_item("contacts", each) for each in judge_contacts(settings.contacts, facts["people"], facts["synced"], now, zone)]
+        items += [_item("alarms", each) for each in judge_alarms(settings, facts["alarms"], facts["owed"], zone)]
+        items.append(_item("backup", judge_backup(settings, now, zone)))
     items += await _for_staff(settings, facts, now)
     ready = (
         status is not None
@@ -187,6 +190,7 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
         stored = await store.board.settings()
         people, synced = await store.contacts.count(), await store.contacts.states()
         voicemail = await store.voicemail.facts()
+        alarms, owed = await store.alarms.open(), await store.alarms.due()
     except TextbackError as error:
         return [Item("store", "bad", error.code, error.what, error.fix)], None
     finally:
@@ -204,6 +208,8 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
         "voicemail": voicemail,
         "people": people,
         "synced": synced,
+        "alarms": alarms,
+        "owed": owed,
     }
     return items, {**facts, **more}
 

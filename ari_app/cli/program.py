@@ -8,6 +8,7 @@ import click
 
 from ari_app import __version__
 from ari_app.cli import lists, running
+from ari_app.cli.alarm import alarm
 from ari_app.cli.contacts import contacts
 from ari_app.cli.frame import Program, command
 from ari_app.cli.modem import modem
@@ -36,3 +37,4 @@ for work in (running.run, lists.calls, why, lists.threads, lists.thread, send, e
 main.add_command(modem)
 main.add_command(contacts)
 main.add_command(staff)
+main.add_command(alarm)
