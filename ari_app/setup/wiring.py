@@ -57,10 +57,7 @@ def steps(found: Found, access: Access, dialplan: Dialplan | None = None) -> lis
     if dialplan is not None:
         changes += _dialplan(found, dialplan)
         commands.append("dialplan reload")
-    before = [f"{shlex.quote(str(found.binary))} -rx {shlex.quote(each)}" for each in commands]
-    if any(isinstance(each, Run) for each in changes) and found.fwconsole is not None:
-        before.insert(0, f"{shlex.quote(str(found.fwconsole))} reload")
-    loading = _Loading(found, access, address(found), changes, commands, before)
+    loading = _Loading(found, access, address(found), changes, commands)
     return [_Announced(loading), *changes, _Loaded(loading)]
 
 
@@ -250,7 +247,6 @@ class _Loading:
     ari: str
     changes: Sequence[Step]
     commands: Sequence[str]
-    after_undo: Sequence[str]
     _stale: bool = field(default=False, init=False)
 
     def stale(self) -> bool:
@@ -280,8 +276,11 @@ class _Announced:
         return any(each.needed() for each in self.loading.changes) and self.loading.stale()
 
     def do(self, journal: Journal) -> None:
-        running = f"{shlex.quote(str(self.loading.found.binary))} -rx 'core show version' >/dev/null 2>&1 || exit 0"
-        script = "; ".join([running, *(f"{each} >/dev/null" for each in self.loading.after_undo)])
+        found, asterisk = self.loading.found, f"{shlex.quote(str(self.loading.found.binary))} -rx"
+        lines = [f"{asterisk} 'core show version' || exit 0", *(f"{asterisk} {shlex.quote(each)}" for each in self.loading.commands)]
+        if found.fwconsole is not None and any(isinstance(each, Run) for each in self.loading.changes):
+            lines.insert(0, f"{shlex.quote(str(found.fwconsole))} reload")
+        script = f"exec >/dev/null 2>&1; {'; '.join(lines)}"
         journal.command("Asterisk, which reads its files anew", (), ["/bin/sh", "-c", script])
 
 
