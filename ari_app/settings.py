@@ -144,6 +144,8 @@ class AmiSettings(Part):
 
     host: str = "127.0.0.1"
     port: Whole = Field(default=5038, ge=1, le=65535)
+    tls: YesNo = False
+    """Speak TLS from the first byte (manager.conf: tlsenable, tlsbindaddr); the certificate must be trusted, as for an ARI over https."""
     username: str
     secret: str | None = Field(default=None, repr=False)
     secret_file: AnyFile | None = None

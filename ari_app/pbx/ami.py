@@ -15,6 +15,7 @@ import logging
 import os
 import random
 import re
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -116,6 +117,7 @@ class _Manager(Manager):  # type: ignore[misc]
             ping_delay=10**8,  # its ping does not look whether it is answered
         )
         self.lost: asyncio.Future[None] = loop.create_future()
+        self._tls = settings.tls
 
     def connection_lost(self, _exc: object) -> None:
         if not self.lost.done():
@@ -126,9 +128,21 @@ class _Manager(Manager):  # type: ignore[misc]
         host, port = self.config["host"], self.config["port"]
         try:
             async with asyncio.timeout(_PATIENCE):
-                made = await self.loop.create_connection(AMIProtocol, host, port)
+                made = await self.loop.create_connection(AMIProtocol, host, port, ssl=ssl.create_default_context() if self._tls else None)
         except TimeoutError as error:
             raise PbxUnavailableError(f"AMI at {host}:{port} does not answer") from error
+        except ssl.SSLCertVerificationError as error:
+            raise PbxUnavailableError(
+                f"the certificate of AMI at {host}:{port} is not trusted ({error.verify_message})",
+                "trust it as the one of pbx.ari (SSL_CERT_FILE), and write the name it is for in pbx.ami.host",
+                code="ami_tls",
+            ) from error
+        except ssl.SSLError as error:
+            raise PbxUnavailableError(
+                f"AMI at {host}:{port} does not speak TLS as it should ({error.reason})",
+                "set tlsenable = yes, tlsbindaddr and tlscertfile in manager.conf and pbx.ami.port to that port, or pbx.ami.tls = false",
+                code="ami_tls",
+            ) from error
         except OSError as error:
             raise PbxUnavailableError(
                 f"AMI at {host}:{port} cannot be reached ({os.strerror(error.errno) if error.errno else error})",
