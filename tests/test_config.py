@@ -124,17 +124,32 @@ def test_the_example_shows_no_key_that_there_is_not() -> None:
     assert set(walk(everything(), "")) == set(KEYS)
 
 
-def test_the_systemd_unit_is_accepted_by_systemd(tmp_path: Path) -> None:
-    unit = tmp_path / "textback.service"
-    text = (CONFIG / "textback.service").read_text()
-    unit.write_text(re.sub("^ExecStart=.*", "ExecStart=/bin/true", text, flags=re.MULTILINE))
-    checked = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
-    ours = [line for line in (checked.stdout + checked.stderr).splitlines() if "textback.service" in line]
-    assert ours == []
+@pytest.mark.parametrize("name", ["textback.service", "textback-backup.service"])
+def test_the_systemd_units_are_accepted_by_systemd(name: str, tmp_path: Path) -> None:
+    unit = tmp_path / name
+    unit.write_text(re.sub("^ExecStart=.*", "ExecStart=/bin/true", (CONFIG / name).read_text(), flags=re.MULTILINE))
+    assert complaints(unit) == []
     rated = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(unit)], capture_output=True, text=True, check=False
     )
     assert rated.returncode == 0, rated.stdout[-300:] + rated.stderr
+
+
+def complaints(unit: Path) -> list[str]:
+    """What systemd says of a unit file."""
+    checked = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    return [line for line in (checked.stdout + checked.stderr).splitlines() if unit.name in line]
+
+
+def test_the_timer_makes_up_for_a_night_the_machine_was_off(tmp_path: Path) -> None:
+    for name in ("textback-backup.timer", "textback-backup.service"):
+        text = (CONFIG / name).read_text()
+        (tmp_path / name).write_text(re.sub("^ExecStart=.*", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+    assert complaints(tmp_path / "textback-backup.timer") == []
+    timer = configparser.ConfigParser(interpolation=None)
+    timer.read(CONFIG / "textback-backup.timer")
+    assert timer["Timer"].getboolean("Persistent")
+    subprocess.run(["systemd-analyze", "calendar", timer["Timer"]["OnCalendar"]], capture_output=True, check=True)
 
 
 def test_the_watchdog_ends_a_frozen_service_within_ten_seconds_and_restarts_are_never_given_up() -> None:
