@@ -16,7 +16,7 @@ from ari_app.settings import Settings
 
 __all__ = ["SOUNDS", "document", "language_of", "page"]
 
-SOUNDS = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/ogg": "ogg", "audio/mpeg": "mp3", "audio/gsm": "gsm"}
+SOUNDS = {"audio/flac": "flac", "audio/wav": "wav", "audio/x-wav": "wav", "audio/ogg": "ogg", "audio/mpeg": "mp3", "audio/gsm": "gsm"}
 """How a sound's file ends, by its content type."""
 
 
