@@ -29,8 +29,9 @@ _PARTIAL = ".partial"
 def prepare(folder: Path, store: Path) -> None:
     """Make the folder where there is none, mode 0700, owned as the folder of the store is. For root; others may make it for themselves.
 
-    Raises StoreError, code ``backup_folder``.
+    Raises StoreError, code ``backup_folder``; when there is no store, as ``place.readable``.
     """
+    place.readable(store)
     try:
         folder.mkdir(0o700)
         home = store.parent.stat()

@@ -6,6 +6,7 @@ ISO 8601 UTC, ``schema`` the last migration. It holds no word and no number of a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -65,14 +66,26 @@ def file_name(at: datetime) -> str:
 def held(settings: Settings) -> tuple[Copy, ...]:
     """Every backup in the folder of [store.backup], newest first. Raises StoreError, code ``backup_folder``, when it cannot be read.
 
-    Files that bear a backup's name and are not in the manifest are among them: what is in them is there all the same.
+    Files that bear a backup's name and are not in the manifest are among them, and stores that a restore set aside: what is in them is
+    there all the same.
     """
-    return read(settings.store.backup.folder)
+    return (*read(settings.store.backup.folder), *_set_aside(settings.store.path))
 
 
 def last(settings: Settings) -> Copy | None:
     """The newest one that was looked through after it was written. Raises as ``held``."""
     return next((copy for copy in held(settings) if copy.sha256 is not None), None)
+
+
+def _set_aside(store: Path) -> list[Copy]:
+    """Stores beside this one that a restore has put there, newest first."""
+    found = []
+    with contextlib.suppress(OSError):  # a folder that is another's: doctor says so
+        for each in store.parent.iterdir():
+            if match := re.fullmatch(rf"{re.escape(store.name)}\.before-restore-(\d{{8}}T\d{{6}}Z)", each.name):
+                with contextlib.suppress(ValueError):
+                    found.append(Copy(each, datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)))
+    return sorted(found, key=lambda copy: copy.at, reverse=True)
 
 
 def read(folder: Path) -> tuple[Copy, ...]:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -218,8 +218,9 @@ def _swap(store: Path, made: Path, key: bytes, now: datetime) -> Path | None:
 
     SQLite would read an old log into a new file: it must be gone before.
     """
-    mark = f"before-restore-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    before = store.with_name(f"{store.name}.{mark}")
+    at = now.astimezone(UTC)
+    while (before := store.with_name(f"{store.name}.before-restore-{at:%Y%m%dT%H%M%SZ}")).exists():
+        at += timedelta(seconds=1)
     there = store.exists()
     if there:
         os.link(store, before)
@@ -227,7 +228,7 @@ def _swap(store: Path, made: Path, key: bytes, now: datetime) -> Path | None:
             beside = store.with_name(store.name + end)
             if end != "-shm" and beside.exists() and beside.stat().st_size:
                 os.link(beside, before.with_name(before.name + end))
-    _put_key(store, key, mark)
+    _put_key(store, key, before.name.removeprefix(f"{store.name}."))
     place.keep_names(store.parent)
     for end in _BESIDE:
         store.with_name(store.name + end).unlink(missing_ok=True)

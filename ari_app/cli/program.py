@@ -9,6 +9,7 @@ import click
 from ari_app import __version__
 from ari_app.cli import lists, running
 from ari_app.cli.alarm import alarm
+from ari_app.cli.backup import backup, restore, verify
 from ari_app.cli.contacts import contacts
 from ari_app.cli.frame import Program, command
 from ari_app.cli.modem import modem
@@ -32,7 +33,21 @@ def main(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
 
 
-for work in (running.run, lists.calls, why, lists.threads, lists.thread, send, export, erase, purge, running.doctor):
+for work in (
+    running.run,
+    lists.calls,
+    why,
+    lists.threads,
+    lists.thread,
+    send,
+    export,
+    erase,
+    purge,
+    backup,
+    verify,
+    restore,
+    running.doctor,
+):
     command(main)(work)
 main.add_command(modem)
 main.add_command(contacts)

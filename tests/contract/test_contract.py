@@ -329,6 +329,21 @@ def test_doctor_without_settings_is_an_answer_all_the_same(tmp_path: Path) -> No
     assert [item["part"] for item in document["items"]] == ["settings"]
 
 
+# -- backup, verify, restore
+
+
+def test_a_backup_is_made_looked_through_and_put_back(config: Path) -> None:
+    folder = config.parent / "copies"
+    made = answer(config, "backup", "--folder", str(folder))
+    assert (made["calls"], made["folder"]) == (14, str(folder))
+    found = answer(config, "verify", str(folder / made["file"]))
+    assert (found["calls"], found["current"], found["as_written"]) == (14, True, True)
+    assert answer(config, "verify") == found | {"file": str(config.parent / "textback.db"), "as_written": None}
+    done = answer(config, "restore", str(folder / made["file"]), "--yes")
+    assert (done["calls"], done["lost_calls"], done["texts"]) == (14, 0, {"expired": 3, "failed": 1})
+    assert error(config, "restore", str(folder / made["file"]))["code"] == "not_confirmed"
+
+
 # -- the same through a process of its own
 
 
