@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy
 
+from ari_app import databases
 from ari_app.contact_settings import SourceSettings
-from ari_app.contacts import source_sql
 from ari_app.contacts.people import Rules
-from ari_app.contacts.source_sql import SqlSource, check_query, driver_words
+from ari_app.contacts.source_sql import SqlSource, check_query
+from ari_app.databases import driver_words
 from ari_app.errors import SettingsError, SourceError, TextbackError
 from tests.contacts.made import Understood, said, taken
 from tests.contacts.servers import PASSWORD, Postgres, postgres
@@ -150,7 +151,7 @@ def test_what_reads_is_let_through(query: str, backend: str) -> None:
 def test_a_query_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clinic.db"
     path.touch()
-    monkeypatch.setattr(source_sql, "_PATIENCE", 0)
+    monkeypatch.setattr(databases, "PATIENCE", 0)
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
     assert "interrupted" in failure(f"sqlite:///{path}", endless).what
 
