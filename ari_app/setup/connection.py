@@ -37,7 +37,8 @@ async def _ami(ami: AmiSettings) -> Finding:
     try:
         allowed = set(await check(ami))
     except PbxError as error:
-        return Finding("bad", "ami_refused" if error.code == "pbx_auth" else "ami_unreachable", error.what, error.fix)
+        code = {"pbx_auth": "ami_refused", "pbx_unavailable": "ami_unreachable"}.get(error.code, error.code)
+        return Finding("bad", code, error.what, error.fix)
     without = [what for action, what in _WANTED.items() if action not in allowed and action not in _LATER]
     if without:
         return Finding(

@@ -124,8 +124,13 @@ class Journal:
     # changes
 
     def write_file(self, path: Path, content: bytes, *, mode: int | None = None, owner: Owner | None = None) -> None:
-        """Writes a whole file, over one that is there too (its owner and mode stay where None). Raises SetupError."""
+        """Writes a whole file, over one that is there too (its owner and mode stay where None); a folder that is missing is made, 0750.
+
+        Raises SetupError.
+        """
         before = read(path)
+        if not path.parent.is_dir():
+            self.make_folder(path.parent, owner=owner)
         entry = _File(path=path, before=None, after=_digest(content))
         if before is not None:
             had = names(path)
@@ -160,12 +165,16 @@ class Journal:
             self.make_folder(path.parent, mode=mode, owner=owner)
         ids = (owner or Owner()).ids()
         entry = _Folder(path=path)
-        self._announce(entry)
+        if path == self.path.parent:
+            self._own_folder()  # noted by itself: it goes last
+        else:
+            self._announce(entry)
         with refused(path, "made"):
             path.mkdir(mode=0o700, exist_ok=True)
             os.chown(path, *ids)
             path.chmod(mode)
-        self._made(entry)
+        if path != self.path.parent:
+            self._made(entry)
 
     def command(self, title: str, do: Sequence[str], undo: Sequence[str]) -> None:
         """Runs one program (no shell), and notes the one that takes it back; either may be empty.
@@ -207,12 +216,15 @@ class Journal:
 
     # the file
 
-    def _announce(self, entry: _Any) -> None:
+    def _own_folder(self) -> None:
         if not self.path.parent.is_dir():
             with refused(self.path.parent, "made"):
                 self.path.parent.mkdir(mode=0o750, parents=True)
             self._entries.insert(0, _Folder(path=self.path.parent, made=True))
         self._hold()
+
+    def _announce(self, entry: _Any) -> None:
+        self._own_folder()
         self._entries.append(entry)
         self._save()
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import shlex
 import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +21,7 @@ from ari_app.errors import PbxAuthError, SetupError
 from ari_app.pbx.ami import check
 from ari_app.pbx.ari import AriClient
 from ari_app.settings import AmiSettings, PbxSettings
-from ari_app.setup import asterisk, wiring
+from ari_app.setup import asterisk, remote, wiring
 from ari_app.setup.access import Access
 from ari_app.setup.journal import Journal
 from ari_app.setup.steps import run, to_do
@@ -39,7 +44,7 @@ def as_shipped(lab: Lab) -> Path:
     }
     for name, lines in more.items():
         (etc / name).write_bytes((shipped / name).read_bytes() + f"\n{lines.rstrip()}".encode())  # nor do they end with a line break
-    shutil.copytree(shipped / "manager.d", etc / "manager.d")
+    shutil.copytree(shipped / "manager.d", etc / "manager.d", dirs_exist_ok=True)
     return etc
 
 
@@ -108,6 +113,67 @@ async def test_let_in_a_call_seen_and_taken_out_again(lab: Lab, tmp_path: Path) 
     assert "Server Disabled" in await lab.ami.command("http show status")
     with pytest.raises(PbxAuthError):
         await check(AmiSettings(port=lab.record.ports.ami, username="textback", secret=access.ami_secret))
+
+
+LOOK = """
+import asyncio, json, sys
+from ari_app.settings import AmiSettings, PbxSettings
+from ari_app.setup.connection import look
+pbx, password, ami = json.load(sys.stdin)
+for each in asyncio.run(look(PbxSettings(**pbx), password, AmiSettings(**ami))):
+    print(each.code)
+"""
+
+
+async def test_from_another_machine_over_tls(lab: Lab, tmp_path: Path) -> None:
+    """What remote.py prints, put where it says; on loopback here, as all of a lab is."""
+    etc, keys = as_shipped(lab), lab.record.folder / "asterisk/etc/keys"
+    keys.mkdir()
+    ari_port, ami_port = free_port(), free_port()
+    said = remote.advice("127.0.0.1", "127.0.0.1", tmp_path, ari_port=ari_port, ami_port=ami_port)
+    command = said.partition("openssl req")[2].partition("chown")[0].replace("/etc/asterisk/keys", str(keys)).replace("\\\n", "")
+    await asyncio.to_thread(subprocess.run, ["openssl", "req", *shlex.split(command)], check=True, capture_output=True)
+    (keys / "textback.key").chmod(0o644)  # the lab's user asterisk is not this machine's
+    access = Access.kept(tmp_path / "none")
+    with Journal(tmp_path / "setup.json") as journal:
+        run(remote.piece_steps(tmp_path / "pbx", access), journal, say=lambda title: None)  # noqa: ARG005
+    for name in wiring.ARI_FILE, wiring.AMI_FILE:
+        assert (tmp_path / "pbx" / name).stat().st_mode & 0o777 == 0o600
+        (etc / name).write_bytes((tmp_path / "pbx" / name).read_bytes())
+        assert not {access.ari_password, access.ami_secret} & set(said.split())
+    for name, lines in remote.additions("plain", ari_port=ari_port, ami_port=ami_port).items():
+        assert all(line in said for line in lines.splitlines())
+        with (etc / name).open("a", encoding="utf-8") as file:
+            file.write("\n" + lines.replace("0.0.0.0", "127.0.0.1") + "\n")  # noqa: S104
+    for line in ("module reload http", "module reload res_ari.so", "manager reload"):
+        assert line in said
+        await lab.ami.command(line)
+
+    shown = await asyncio.to_thread(remote.certificate, "127.0.0.1", ari_port)
+    assert (shown.names, shown.trusted) == (("127.0.0.1",), False)
+    assert shown.pem.split() == (keys / "textback.crt").read_text("utf-8").split()
+    with pytest.raises(SetupError) as clear:
+        await asyncio.to_thread(remote.certificate, "127.0.0.1", lab.record.ports.ami)
+    assert clear.value.code == "setup_pbx_tls"
+    pbx = {"ari": f"https://127.0.0.1:{ari_port}", "username": "textback", "password": access.ari_password}
+    ami = {"port": ami_port, "tls": True, "username": "textback", "secret": access.ami_secret}
+
+    def looked(**environ: str) -> list[str]:
+        given = json.dumps([pbx, access.ari_password, ami])
+        command = [sys.executable, "-c", LOOK]
+        return subprocess.run(
+            command, input=given, text=True, capture_output=True, check=True, env={**os.environ, **environ}
+        ).stdout.split()
+
+    assert await asyncio.to_thread(looked, SSL_CERT_FILE=str(keys / "textback.crt")) == ["pbx_answers", "ami"]
+    assert await asyncio.to_thread(looked) == ["pbx_tls", "ami_tls"]
+    shutil.rmtree(keys)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 async def a_call_is_seen(lab: Lab, access: Access) -> None:
