@@ -22,7 +22,7 @@ from ari_app.errors import StoreError, TextbackError
 from ari_app.settings import ModemSettings, Settings
 from modem.probe import probe as ask_ports
 
-__all__ = ["modem"]
+__all__ = ["modem", "send_test_text"]
 
 _TEST = "Test: {clinic}"
 
@@ -193,22 +193,22 @@ def send_test(env: Env, *, name: str, number: str, text: str | None, wait: float
     """
     settings = env.settings
     _known(settings, name)
-    written = {
-        "number": number,
-        "text": text or _TEST.format(clinic=settings.clinic.name),
-        "act": f"cli-{uuid.uuid4().hex}",
-        "line": None,
-        "modem": name,
-    }
-    seconds = 90.0 if wait is None else wait
-    done = asyncio.run(send_text(settings, written, seconds))
+    done = asyncio.run(send_test_text(settings, name, number, text, 90.0 if wait is None else wait))
+    env.answer(done, lambda screen: tell(screen, done))
+
+
+async def send_test_text(settings: Settings, modem: str, number: str, text: str | None, seconds: float) -> dict[str, Any]:
+    """Send a text through that modem and no other; ``{message, thread, state}``. Raises TextbackError, also when it waits longer."""
+    act = f"cli-{uuid.uuid4().hex}"
+    words = text or _TEST.format(clinic=settings.clinic.name)
+    done = await send_text(settings, {"number": number, "text": words, "act": act, "line": None, "modem": modem}, seconds)
     if seconds and done["state"] in UNDER_WAY:
         raise TextbackError(
             f"text {done['message']} is {done['state']} after {seconds:g} s",
-            f"see `textback modem status {name}`; it goes when that modem can, within 24 hours",
+            f"see `textback modem status {modem}`; it goes when that modem can, within 24 hours",
             code=f"text_{done['state']}",
         )
-    env.answer(done, lambda screen: tell(screen, done))
+    return done
 
 
 @command(modem)

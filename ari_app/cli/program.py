@@ -13,8 +13,10 @@ from ari_app.cli.backup import backup, restore, verify
 from ari_app.cli.contacts import contacts
 from ari_app.cli.frame import Program, command
 from ari_app.cli.modem import modem
+from ari_app.cli.preview import preview
 from ari_app.cli.privacy import erase, export, purge
 from ari_app.cli.send import send
+from ari_app.cli.setup import setup
 from ari_app.cli.staff import staff
 from ari_app.cli.why import why
 
@@ -35,6 +37,7 @@ def main(ctx: click.Context, config: Path | None) -> None:
 
 for work in (
     running.run,
+    setup,
     lists.calls,
     why,
     lists.threads,
@@ -46,6 +49,7 @@ for work in (
     backup,
     verify,
     restore,
+    preview,
     running.doctor,
 ):
     command(main)(work)

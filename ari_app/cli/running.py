@@ -20,7 +20,7 @@ from ari_app.errors import SettingsError
 from ari_app.settings import chosen_path
 from ari_app.threads import Store
 
-__all__ = ["doctor", "run"]
+__all__ = ["doctor", "draw", "examined", "run"]
 
 if TYPE_CHECKING:
     from ari_app.doctor import Examination
@@ -47,6 +47,14 @@ def doctor(env: Env) -> None:
 
     Settings, store, service, Asterisk, contexts, modems, clock, queue. Exit 1 when an item is bad. Works with the service up or down.
     """
+    found = examined(env)
+    env.answer(found.document(), lambda screen: draw(screen, found))
+    if found.bad:
+        sys.exit(1)
+
+
+def examined(env: Env) -> Examination:
+    """All that doctor looks at."""
     from ari_app.doctor import examine, without_settings  # noqa: PLC0415 - loads the HTTP client, which listing calls does not need
 
     try:
@@ -57,12 +65,11 @@ def doctor(env: Env) -> None:
         store = Store(settings.store.path, SystemClock(), read_only=True, country=settings.clinic.country)
         with as_owner(settings.store.path):
             found = asyncio.run(examine(settings, store, origin=chosen_path(env.config)))
-    env.answer(found.document(), lambda screen: _draw(screen, found))
-    if found.bad:
-        sys.exit(1)
+    return found
 
 
-def _draw(screen: Screen, found: Examination) -> None:
+def draw(screen: Screen, found: Examination) -> None:
+    """Doctor's table."""
     rows = []
     for item in found.items:
         fix = f"\n→ {item.fix}" if item.fix else ""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ari_app.control import ServiceStatus, service_status
+from ari_app.control import NotRunningError, ServiceStatus, service_status
 from ari_app.errors import SetupError, TextbackError
 from ari_app.setup.credentials import booted
+from ari_app.setup.files import refused
 from ari_app.setup.journal import Journal
+from ari_app.setup.settings_file import default_of, held
 from ari_app.setup.steps import Step
 
-__all__ = ["START", "Restart", "Start", "Up", "running", "settled", "startable", "store_files"]
+__all__ = ["START", "Restart", "Start", "Up", "erase_data", "running", "settled", "startable", "stopped", "store_files", "their_data"]
 
 _UNIT = "textback.service"
 _TIMER = "textback-backup.timer"
@@ -148,3 +151,31 @@ async def _until(store: Path, good: Callable[[ServiceStatus], bool], patience: f
 def store_files(store: Path) -> tuple[Path, ...]:
     """The database with all that lies beside it under its name (log, lock, socket, key, erasures)."""
     return tuple(sorted(store.parent.glob(f"{store.name}*"))) if store.parent.is_dir() else ()
+
+
+def their_data(settings: str | None, root: Path) -> tuple[Path, ...]:
+    """What patients wrote, and copies of it: the store's files and the folder of the backups, those that are there."""
+    text = settings or ""
+    store = Path(held(text, "store.path") or root / str(default_of("store.path")).lstrip("/"))
+    backups = Path(held(text, "store.backup.folder") or root / str(default_of("store.backup.folder")).lstrip("/"))
+    return (*store_files(store), *(sorted(backups.iterdir()) if backups.is_dir() else ()))
+
+
+def stopped(data: Sequence[Path]) -> None:
+    """Stops the service where systemd runs it. Raises SetupError where another one has the store."""
+    if running():
+        _systemctl("stop", _UNIT, _TIMER)
+    if any(path.name.endswith(".sock") for path in data) and not _systemctl("cat", _UNIT):
+        with contextlib.suppress(NotRunningError):
+            asyncio.run(service_status(next(path for path in data if path.name.endswith(".sock")).with_suffix("")))
+            raise SetupError("the service runs, and not by systemd", "stop it first", code="setup_service_runs")
+
+
+def erase_data(data: Sequence[Path]) -> None:
+    """Erases them, for good. Raises SetupError."""
+    for path in data:
+        with refused(path, "erased"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)

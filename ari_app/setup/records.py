@@ -1,0 +1,111 @@
+"""The PBX's call records: where they are, what they say of contexts and numbers, what they would have had textback send."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from ari_app.errors import SettingsError, SetupError, SourceError, TextbackError
+from ari_app.numbers import e164
+from ari_app.pbx.cdr import Read, calls_of, cut_off
+from ari_app.pbx.config import WatchConfig
+from ari_app.preview import Preview, preview, read_records
+from ari_app.settings import CdrSettings, Settings
+from ari_app.setup.asking import LEAST, Answers, Asking, nested
+from ari_app.setup.asterisk import Found
+
+__all__ = ["Records", "look_at_records", "outlook"]
+
+DAYS = 30
+_CSV = Path("var/log/asterisk/cdr-csv/Master.csv")
+_FREEPBX = Path("etc/freepbx.conf")
+_DATABASE = "asteriskcdrdb"
+_AUTO, _NONE = "auto", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """``read``: rows of the last days, None without a source. ``contexts``: where calls from outside arrived that no usual name fits,
+    most first; ``number``: E.164, the one most of them dialled."""
+
+    read: Read | None = None
+    contexts: tuple[str, ...] = ()
+    number: str | None = None
+    said: tuple[str, ...] = ()
+
+
+def look_at_records(asking: Asking, answers: Answers, found: Found | None, root: Path) -> Records:
+    """Fills ``pbx.cdr.*``. Raises SetupError for a source that was named and cannot be read; one that was found is only told."""
+    given = asking.given("--cdr")
+    if given == _NONE or (given is None and not asking.afresh):
+        return Records()
+    named = given not in (None, _AUTO)
+    source = _named(str(given)) if named else _found(root, found)
+    if source is None:
+        return Records(said=("No call records were found: what would have been sent is not known.",))
+    key, value, words = source
+    try:
+        cdr = CdrSettings.model_validate({key: value})
+        since = datetime.now(UTC) - timedelta(days=DAYS)
+        settings = Settings.model_validate(nested(LEAST))
+        read = read_records(cdr, cut_off(since, settings.clinic.zone))
+        history = calls_of(read.rows, WatchConfig.of(settings), settings.clinic.zone, since=since)
+    except (SourceError, SettingsError, ValueError) as error:
+        what = error.what if isinstance(error, TextbackError) else "it names no source"
+        if named:
+            raise SetupError(f"--cdr: {what}", "name a CSV file, a SQLAlchemy URL, or none", code="setup_cdr") from error
+        return Records(said=(f"The call records of {words} cannot be read: {what}.",))
+    answers[f"pbx.cdr.{key}"] = value
+    dialled = Counter(number for call in history.calls if (number := e164(call.did, settings.clinic.country)) is not None)
+    contexts = tuple(context for context, _ in Counter(history.strange).most_common(5) if context)
+    number = dialled.most_common(1)[0][0] if dialled else None
+    return Records(read, contexts, number, (f"Call records: {words}.",))
+
+
+def _named(given: str) -> tuple[str, str, str]:
+    return ("url", given, "that database") if "://" in given else ("csv", given, given)
+
+
+def _found(root: Path, found: Found | None) -> tuple[str, str, str] | None:
+    if found is None:
+        return None
+    config = root / _FREEPBX
+    if config.is_file():
+        said = dict(re.findall(r"""\$amp_conf\[['"](\w+)['"]\]\s*=\s*['"]([^'"]*)['"]""", config.read_text("utf-8", "replace")))
+        user, password, host = said.get("AMPDBUSER"), said.get("AMPDBPASS"), said.get("AMPDBHOST", "localhost")
+        if user and password is not None:
+            name = said.get("CDRDBNAME") or _DATABASE
+            url = f"mysql://{quote(user, safe='')}:{quote(password, safe='')}@{host}/{name}"
+            return "url", url, f"FreePBX's database {name}, with FreePBX's own user"
+    path = root / _CSV
+    return ("csv", str(path), str(path)) if path.is_file() and path.stat().st_size else None
+
+
+def outlook(settings: Settings, records: Records) -> tuple[Preview | None, tuple[str, ...]]:
+    """What the last days would have sent, and the same in words."""
+    if records.read is None:
+        return None, ()
+    try:
+        seen = preview(settings, records.read, datetime.now(UTC), DAYS)
+    except SettingsError as error:
+        return None, (f"What would have been sent cannot be told: {error.what}.",)
+    return seen, tuple(_words(seen, settings))
+
+
+def _words(seen: Preview, settings: Settings) -> Sequence[str]:
+    calls = f"{seen.calls} calls, {seen.missed} of them missed"
+    texts = f"{seen.texts} texts would have gone: {seen.segments} SMS, {seen.texts_a_day} a day"
+    lines = [f"The last {seen.days} days, by the call records: {calls}. {texts}."]
+    if seen.worst is not None:
+        lines.append(f"Most on one day: {seen.worst.texts}, on {seen.worst.date}.")
+    if seen.examples:
+        last = seen.examples[-1]
+        at = last.at.astimezone(settings.clinic.zone)
+        lines.append(f"The last one, {at:%Y-%m-%d %H:%M} to {last.caller}: {last.text}")
+    lines += [f"Note: {note}." for note in seen.notes]
+    return lines
