@@ -88,6 +88,22 @@ class Preview:
     notes: tuple[str, ...]
     """What the figures leave out, and why: for people."""
 
+    def sentences(self) -> tuple[str, ...]:
+        """The figures in a few words, for people."""
+        days = f"In the last {self.days} days" if self.days > 1 else "In the last day"
+        calls = f"{days}: {self.calls} calls from outside, {self.answered} answered, {self.missed} missed, {self.undecided} undecided."
+        if not self.texts:
+            return (calls, "No text would have gone.")
+        worst = "" if self.worst is None else f", {self.worst.texts} on the busiest day ({self.worst.date.isoformat()})"
+        texts = f"{self.texts} texts would have gone ({self.segments} SMS): {self.texts_a_day:g} a day on average{worst}."
+        if not self.language_unknown:
+            return (calls, texts)
+        return (
+            calls,
+            texts,
+            f"Nothing tells the language of {self.language_unknown} of them: both, where that fits one SMS, else the first.",
+        )
+
     def document(self) -> dict[str, Any]:
         """``preview --json``."""
         return {
