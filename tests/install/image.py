@@ -87,7 +87,9 @@ def _locked() -> Iterator[None]:
 def _make(disk: Path, say: Callable[[str], None]) -> None:
     """Built beside the final name and renamed at the end, the disk last: where it is, all of it is."""
     root, half, log = (disk.with_name(f"machine.{end}") for end in ("root", "partial", "log"))
-    run_as_root("rm", "-rf", "--one-file-system", str(root), *map(str, cache().glob("machine*.img*")), *map(str, cache().glob("machine.partial*")))
+    run_as_root(
+        "rm", "-rf", "--one-file-system", str(root), *map(str, cache().glob("machine*.img*")), *map(str, cache().glob("machine.partial*"))
+    )
     say(f"Making a Debian 12 with Asterisk 16 and a kernel: {disk} (once; some 1.3 GB, about three minutes)")
     tools = [need("debootstrap", "debootstrap"), need("mke2fs", "e2fsprogs")]
     done = subprocess.run(

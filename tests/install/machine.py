@@ -26,7 +26,9 @@ SHARE = "/mnt"
 _QUIET = ("apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer", "dpkg-db-backup.timer", "fstrim.timer", "e2scrub_all.timer")
 """Debian's own housekeeping, which would change files and hold locks as the clock has it."""
 _STICK = """
-modprobe dummy_hcd && modprobe g_serial use_acm=1 idVendor=0x12d1 idProduct=0x1001 iManufacturer=HUAWEI iProduct=Modem iSerialNumber=0123456789
+set -e
+modprobe dummy_hcd
+modprobe g_serial use_acm=1 idVendor=0x12d1 idProduct=0x1001 iManufacturer=HUAWEI iProduct=Modem iSerialNumber=0123456789
 for turn in $(seq 100); do [ -c /dev/ttyGS0 ] && [ -c /dev/virtio-ports/modem ] && break; sleep 0.1; done
 stty -F /dev/ttyGS0 raw -echo
 exec 3<>/dev/ttyGS0 4<>/dev/virtio-ports/modem
@@ -104,8 +106,9 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, b
 
 
 async def _there(path: Path, process: asyncio.subprocess.Process, folder: Path) -> None:
+    """Wait for QEMU's socket. Raises LabError with its words when it ends instead."""
     async with asyncio.timeout(20):
-        while not path.exists():
+        while not await asyncio.to_thread(path.exists):
             if process.returncode is not None:
                 raise LabError(f"QEMU ended: {(folder / 'qemu.log').read_text(encoding='utf-8', errors='replace').strip()[-800:]}")
             await asyncio.sleep(0.05)
