@@ -304,6 +304,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "refused.title": ("Not done", "Pas fait"),
     "refused.back": ("Go back", "Revenir"),
     "refused.send_anyway": ("Send all the same", "Envoyer quand même"),
+    "refused.text_sending": ("A text to this number is on its way.", "Un texto part en ce moment vers ce numéro."),
+    "refused.text_sending.fix": ("Wait some seconds, then try again.", "Attendez quelques secondes, puis réessayez."),
     "refused.held": ("{name} is answering this caller.", "{name} est en train de répondre à cet appelant."),
     "refused.held.fix": (
         "Nothing was sent. Speak with them, or take over: they will see it.",

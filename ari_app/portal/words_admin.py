@@ -379,4 +379,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "audited.unset_setting": ("gave a setting back to the file", "a rendu un réglage au fichier"),
     "audited.calls_listed": ("listed calls", "a affiché la liste des appels"),
     "audited.exported": ("exported figures", "a exporté des chiffres"),
+    "audited.record_exported": ("took out a person’s record", "a extrait le dossier d’une personne"),
+    "audited.erased": ("erased a person’s record", "a effacé le dossier d’une personne"),
+    "audited.purged": ("took away what was old", "a supprimé ce qui était ancien"),
 }

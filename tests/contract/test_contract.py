@@ -344,6 +344,35 @@ def test_a_backup_is_made_looked_through_and_put_back(config: Path) -> None:
     assert error(config, "restore", str(folder / made["file"]))["code"] == "not_confirmed"
 
 
+# -- export, erase, purge
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_a_person_sees_their_record_and_has_it_erased(config: Path, tmp_path: Path, up: bool) -> None:
+    def both() -> None:
+        found = answer(config, "export", "514 555-0101")
+        assert [len(found[name]) for name in ("calls", "messages", "threads")] == [3, 2, 1]
+        assert [(each["who"], each["act"]) for each in found["accesses"]] == [("shell", "record_exported")]
+        assert answer(config, "export", ALICE, "--output", str(tmp_path / "out"), "--language", "fr")["messages"] == found["messages"]
+        assert {file.name for file in (tmp_path / "out").iterdir()} == {"record.html", "record.json"}
+        assert error(config, "export", ALICE, "--output", str(tmp_path / "out"))["code"] == "output_exists"
+        would = answer(config, "erase", ALICE, "--dry-run")
+        assert (would["erased"], would["counts"]["texts"]) == (False, 2)
+        assert error(config, "erase", ALICE)["code"] == "not_confirmed"
+        done = answer(config, "erase", ALICE, "--yes")
+        assert (done["erased"], done["clean"], done["counts"]) == (True, True, would["counts"])
+        for command in (("export", ALICE), ("erase", ALICE, "--yes")):
+            assert error(config, *command)["code"] == "no_record"
+        assert answer(config, "purge", "--dry-run")["purged"] is False
+        assert answer(config, "purge")["counts"] == {}
+
+    if up:
+        with service(config, STATUS):
+            both()
+    else:
+        both()
+
+
 # -- the same through a process of its own
 
 
