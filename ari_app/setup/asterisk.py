@@ -10,6 +10,7 @@ import grp
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ _OLDEST = (16, 3)
 """eventFilter came with 16.3: without it a PBX's every event would be read."""
 _PLACES = ("usr/sbin/asterisk", "usr/local/sbin/asterisk", "usr/bin/asterisk", "opt/asterisk/sbin/asterisk")
 _CONFIGS = ("etc/asterisk", "usr/local/etc/asterisk", "opt/asterisk/etc/asterisk")
+_PORTS = (8088, 18088, 28088)
 _PATIENCE = 20.0
 
 
@@ -86,6 +88,8 @@ class Found:
     now: State
     others: State
     """The same without what setup has written."""
+    open_port: int
+    """Where its HTTP server goes on loopback if it is off: the port its files name, else one nobody listens at; 0: none is free."""
     fwconsole: Path | None
     """FreePBX's command line, where there is one."""
     cdr: bool
@@ -140,6 +144,7 @@ def find(root: Path = Path("/")) -> Found:
     user, group = _runs_as(root, main)
     cdr = load(config / "cdr.conf", config)
     freepbx = any((root / name).exists() for name in ("etc/freepbx.conf", "etc/amportal.conf")) or generated(config / "extensions.conf")
+    now, others = _state(config, ours=True), _state(config, ours=False)
     return Found(
         root=root,
         binary=binary,
@@ -149,12 +154,25 @@ def find(root: Path = Path("/")) -> Found:
         running=_ask(binary, "-rx", "core show version") is not None,
         user=user,
         group=group,
-        now=_state(config, ours=True),
-        others=_state(config, ours=False),
+        now=now,
+        others=others,
+        open_port=now.http.port if now.http.enabled else _open_port(others.http.port),
         fwconsole=next((at for name in ("usr/sbin/fwconsole", "var/lib/asterisk/bin/fwconsole") if (at := root / name).exists()), None),
         cdr=truth(cdr.get("general", "enable"), default=True),
         unanswered=truth(cdr.get("general", "unanswered"), default=False),
     )
+
+
+def _open_port(named: int) -> int:
+    for port in dict.fromkeys((named, *_PORTS)):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    return 0
 
 
 def _ask(binary: Path, *args: str) -> str | None:

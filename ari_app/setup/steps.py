@@ -38,7 +38,7 @@ def run(
     steps: Sequence[Step],
     journal: Journal,
     *,
-    say: Callable[[str], None],
+    say: Callable[[str], object],
     undone: Callable[[Undone], None] | None = None,
 ) -> int:
     """Does what is needed, in order; returns how many steps did something.

@@ -6,15 +6,15 @@ rules is set with fwconsole. Sources: FreePBX framework (Console/Setting.class.p
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
-import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 
 from ari_app.errors import SetupError
-from ari_app.setup.access import Access, ami_text, ari_text, merged
+from ari_app.setup.access import Access, ami_text, ari_text, merged, network
 from ari_app.setup.asterisk import Found
 from ari_app.setup.changes import AddBlock, Run, WriteFile
 from ari_app.setup.conf import Conf, generated, truth
@@ -23,10 +23,9 @@ from ari_app.setup.files import Owner
 from ari_app.setup.journal import Journal
 from ari_app.setup.steps import Step
 
-__all__ = ["Dialplan", "address", "steps"]
+__all__ = ["Dialplan", "address", "group_step", "steps"]
 
 ARI_FILE, AMI_FILE, DIALPLAN_FILE = "textback_ari.conf", "textback_manager.conf", "textback_extensions.conf"
-_PORTS = (8088, 18088, 28088)
 _AGI = "127.0.0.1:4573"
 
 
@@ -43,13 +42,14 @@ def address(found: Found) -> str:
     now = found.now.http
     if now.enabled or found.flavour == "freepbx":
         return now.url
-    return f"http://127.0.0.1:{_port(found)}{now.prefix}"
+    return f"http://127.0.0.1:{found.open_port}{now.prefix}"
 
 
 def steps(found: Found, access: Access, dialplan: Dialplan | None = None) -> list[Step]:
     """What is to be done to Asterisk, in order; steps that are done already say so (``needed``).
 
-    Raises SetupError: "setup_user_exists", "setup_generated", "setup_includes", "setup_comment", "setup_context".
+    Raises SetupError: "setup_user_exists", "setup_generated", "setup_includes", "setup_comment", "setup_context", "setup_port",
+    "setup_ami_off".
     """
     _free(found, access)
     changes: list[Step] = [*(_on_freepbx(found, access) if found.flavour == "freepbx" else _on_plain(found, access))]
@@ -59,6 +59,28 @@ def steps(found: Found, access: Access, dialplan: Dialplan | None = None) -> lis
         commands.append("dialplan reload")
     loading = _Loading(found, access, address(found), changes, commands)
     return [_Announced(loading), *changes, _Loaded(loading)]
+
+
+def group_step(found: Found, user: str = "textback") -> Run:
+    """The service's user among Asterisk's group: voicemail's messages lie where only that may read (docs/voicemail.md).
+
+    Nothing is done where either is not known, or Asterisk runs as root: that group would open too much.
+    """
+    root = [] if found.root == Path("/") else ["--root", str(found.root)]
+
+    def missing() -> bool:
+        names = [line.split(":") for line in (found.root / "etc/group").read_text("utf-8").splitlines()]
+        users = [line.split(":")[0] for line in (found.root / "etc/passwd").read_text("utf-8").splitlines()]
+        members = next((each[3].split(",") for each in names if each[0] == found.group and len(each) == 4), None)
+        return members is not None and user in users and user not in members and found.group != "root"
+
+    return Run(
+        f"adds {user} to the group {found.group}, to read the messages left in voicemail",
+        missing,
+        ["usermod", *root, "--append", "--groups", found.group, user],
+        ["gpasswd", *root, "--delete", user, found.group],
+        f"{user} in the group {found.group}",
+    )
 
 
 def _free(found: Found, access: Access) -> None:
@@ -103,18 +125,20 @@ def _on_plain(found: Found, access: Access) -> list[Step]:
     made: list[Step] = []
     if not found.others.http.enabled:
         path = _ends_well(found, "http.conf")
+        if not found.open_port:
+            raise SetupError("no port is free for Asterisk's HTTP server", "set bindport in http.conf", code="setup_port")
         made.append(
             AddBlock(
-                f"adds to {path}: HTTP server on, on loopback port {_port(found)} alone",
+                f"adds to {path}: HTTP server on, on loopback port {found.open_port} alone",
                 path,
-                f"{_general(http)}\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = {_port(found)}",
+                f"{_general(http)}\nenabled = yes\nbindaddr = 127.0.0.1\nbindport = {found.open_port}",
                 owner=owner,
             )
         )
     general = f"{_general(ari)}\nenabled = yes\nchannelvars = {','.join(merged(found.others.channelvars))}\n\n"
     made += _user(found, "ARI", ari_text(access, general), into="ari.conf")
     open_ami = "" if found.others.ami.enabled else f"{_general(manager)}\nenabled = yes\nbindaddr = 127.0.0.1\n\n"
-    made += _user(found, "AMI", ami_text(access, open_ami), into="manager.conf")
+    made += _user(found, "AMI", ami_text(_permitted(found, access), open_ami), into="manager.conf")
     return made
 
 
@@ -142,8 +166,17 @@ def _on_freepbx(found: Found, access: Access) -> list[Step]:
             "fwconsole reload, and see FreePBX's dashboard",
             code="setup_ami_off",
         )
-    made += _user(found, "AMI", ami_text(access), into=_custom(found, "manager.conf", "manager_custom.conf").name)
+    made += _user(found, "AMI", ami_text(_permitted(found, access)), into=_custom(found, "manager.conf", "manager_custom.conf").name)
     return made
+
+
+def _permitted(found: Found, access: Access) -> Access:
+    """Who speaks to an address of the LAN from the same machine comes from that address, not from loopback."""
+    try:
+        near = ipaddress.ip_address(found.now.ami.host)
+    except ValueError:
+        return access
+    return access if near.is_loopback else replace(access, permit=(*access.permit, network(str(near))))
 
 
 def _user(found: Found, what: str, text: str, *, into: str) -> list[Step]:
@@ -221,21 +254,6 @@ def _dialplan(found: Found, wanted: Dialplan) -> list[Step]:
             f"adds to {path}: #include {DIALPLAN_FILE}" + (f", *767 and *768 in {phones}" if phones else ""), path, lines, owner=owner
         ),
     ]
-
-
-def _port(found: Found) -> int:
-    """The port of ours that stands already, else theirs, else the first nobody listens at."""
-    if found.now.http.enabled:
-        return found.now.http.port
-    for port in dict.fromkeys((found.others.http.port, *_PORTS)):
-        with socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                tried.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise SetupError("no port is free for Asterisk's HTTP server", "set enabled and bindport in http.conf", code="setup_port")
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from collections.abc import Sequence
@@ -149,7 +150,7 @@ def test_an_asterisk_that_is_not_running_stops_the_run_and_nothing_is_left(tmp_p
     root = plain(tmp_path / "m")
     before, found = tree(etc(root)), asterisk.find(root)
     with Journal(tmp_path / "setup.json") as book, pytest.raises(SetupError) as error:
-        run(wiring.steps(found, ACCESS), book, say=lambda title: None)  # noqa: ARG005
+        run(wiring.steps(found, ACCESS), book, say=str)
     assert error.value.code == "setup_asterisk_down"
     assert tree(etc(root)) == before
     assert not (tmp_path / "setup.json").exists()
@@ -229,11 +230,52 @@ def test_secrets_are_fresh_once_kept_and_never_shown(tmp_path: Path) -> None:
     steps = secret_steps(tmp_path, first, Owner())
     assert not any(first.ari_password in repr(step) or first.ami_secret in repr(step) for step in steps)
     with Journal(tmp_path / "setup.json") as book:
-        run(steps, book, say=lambda title: None)  # noqa: ARG005
+        run(steps, book, say=str)
     assert (tmp_path / "ari-password").stat().st_mode & 0o777 == 0o640
     assert Access.kept(tmp_path, permit=["192.168.1.9", "10.0.0.0/8"]) == first
     with pytest.raises(SetupError, match="is no address"):
         network("localhost")
+
+
+def test_an_ami_on_the_lan_lets_its_own_machine_in_and_a_port_that_is_taken_is_not_taken_again(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = int(taken.getsockname()[1])
+        root = plain(
+            tmp_path / "m",
+            http=f"[general]\nenabled=no\nbindport={port}\n",
+            manager="[general]\nenabled=yes\nbindaddr=192.168.77.1\n",
+        )
+        found = asterisk.find(root)
+    assert found.open_port not in (0, port)
+    assert wiring.address(found) == f"http://127.0.0.1:{found.open_port}"
+    done(wiring.steps(found, ACCESS), tmp_path / "setup.json")
+    after = asterisk.find(root)
+    assert after.now.http.port == found.open_port
+    permits = [value for key, value in after.conf("manager.conf").all("textback") if key == "permit"]
+    assert permits == ["127.0.0.1/255.255.255.255", "192.168.77.1/255.255.255.255"]
+    assert after.conf("manager.conf").get("general", "bindaddr") == "192.168.77.1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes members of a group")
+def test_the_service_may_read_voicemail_and_no_longer_after_undo(tmp_path: Path) -> None:
+    root = plain(tmp_path / "m", asterisk="[options]\nrunuser=asterisk\nrungroup=asterisk\n")
+    for name, text in {
+        "passwd": "root:x:0:0::/:/bin/sh\ntextback:x:901:901::/:/bin/false\n", "group": "root:x:0:\nasterisk:x:902:\ntextback:x:901:\n",
+        "shadow": "root:*:1::::::\ntextback:*:1::::::\n", "gshadow": "root:*::\nasterisk:!::\ntextback:!::\n",
+    }.items():  # fmt: skip
+        (root / "etc" / name).write_text(text, "utf-8")
+    found = asterisk.find(root)
+    assert (found.user, found.group) == ("asterisk", "asterisk")
+    before, step = (root / "etc/group").read_text("utf-8"), wiring.group_step(found)
+    with Journal(tmp_path / "setup.json") as book:
+        assert run([step], book, say=str) == 1
+        assert "asterisk:x:902:textback" in (root / "etc/group").read_text("utf-8")
+        assert not step.needed()
+        assert not wiring.group_step(found, "nobody-of-that-name").needed()
+        assert [one.kept for one in book.undo()] == [""]
+    assert (root / "etc/group").read_text("utf-8") == before
 
 
 @pytest.mark.lab
