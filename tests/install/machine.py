@@ -1,6 +1,7 @@
 """One real machine: QEMU with systemd as PID 1, a disk that forgets, and a USB modem whose SIM and network are modem/simulator.py.
 
-Without network. What goes in lies in a folder it can read. The stick is the kernel's own USB gadget on its own dummy host (g_serial,
+Its network is a cable to nowhere: nothing gets out, and from this side one port leads to the portal, as from a desk on its LAN. What goes
+in lies in a folder it can read. The stick is the kernel's own USB gadget on its own dummy host (g_serial,
 dummy_hcd), so that udev, the cdc_acm driver and the search for ports see one of a maker of modems, with all that a real one has; its bytes
 go through a virtio port to the simulator on this side, where the network's journal is on the same clock as everything measured.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,10 +21,14 @@ from tests.install.agent import Agent
 from tests.install.image import Image
 from tests.lab.root import LabError, need
 
-__all__ = ["SHARE", "Machine", "machine"]
+__all__ = ["ADDRESS", "SHARE", "Machine", "machine"]
+
+ADDRESS = "192.168.1.10"
+"""The machine's, on its LAN."""
 
 SHARE = "/mnt"
 """Where the machine finds the folder shared with it."""
+_PORTAL = 8790
 _QUIET = ("apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer", "dpkg-db-backup.timer", "fstrim.timer", "e2scrub_all.timer")
 """Debian's own housekeeping, which would change files and hold locks as the clock has it."""
 _STICK = """
@@ -39,10 +45,12 @@ cat <&3 >&4 & cat <&4 >&3 & wait
 class Machine:
     """A machine that runs, and its modem."""
 
-    def __init__(self, agent: Agent, modem: Simulator, share: Path, accelerated: bool) -> None:
+    def __init__(self, agent: Agent, modem: Simulator, share: Path, desk: int, accelerated: bool) -> None:
         self.agent = agent
         self.modem = modem
         self.share = share
+        self.desk = desk
+        """The port on this side's 127.0.0.1 that leads to the portal's."""
         self.accelerated = accelerated
         """Does the processor run it; else QEMU translates its every instruction, and it is some ten times as slow."""
         self.run = agent.run
@@ -66,7 +74,7 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, b
     """Start a machine in ``folder`` and end it with the block. Raises LabError when it does not come up."""
     share = folder / "share"
     share.mkdir(parents=True)
-    accelerated = _accelerated()
+    accelerated, desk = _accelerated(), _free_port()
     disk = folder / "disk.qcow2"
     await _done("qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image.disk), "-F", "raw", str(disk))
     async with Simulator(
@@ -80,6 +88,8 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, b
             "-append", "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 " + " ".join(f"systemd.mask={unit}" for unit in _QUIET),
             "-drive", f"file={disk},if=virtio,format=qcow2,cache=unsafe",
             "-virtfs", f"local,path={share},mount_tag=share,security_model=none,readonly=on",
+            "-netdev", f"user,id=lan,restrict=on,net=192.168.1.0/24,hostfwd=tcp:127.0.0.1:{desk}-{ADDRESS}:{_PORTAL}",
+            "-device", "virtio-net-pci,netdev=lan",
             "-device", "virtio-serial",
             "-chardev", f"socket,path={folder / 'agent.sock'},server=on,wait=off,id=agent",
             "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
@@ -96,9 +106,10 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, b
             except TimeoutError:
                 console = (folder / "console.log").read_text(encoding="utf-8", errors="replace")[-800:]
                 raise LabError(f"the machine did not come up in {boot_patience:.0f} s: {console}") from None
-            it = Machine(agent, modem, share, accelerated)
+            it = Machine(agent, modem, share, desk, accelerated)
             await it.booted(boot_patience)
             await it.run(f"mount -t 9p -o trans=virtio,ro,msize=262144 share {SHARE}")
+            await it.run(f"ip link set eth0 up && ip address add {ADDRESS}/24 dev eth0")
             yield it
         finally:
             await agent.close()
@@ -129,6 +140,12 @@ async def _done(*command: str) -> None:
     _, err = await process.communicate()
     if process.returncode != 0:
         raise LabError(f"{command[0]} failed: {err.decode(errors='replace').strip()}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _accelerated() -> bool:

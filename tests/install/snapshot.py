@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.install.machine import Machine
 
-__all__ = ["ALLOWED", "Change", "Entry", "changes", "look", "unexplained"]
+__all__ = ["ALLOWED", "Change", "Entry", "changes", "explained", "look", "unexplained"]
 
 _LIST = r"""cd / && find / -xdev -printf '%y %m %u:%g %p\t%l\0' | sort -z | tr '\0' '\n'"""
 _DIGESTS = "find / -xdev -type f -print0 | xargs -0 -P2 -n400 sha256sum"
@@ -21,6 +21,7 @@ ALLOWED: dict[str, str] = {
     r"/var/cache/man(/.*)?": "the index of man pages, made anew",
     r"/var/cache/ldconfig/aux-cache|/etc/ld\.so\.cache": "the linker's cache, made anew",
     r"/var/lib/systemd/(random-seed|timesync/clock|timers/.*|catalog/database)": "systemd's clock and seed",
+    r"/var/lib/systemd/credential\.secret": "the machine's own key for credentials, which systemd makes once and others may use",
     r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-": "what these files were before the last change, as the tools for users keep it",
     r"/var/lib/asterisk/astdb\.sqlite3(-journal)?": "Asterisk's own database",
     r"/var/spool/asterisk(/.*)?": "Asterisk's spool",
@@ -80,3 +81,13 @@ def changes(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> list[Cha
 def unexplained(differing: list[Change]) -> list[Change]:
     """Those that no line of ALLOWED speaks for."""
     return [change for change in differing if not any(re.fullmatch(pattern, change.path) for pattern in ALLOWED)]
+
+
+def explained(differing: list[Change]) -> dict[str, list[str]]:
+    """The others: paths by the line of ALLOWED that speaks for them."""
+    found: dict[str, list[str]] = {}
+    for change in differing:
+        pattern = next((pattern for pattern in ALLOWED if re.fullmatch(pattern, change.path)), None)
+        if pattern is not None:
+            found.setdefault(pattern, []).append(change.path)
+    return found
