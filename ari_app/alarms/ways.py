@@ -177,6 +177,8 @@ def _said(code: int, text: bytes | str) -> str:
 
 def _error(error: Exception, email: EmailSettings) -> AlarmError:
     at = f"alarm.email: {email.host}:{email.port}"
+    if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(error.__context__, TimeoutError | ssl.SSLError):
+        error = error.__context__  # smtplib says no more of it
     match error:
         case AlarmError():
             return error

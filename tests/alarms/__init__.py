@@ -1,0 +1,1 @@
+"""Alarms: what raises one, what is told of it, by which way."""
