@@ -72,6 +72,7 @@ class Preview:
     segments: int
     """SMS those texts are."""
     texts_a_day: float
+    """On average, from the first call of the records on."""
     worst: Day | None
     """The day with the most texts."""
     by_day: tuple[Day, ...]
@@ -287,6 +288,7 @@ def _summed(settings: Settings, read: Read, replay: _Replay, until: datetime, da
     sent = Counter(text.at.astimezone(zone).date() for text in texts)
     by_day = tuple(Day(day, called[day], missed[day], sent[day]) for day in sorted({*called, *sent}))
     hours = Counter(text.at.astimezone(zone).hour for text in texts)
+    began = max(since, min((call.started for call in calls), default=since))
     worst = max(by_day, key=lambda day: day.texts, default=None)
     return Preview(
         since=since,
@@ -299,7 +301,7 @@ def _summed(settings: Settings, read: Read, replay: _Replay, until: datetime, da
         reasons={reason: replay.reasons[reason] for reason in Reason if replay.reasons[reason]},
         texts=len(texts),
         segments=sum(text.parts for text in texts),
-        texts_a_day=round(len(texts) / max(days, 1), 1),
+        texts_a_day=round(len(texts) / max((until - began) / timedelta(days=1), 1), 1),
         worst=worst if worst is not None and worst.texts else None,
         by_day=by_day,
         by_hour=tuple(hours[hour] for hour in range(24)),

@@ -314,9 +314,9 @@ class _Group:
         return _instant(row, at, self._of[row.channel][0], self._zone)
 
 
-def _one_dial(row: Row, other: Row) -> bool:
-    """Rows of devices that were dialled together."""
-    return bool(row.dstchannel and other.dstchannel) and row.start == other.start and (row.app, row.data) == (other.app, other.data)
+def _one_dial(row: Row, taken: Row) -> bool:
+    """``row`` is of a device that rang together with the one that was ``taken``."""
+    return bool(row.dstchannel) and row.disposition != _ANSWERED and (row.start, row.app, row.data) == (taken.start, taken.app, taken.data)
 
 
 def _id(row: Row, started: datetime) -> str:
