@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -36,8 +37,12 @@ class Access:
     ) -> Access:
         """With the secrets that are kept in ``folder`` (/etc/textback), fresh ones of 192 bits where there are none.
 
-        Raises SetupError: a secret that cannot be read, an address that is none.
+        Raises SetupError: a secret that cannot be read, an address that is none ("setup_address"), a name Asterisk's files cannot hold
+        ("setup_user_name").
         """
+        for name in (ari_user, ami_user):
+            if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) or name.lower() == "general":
+                raise SetupError(f'"{name}" cannot be a user of Asterisk', "write letters, digits, dots, - and _", code="setup_user_name")
         return cls(
             ari_password=_kept(folder / ARI_PASSWORD),
             ami_secret=_kept(folder / AMI_SECRET),

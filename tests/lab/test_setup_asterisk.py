@@ -10,7 +10,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,14 @@ from ari_app.pbx.ari import AriClient
 from ari_app.settings import AmiSettings, PbxSettings
 from ari_app.setup import asterisk, remote, wiring
 from ari_app.setup.access import Access
+from ari_app.setup.connection import answers
 from ari_app.setup.journal import Journal
 from ari_app.setup.steps import run, to_do
 from tests.lab.lab import Lab
 from tests.lab.listener import Listener
 from tests.lab.rootfs import cache
 from tests.lab.scripts import Caller
+from tests.setup.trees import as_freepbx, freepbx_files, tree
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -60,14 +61,6 @@ def as_root(lab: Lab, folder: Path) -> Path:
     program.write_text(f'#!/bin/sh\nexec {shlex.join(enter)} "$@"\n', "utf-8")
     program.chmod(0o755)
     return folder
-
-
-def tree(etc: Path) -> Mapping[str, tuple[bytes, int, int, int]]:
-    return {
-        str(each.relative_to(etc)): (each.read_bytes(), (found := each.stat()).st_mode, found.st_uid, found.st_gid)
-        for each in sorted(etc.rglob("*"))
-        if each.is_file()
-    }
 
 
 async def test_let_in_a_call_seen_and_taken_out_again(lab: Lab, tmp_path: Path) -> None:
@@ -113,6 +106,35 @@ async def test_let_in_a_call_seen_and_taken_out_again(lab: Lab, tmp_path: Path) 
     assert "Server Disabled" in await lab.ami.command("http show status")
     with pytest.raises(PbxAuthError):
         await check(AmiSettings(port=lab.record.ports.ami, username="textback", secret=access.ami_secret))
+
+
+async def test_let_in_by_the_files_freepbx_leaves_to_others(lab: Lab, tmp_path: Path) -> None:
+    """Its include files on the real Asterisk, with HTTP off in its GUI's settings; fwconsole is the tree's."""
+    etc, root, port = as_shipped(lab), as_root(lab, tmp_path / "root"), lab.record.ports.ari
+    ours = (etc / "manager.conf").read_text("utf-8").partition("[general](+)")[2]
+    for name, text in freepbx_files(http=False, port=port).items():
+        if name.partition("_")[0].partition(".")[0] in {"http", "ari", "manager"}:
+            (etc / name).write_text(text, "utf-8")
+    (etc / "manager_additional.conf").write_text(f"[general](+){ours}", "utf-8")
+    as_freepbx(root, http=False, port=port)
+    for command in ("module reload http", "module reload res_ari.so", "manager reload"):
+        await lab.ami.command(command)
+    before, found = tree(etc), await asyncio.to_thread(asterisk.find, root)
+    assert (found.flavour, found.now.http.enabled, found.now.ami.port) == ("freepbx", False, lab.record.ports.ami)
+    access = Access.kept(tmp_path / "secrets")
+    steps = wiring.steps(found, access)
+
+    def do() -> tuple[str, ...]:
+        with Journal(tmp_path / "setup.json") as journal:
+            assert run(steps, journal, say=str) == len(steps)
+            assert to_do(steps) == []
+            assert answers(found, access, wiring.address(found))
+            return tuple(one.kept for one in journal.undo())
+
+    assert set(await asyncio.to_thread(do)) == {""}
+    assert tree(etc) == before
+    assert "Server Disabled" in await lab.ami.command("http show status")
+    assert not await asyncio.to_thread(answers, found, access, wiring.address(found))
 
 
 LOOK = """

@@ -235,6 +235,10 @@ def test_secrets_are_fresh_once_kept_and_never_shown(tmp_path: Path) -> None:
     assert Access.kept(tmp_path, permit=["192.168.1.9", "10.0.0.0/8"]) == first
     with pytest.raises(SetupError, match="is no address"):
         network("localhost")
+    for name in ("", "a]b", "x\nsecret = y", "general"):
+        with pytest.raises(SetupError) as error:
+            Access.kept(tmp_path, ami_user=name)
+        assert error.value.code == "setup_user_name"
 
 
 def test_an_ami_on_the_lan_lets_its_own_machine_in_and_a_port_that_is_taken_is_not_taken_again(tmp_path: Path) -> None:

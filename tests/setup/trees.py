@@ -10,7 +10,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["etc", "freepbx", "machine", "plain", "tree"]
+__all__ = ["as_freepbx", "etc", "freepbx", "freepbx_files", "machine", "plain", "tree"]
 
 _PROGRAM = '#!/bin/sh\n[ "$1" = -V ] && echo "Asterisk {version}" && exit 0\necho "Unable to connect to remote asterisk" >&2\nexit 1\n'
 _RULE = f";{'-' * 80};\n"
@@ -32,7 +32,7 @@ reload)
     http=no; ari=no
     [ "$(value HTTPENABLED)" = 1 ] && http=yes
     [ "$(value ENABLE_ARI)" = 1 ] && ari=yes
-    printf '[general]\\nenabled=%s\\nenablestatic=no\\nbindaddr=::\\nbindport=8088\\nprefix=\\n' $http >"$etc/http_additional.conf"
+    printf '[general]\\nenabled=%s\\nenablestatic=no\\nbindaddr=::\\nbindport={port}\\nprefix=\\n' $http >"$etc/http_additional.conf"
     printf 'enabled=%s\\npretty=no\\nwebsocket_write_timeout=100\\nallowed_origins=*' $ari >"$etc/ari_general_additional.conf" ;;
 esac
 """
@@ -66,12 +66,12 @@ def plain(root: Path, **changes: str) -> Path:
     return machine(root, {f"{name}.conf": text for name, text in files.items()})
 
 
-def freepbx(root: Path, *, http: bool, fwconsole: bool = True) -> Path:
-    """FreePBX's tree. Without ``fwconsole``: as Issabel's."""
+def freepbx_files(*, http: bool, port: int = 8088) -> dict[str, str]:
+    """What concerns us of FreePBX's /etc/asterisk."""
     on = "yes" if http else "no"
-    files = {
+    return {
         "http.conf": f"{_HEADER}#include http_additional.conf\n#include http_custom.conf",
-        "http_additional.conf": f"[general]\nenabled={on}\nenablestatic=no\nbindaddr=::\nbindport=8088\nprefix=\n",
+        "http_additional.conf": f"[general]\nenabled={on}\nenablestatic=no\nbindaddr=::\nbindport={port}\nprefix=\n",
         "http_custom.conf": "",
         "ari.conf": (
             f"{_HEADER}[general]\n#include ari_general_additional.conf\n#include ari_general_custom.conf\n\n"
@@ -95,12 +95,21 @@ def freepbx(root: Path, *, http: bool, fwconsole: bool = True) -> Path:
         "extensions_custom.conf": "[from-internal-custom]\nexten => 1234,1,Playback(demo-congrats)\n",
         "cdr.conf": f"{_HEADER}[general]\nenable=yes\nunanswered=yes\n",
     }
-    machine(root, files, version="16.30.0")
+
+
+def freepbx(root: Path, *, http: bool, fwconsole: bool = True) -> Path:
+    """A machine with FreePBX. Without ``fwconsole``: as Issabel's."""
+    machine(root, freepbx_files(http=http), version="16.30.0")
+    return as_freepbx(root, http=http, fwconsole=fwconsole)
+
+
+def as_freepbx(root: Path, *, http: bool, fwconsole: bool = True, port: int = 8088) -> Path:
+    """What tells that FreePBX is here, and its command."""
     (root / "etc/freepbx.conf").write_text("<?php\n", "utf-8")
     if fwconsole:
         kept = root / "freepbx-settings"
         kept.write_text(f"HTTPENABLED={int(http)}\nENABLE_ARI=1\n", "utf-8")
-        _program(root / "usr/sbin/fwconsole", _FWCONSOLE.format(etc=etc(root), kept=kept))
+        _program(root / "usr/sbin/fwconsole", _FWCONSOLE.format(etc=etc(root), kept=kept, port=port))
     return root
 
 
