@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ari_app.doctor import Examination
     from ari_app.settings import Settings
     from ari_app.setup.journal import Undone
-    from ari_app.setup.plan import Plan
+    from ari_app.setup.plan import Plan, Prepare
     from ari_app.setup.portal import Member
 
 __all__ = ["setup"]
@@ -100,26 +100,52 @@ class _Run:
     def go(self, flags: dict[str, Any], *, dry_run: bool) -> None:
         from ari_app.setup.asking import Asking  # noqa: PLC0415
         from ari_app.setup.journal import Journal  # noqa: PLC0415
-        from ari_app.setup.plan import House, planned  # noqa: PLC0415
+        from ari_app.setup.plan import House, Prepare, planned  # noqa: PLC0415
         from ari_app.setup.steps import to_do  # noqa: PLC0415
 
         asking = Asking(flags, self._paths.written(), self._terminal)
+        asking.forms(FORMS)
+        house = House(_administrator, _add)
         with Journal(self._paths.journal) as journal:
-            asking.forms(FORMS)
-            plan = planned(asking, self._paths, House(_administrator, _add), screen=_screen() and not self._env.as_json, start=self._start)
-            self._ask_test_text(plan, afresh=asking.afresh)
-            due = to_do(plan.steps)
-            self._tell(plan, [step.title for step in due])
-            if dry_run:
-                self._env.answer(
-                    self._document(plan, [step.title for step in due], done=False), lambda screen: screen.say("Nothing was changed.")
-                )
+            try:
+                plan = planned(asking, self._paths, house, screen=_screen() and not self._env.as_json, start=self._start)
+            except Prepare as first:
+                self._prepare(first, journal, dry_run=dry_run)
                 return
-            if due and self._terminal is not None and not self._terminal.yes("Do all this", default=True):
-                click.echo("Nothing was changed.")
+            self._ask_test_text(plan, afresh=asking.afresh)
+            titles = [step.title for step in to_do(plan.steps)]
+            self._tell(plan, titles)
+            if dry_run:
+                self._env.answer(self._document(plan, titles, done=False), lambda screen: screen.say("Nothing was changed."))
+                return
+            if titles and not self._agreed():
                 return
             done = self._do(plan, journal)
         self._end(plan, done)
+
+    def _agreed(self) -> bool:
+        if self._terminal is None or self._terminal.yes("Do all this", default=True):
+            return True
+        click.echo("Nothing was changed.")
+        return False
+
+    def _prepare(self, first: Prepare, journal: Any, *, dry_run: bool) -> None:
+        """The other machine comes first: its users' files are made here."""
+        from ari_app.setup.steps import run, to_do  # noqa: PLC0415
+
+        titles = [step.title for step in to_do(first.steps)]
+        self._list("The PBX is on another machine and does not know textback yet. First, setup:", titles)
+        if not dry_run:
+            if not self._agreed():
+                return
+            run(first.steps, journal, say=lambda title: self._say(f"  {title}"))
+
+        def human(screen: Screen) -> None:
+            for line in first.advice.splitlines():
+                screen.paste(line)
+            screen.say("Nothing was changed." if dry_run else "Then run the same command again.")
+
+        self._env.answer({"done": not dry_run, "prepared": titles, "advice": first.advice}, human)
 
     def _ask_test_text(self, plan: Plan, *, afresh: bool) -> None:
         if self._test_text is None and self._terminal is not None and afresh and plan.starts and plan.settings.modem:
@@ -143,7 +169,10 @@ class _Run:
         if not titles:
             self._say("Everything is so already.")
             return
-        self._say("Setup will:")
+        self._list("Setup:", titles)
+
+    def _list(self, heading: str, titles: list[str]) -> None:
+        self._say(heading)
         for number, title in enumerate(titles, 1):
             self._say(f"{number:>3}. {title}")
 

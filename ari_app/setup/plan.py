@@ -27,7 +27,7 @@ from ari_app.setup.settings_file import Wanted, changed, default_of, rendered
 from ari_app.setup.steps import Step
 from ari_app.setup.switchboard import ask_contexts, ask_pbx
 
-__all__ = ["House", "Plan", "planned"]
+__all__ = ["House", "Plan", "Prepare", "planned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,15 @@ class Plan:
     """The same in words."""
 
 
+class Prepare(Exception):  # noqa: N818 - no error: the other machine comes first
+    """A PBX on another machine needs both users before anything can be tried: ``steps`` make their files, ``advice`` says what to do."""
+
+    def __init__(self, steps: Sequence[Step], advice: str) -> None:
+        super().__init__(advice)
+        self.steps = steps
+        self.advice = advice
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     answers: Answers
@@ -70,7 +79,7 @@ class _Asked:
 def planned(asking: Asking, paths: Paths, house: House, *, screen: bool, start: bool) -> Plan:
     """Asks, looks, and changes nothing. ``screen``: a password made here can be shown; ``start``: the service may be started.
 
-    Raises TextbackError, click.UsageError for missing or wrong answers.
+    Raises TextbackError, click.UsageError for missing or wrong answers, Prepare where the PBX is elsewhere and does not know us yet.
     """
     readable, own = paths.owners()
     asked = _ask(asking, paths, house, readable, screen=screen)
@@ -107,8 +116,10 @@ def _ask(asking: Asking, paths: Paths, house: House, owner: Owner, *, screen: bo
 
     answers = Answers(paths.elsewhere if asking.afresh else {})
     switchboard = ask_pbx(asking, answers, paths, owner)
-    if switchboard.said:
-        said.append(f"{switchboard.said}.")
+    said += switchboard.said
+    if switchboard.advice:
+        asking.complete()
+        raise Prepare(switchboard.steps, switchboard.advice)
     records = look_at_records(asking, answers, switchboard.found, paths.root)
     for each in records.said:
         say(each)

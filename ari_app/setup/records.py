@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,15 +97,10 @@ def outlook(settings: Settings, records: Records) -> tuple[Preview | None, tuple
     return seen, tuple(_words(seen, settings))
 
 
-def _words(seen: Preview, settings: Settings) -> Sequence[str]:
-    calls = f"{seen.calls} calls, {seen.missed} of them missed"
-    texts = f"{seen.texts} texts would have gone: {seen.segments} SMS, {seen.texts_a_day} a day"
-    lines = [f"The last {seen.days} days, by the call records: {calls}. {texts}."]
-    if seen.worst is not None:
-        lines.append(f"Most on one day: {seen.worst.texts}, on {seen.worst.date}.")
+def _words(seen: Preview, settings: Settings) -> Iterator[str]:
+    yield from seen.sentences()
     if seen.examples:
         last = seen.examples[-1]
         at = last.at.astimezone(settings.clinic.zone)
-        lines.append(f"The last one, {at:%Y-%m-%d %H:%M} to {last.caller}: {last.text}")
-    lines += [f"Note: {note}." for note in seen.notes]
-    return lines
+        yield f"The last one, {at:%Y-%m-%d %H:%M} to {last.caller}: {last.text}"
+    yield "All of it: textback preview."

@@ -6,7 +6,7 @@ import asyncio
 import fnmatch
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,13 +15,14 @@ from ari_app.errors import SettingsError, SetupError
 from ari_app.probes import Finding
 from ari_app.setting_types import secret
 from ari_app.settings import AmiSettings, PbxSettings
-from ari_app.setup import asterisk, wiring
+from ari_app.setup import asterisk, remote, wiring
 from ari_app.setup.access import AMI_SECRET, ARI_PASSWORD, Access, secret_steps
 from ari_app.setup.asking import Answers, Asking, check_key, listed
 from ari_app.setup.asterisk import Found
-from ari_app.setup.changes import WriteFile
+from ari_app.setup.changes import Run, WriteFile
 from ari_app.setup.connection import look
-from ari_app.setup.files import Owner
+from ari_app.setup.credentials import booted
+from ari_app.setup.files import Owner, read
 from ari_app.setup.journal import Journal
 from ari_app.setup.paths import Paths
 from ari_app.setup.portal import read_secret
@@ -31,6 +32,7 @@ from ari_app.setup.steps import Step
 __all__ = ["Switchboard", "ask_contexts", "ask_pbx"]
 
 _HERE = "here"
+_USER = "textback"
 _TRUNKS = ("pjsip.conf", "sip.conf", "iax.conf", "chan_dahdi.conf")
 """Files whose endpoints say in which context their calls arrive."""
 
@@ -41,7 +43,9 @@ class Switchboard:
 
     found: Found | None
     steps: Sequence[Step] = ()
-    said: str = ""
+    said: tuple[str, ...] = ()
+    advice: str = ""
+    """What has to be done on the other machine first: then only ``steps`` are done, and the same command goes on."""
 
 
 def ask_pbx(asking: Asking, answers: Answers, paths: Paths, owner: Owner) -> Switchboard:
@@ -54,17 +58,17 @@ def ask_pbx(asking: Asking, answers: Answers, paths: Paths, owner: Owner) -> Swi
     found = asterisk.find(paths.root)
     if not asking.afresh and not (found.config / wiring.ARI_FILE).exists():
         _made_by_hand(asking)
-        return Switchboard(found, said=found.sentence())
+        return Switchboard(found, said=(f"{found.sentence()}.",))
     access = Access.kept(
         paths.folder,
-        ari_user=asking.given("--ari-user") or asking.there("pbx.username") or "textback",
-        ami_user=asking.given("--ami-user") or asking.there("pbx.ami.username") or "textback",
+        ari_user=asking.given("--ari-user") or asking.there("pbx.username") or _USER,
+        ami_user=asking.given("--ami-user") or asking.there("pbx.ami.username") or _USER,
     )
     steps = wiring.steps(found, access, _dialplan(asking))
     answers["pbx.ari"] = wiring.address(found)
     _users(answers, paths, access)
     answers["pbx.ami.host"], answers["pbx.ami.port"] = found.now.ami.host, found.now.ami.port
-    return Switchboard(found, [*secret_steps(paths.folder, access, owner), *steps], found.sentence())
+    return Switchboard(found, [*secret_steps(paths.folder, access, owner), *steps], (f"{found.sentence()}.",))
 
 
 def _dialplan(asking: Asking) -> wiring.Dialplan | None:
@@ -133,53 +137,102 @@ def _made_by_hand(asking: Asking) -> None:
 
 
 def _elsewhere(asking: Asking, answers: Answers, paths: Paths, owner: Owner, url: str) -> Switchboard:
-    """The users are made there, by who looks after that machine (docs/setup.md); here their secrets are kept, and tried."""
-    answers["pbx.ari"] = url
-    answers["pbx.username"] = asking.value("--ari-user", "ARI user there", _name, key="pbx.username", default="textback")
+    """Both users' files are made here and copied there by who looks after that machine; once they are there, the same command goes on."""
+    split = urlsplit(url)
+    host, port = split.hostname or "", split.port or (443 if split.scheme == "https" else 80)
     ari = _Secret(paths.folder / ARI_PASSWORD, "the password of the ARI user there, for the service alone", owner)
-    password = ari.ask(asking, "--ari-password-file", "Its password", "pbx.password")
+    if asking.afresh and asking.given("--ari-password-file") is None and not ari.path.exists():
+        return _prepared(paths, owner, host, port)
+    answers["pbx.ari"] = url
+    user = asking.given("--ari-user") or asking.there("pbx.username") or _USER
+    answers["pbx.username"] = user
     steps: list[Step] = []
-    if password is not None and not ari.held(asking, "pbx.password"):
+    password = ari.kept(asking, "--ari-password-file", "pbx.password")
+    if not ari.elsewhere(asking, "pbx.password"):
         answers["pbx.password_file"] = str(ari.path)
         steps.append(ari.step(password))
-    secret = _ami_elsewhere(asking, answers, paths, owner, steps)
-    if answers.get("pbx.username") and password:
-        pbx = PbxSettings(ari=url, username=answers["pbx.username"], password=password)
-        ami = None
-        if secret is not None:
-            host, port, user = (answers[f"pbx.ami.{key}"] for key in ("host", "port", "username"))
-            ami = AmiSettings(host=host, port=port, username=user, secret=secret)
-        steps.append(_Tried(pbx, password, ami))
-    return Switchboard(None, steps, f"Asterisk is elsewhere: {url}")
+    ami = _ami_elsewhere(asking, answers, paths, owner, (host, steps))
+    seen = remote.certificate(host, port) if split.scheme == "https" else None
+    said = [f"Asterisk is elsewhere: {url}."]
+    if seen is None or seen.trusted:
+        steps.append(_Tried(PbxSettings(ari=url, username=user, password=password), password, ami))
+    else:
+        said.append(f"Its certificate vouches for itself: {', '.join(seen.names) or 'no name'}, SHA-256 {seen.fingerprint}.")
+        _trusted(asking, seen.fingerprint)
+        steps += _trust(paths, seen.pem, owner)
+    return Switchboard(None, steps, tuple(said))
 
 
-def _ami_elsewhere(asking: Asking, answers: Answers, paths: Paths, owner: Owner, steps: list[Step]) -> str | None:  # fmt: skip
-    words = "AMI there (host, with :port unless 5038; empty: none. Without it no call is declined, no lamp of voicemail follows)"
-    where = asking.value("--ami", words, _checked_ami, needed=False)
-    if where is None or where == ("", 0):
+def _prepared(paths: Paths, owner: Owner, host: str, port: int) -> Switchboard:
+    here, folder = remote.outward(host), paths.folder / "pbx"
+    access = Access.kept(paths.folder, permit=[here])
+    steps: list[Step] = [*secret_steps(paths.folder, access, owner), *remote.piece_steps(folder, access)]
+    return Switchboard(None, steps, advice=remote.advice(host, here, folder, ari_port=port))
+
+
+def _trusted(asking: Asking, fingerprint: str) -> None:
+    """What a person saw on the PBX itself is what is seen from here. Raises click.BadParameter, SetupError."""
+
+    def check(written: str) -> str:
+        if written.replace(":", "").upper() != fingerprint.replace(":", ""):
+            raise SetupError(
+                "that is not the certificate seen from here",
+                "compare with the PBX's own: openssl x509 -noout -fingerprint -sha256 -in FILE",
+                code="setup_fingerprint",
+            )
+        return written
+
+    terminal = asking.terminal
+    if asking.given("--pbx-fingerprint") is None and terminal is not None:
+        terminal.say(f"The PBX's certificate, as seen from here (SHA-256): {fingerprint}")
+        if not terminal.yes("Is it the same on the PBX (openssl x509 -noout -fingerprint -sha256 -in FILE)", default=False):
+            raise SetupError("the certificate of the PBX is not trusted", "see who answers at that address", code="setup_fingerprint")
+        return
+    if asking.afresh or asking.given("--pbx-fingerprint") is not None:
+        asking.value("--pbx-fingerprint", "", check)
+
+
+def _trust(paths: Paths, pem: str, owner: Owner) -> list[Step]:
+    held, drop_in = paths.folder / "pbx.pem", paths.root / "etc/systemd/system/textback.service.d/pbx.conf"
+    text = f"# made by textback setup\n[Service]\nEnvironment=SSL_CERT_FILE={held}\n"
+    return [
+        WriteFile(f"writes {held}: the PBX's certificate, which the service trusts", held, pem.encode, 0o640, owner),
+        WriteFile(f"writes {drop_in}: names it to the service", drop_in, text.encode, 0o644),
+        *([Run("has systemd read that", _unread(drop_in, text), ["systemctl", "daemon-reload"])] if booted(paths.root) else []),
+    ]
+
+
+def _unread(path: Path, text: str) -> Callable[[], bool]:
+    """Asked before it is written, and answered the same from then on."""
+    due = read(path) != text.encode()
+    return lambda: due
+
+
+def _ami_elsewhere(asking: Asking, answers: Answers, paths: Paths, owner: Owner, pbx: tuple[str, list[Step]]) -> AmiSettings | None:
+    host, steps = pbx
+    given = asking.given("--ami")
+    if given == "none" or (given is None and not asking.afresh and asking.there("pbx.ami.username") is None):
         return None
-    answers["pbx.ami.host"], answers["pbx.ami.port"] = where
-    answers["pbx.ami.username"] = asking.value("--ami-user", "AMI user there", _name, key="pbx.ami.username", default="textback")
     kept = _Secret(paths.folder / AMI_SECRET, "the secret of the AMI user there, for the service alone", owner)
-    secret = kept.ask(asking, "--ami-secret-file", "Its secret", "pbx.ami.secret")
-    if secret is not None and not kept.held(asking, "pbx.ami.secret"):
+    if given is None and asking.afresh and asking.given("--ami-secret-file") is None and not kept.path.exists():
+        return None
+    at = (asking.there("pbx.ami.host") or host, asking.there("pbx.ami.port") or 5039)
+    where: tuple[str, int] = at if given is None else asking.value("--ami", "", _checked_ami) or at
+    user = asking.given("--ami-user") or asking.there("pbx.ami.username") or _USER
+    tls = asking.there("pbx.ami.tls") if given is None and not asking.afresh else where[1] != 5038
+    secret = kept.kept(asking, "--ami-secret-file", "pbx.ami.secret")
+    answers["pbx.ami.host"], answers["pbx.ami.port"] = where
+    answers["pbx.ami.username"], answers["pbx.ami.tls"] = user, bool(tls)
+    if not kept.elsewhere(asking, "pbx.ami.secret"):
         answers["pbx.ami.secret_file"] = str(kept.path)
         steps.append(kept.step(secret))
-    return secret
+    return AmiSettings(host=where[0], port=where[1], username=user, secret=secret, tls=bool(tls))
 
 
 def _checked_ami(written: str) -> tuple[str, int]:
-    if written == "none":
-        return "", 0
-    host, _, port = written.rpartition(":") if re.search(r":\d+$", written) else (written, "", "5038")
+    host, _, port = written.rpartition(":") if re.search(r":\d+$", written) else (written, "", "5039")
     check_key("pbx.ami.port", int(port), {"pbx.ami.username": "-", "pbx.ami.secret": "-"})
     return host, int(port)
-
-
-def _name(written: str) -> str:
-    if not written:
-        raise SetupError("nothing was written", "write a name", code="setup_answer")
-    return written
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,21 +243,16 @@ class _Secret:
     what: str
     owner: Owner
 
-    def ask(self, asking: Asking, flag: str, words: str, key: str) -> str | None:
-        """From its flag's file, the settings, the file that is kept, or a person."""
+    def kept(self, asking: Asking, flag: str, key: str) -> str:
+        """From its flag's file, the settings, or the file that is kept. Raises SetupError, SettingsError."""
         file = asking.given(flag)
         if file is not None:
             return read_secret(Path(file), flag)
         if asking.there(key) is not None or asking.there(f"{key}_file") is not None:
-            return secret(asking.there(key), Path(held) if (held := asking.there(f"{key}_file")) else None, key)
-        if asking.terminal is None:
-            asking.missing.append(flag)
-            return None
-        while not (written := asking.terminal.secret(words, twice=False)):
-            asking.terminal.say("nothing was written")
-        return written
+            return secret(asking.there(key), Path(held) if (held := asking.there(f"{key}_file")) else None, key) or ""
+        return read_secret(self.path, flag)
 
-    def held(self, asking: Asking, key: str) -> bool:
+    def elsewhere(self, asking: Asking, key: str) -> bool:
         """Do the settings keep it somewhere else."""
         there = asking.there(f"{key}_file")
         return asking.there(key) is not None or there not in (None, str(self.path))
