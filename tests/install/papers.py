@@ -28,13 +28,20 @@ License: Apache-2.0
  On Debian systems the text of the Apache License 2.0 is in /usr/share/common-licenses/Apache-2.0.
 """
 _UNKNOWN = "UNKNOWN"
+_COMMON = {
+    "/usr/share/common-licenses/Apache-2.0": r"TERMS AND CONDITIONS FOR USE, REPRODUCTION",
+    "/usr/share/common-licenses/LGPL-2.1": r"GNU LESSER GENERAL PUBLIC LICENSE\s+Version 2\.1",
+    "/usr/share/common-licenses/LGPL-3": r"GNU LESSER GENERAL PUBLIC LICENSE\s+Version 3",
+    "/usr/share/common-licenses/GPL-3": r"GNU GENERAL PUBLIC LICENSE\s+Version 3",
+}
+"""Long texts that each Debian has (Debian policy 12.5): what is to be found in them."""
 
 
 def copyright_file(environment: Path) -> str:
     """debian/copyright, machine-readable (DEP-5), a stanza per wheel of ``environment``. Raises LabError: a wheel without a licence."""
     told = run(
         sys.executable, "-m", "piplicenses", f"--python={environment}/bin/python", "--with-system", "--with-authors", "--with-urls",
-        "--with-license-file", "--no-license-path", "--format=json", folder=environment,
+        "--with-license-file", "--format=json", folder=environment,
     )  # fmt: skip
     (site,) = environment.glob("lib/python3*/site-packages")
     found = {_plain(each.name): each for each in distributions(path=[str(site)])}
@@ -55,7 +62,12 @@ def _stanza(wheel: dict[str, str], site: Path, held: Distribution) -> str:
     if licence in {"", _UNKNOWN}:
         raise LabError(f"the wheel {wheel['Name']} names no licence", "look at its source; then do without it, or state the licence here")
     text = wheel["LicenseText"].strip()
-    body = f"Its makers published it under: {licence}. See {wheel['URL']}" if text in {"", _UNKNOWN} else text
+    body = text
+    if text in {"", _UNKNOWN}:
+        body = f"Its makers published it under: {licence}. See {wheel['URL']}"
+    elif common := [where for where, whole in _COMMON.items() if re.search(whole, text)]:
+        held_at = "/".join((str(site), wheel["LicenseFile"].partition("/site-packages/")[2]))
+        body = f"The text as it came: {held_at}\nOn Debian systems also: {', '.join(common)}"
     lines = [
         f"Files: {' '.join(_files(site, held))}",
         f"Copyright: {_holders(text) or wheel['Author'].replace(_UNKNOWN, '') or 'the authors of ' + wheel['Name']}",
@@ -100,7 +112,9 @@ def changelog(markdown: str, version: str, now: datetime, maintainer: str) -> st
     for each, date, points in found:
         at = datetime.fromisoformat(date).replace(tzinfo=UTC) if date else now
         told = "\n".join(f"  * {point.replace('`', '')}" for point in points)
-        written.append(f"asterisk-textback ({each}) unstable; urgency=medium\n\n{_folded(told)}\n\n -- {maintainer}  {format_datetime(at)}\n")
+        written.append(
+            f"asterisk-textback ({each}) unstable; urgency=medium\n\n{_folded(told)}\n\n -- {maintainer}  {format_datetime(at)}\n"
+        )
     return "\n".join(written)
 
 

@@ -5,6 +5,7 @@ Written into a copy of the tree, for debian/rules to put in place.
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ PYTHON = Path("/usr/bin/python3")
 EXTRAS = ("mariadb", "postgresql", "sqlserver")
 """Drivers of databases a clinic may have, and of FreePBX's own. The engines that write down voicemail are too large: by pip, where wanted."""
 _KEPT = re.compile(r"python[\d.]*|pip|textback")
+_SUMMARY = 120
 _PLACES = {
     "bash": "usr/share/bash-completion/completions/textback",
     "zsh": "usr/share/zsh/vendor-completions/_textback",
@@ -40,7 +42,9 @@ def run(*command: str | Path, folder: Path, environ: dict[str, str] | None = Non
         command, cwd=folder, env={**os.environ, **(environ or {})}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise LabError(f"{' '.join(map(str, command))} failed ({done.returncode})", "\n".join((done.stdout + done.stderr).splitlines()[-15:]))
+        raise LabError(
+            f"{' '.join(map(str, command))} failed ({done.returncode})", "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        )
     return done.stdout
 
 
@@ -75,9 +79,7 @@ def _settle(path: Path) -> None:
     shutil.rmtree(path / "include", ignore_errors=True)
     (path / "pyvenv.cfg").write_text(
         "".join(
-            line
-            for line in (path / "pyvenv.cfg").read_text(encoding="utf-8").splitlines(keepends=True)
-            if not line.startswith("command")
+            line for line in (path / "pyvenv.cfg").read_text(encoding="utf-8").splitlines(keepends=True) if not line.startswith("command")
         ),
         encoding="utf-8",
     )
@@ -107,8 +109,17 @@ def _naming(path: Path, text: str) -> list[str]:
 def man_pages(program: click.Command, name: str, version: str, date: str, folder: Path) -> list[str]:
     """One page per command into ``folder``: "textback.1", "textback-staff-phone-add.1"; their names. ``date``: "2026-11-27"."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_man_pages(name, program, version=version, date=date, target_dir=str(folder))
+    write_man_pages(name, _summed_up(program), version=version, date=date, target_dir=str(folder))
     return sorted(path.name for path in folder.iterdir())
+
+
+def _summed_up(command: click.Command) -> click.Command:
+    """The same with its first sentence as its summary, which click would cut at 45 characters."""
+    same = copy.copy(command)
+    same.short_help = command.get_short_help_str(_SUMMARY)
+    if isinstance(same, click.Group):
+        same.commands = {name: _summed_up(each) for name, each in same.commands.items()}
+    return same
 
 
 def completions(program: click.Command, name: str, folder: Path, shells: Sequence[str] = tuple(_PLACES)) -> None:
