@@ -1,0 +1,124 @@
+"""Call records kept in a database: a real MariaDB with FreePBX's table, and SQLite; read and never written."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy
+
+from ari_app.databases import engine_of, reading, url_of
+from ari_app.errors import SettingsError, SourceError, TextbackError
+from ari_app.model import Outcome
+from ari_app.pbx.cdr import Row, calls_of
+from ari_app.pbx.cdr_sql import read_sql
+from tests.pbx.mariadb import PASSWORD, Mariadb, mariadb
+from tests.pbx.test_cdr import CONFIG, EVER, a_row, rows_of
+
+_COLUMNS = ("calldate", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "duration", "billsec", "disposition",
+            "uniqueid", "linkedid", "did", "sequence")  # fmt: skip
+
+
+def values_of(row: Row, sequence: int = 0) -> tuple[object, ...]:
+    what = (row.src, row.dst, row.context, row.channel, row.dstchannel, row.app, row.data, row.duration, row.billsec, row.disposition)
+    return (row.start, *what, row.uniqueid, row.linkedid, row.did, sequence)
+
+
+def sqlite_with(path: Path, rows: tuple[Row, ...], table: str = "cdr", start: str = "calldate") -> str:
+    columns = (start, *_COLUMNS[1:])
+    with contextlib.closing(sqlite3.connect(path)) as made:
+        made.execute(f"CREATE TABLE {table} ({', '.join(f'{name} TEXT' for name in columns)})")
+        marks = ", ".join("?" * len(columns))
+        made.executemany(
+            f"INSERT INTO {table} VALUES ({marks})",  # noqa: S608
+            [(str(row.start), *values_of(row, sequence)[1:]) for sequence, row in enumerate(rows)],
+        )
+        made.commit()
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Mariadb]:
+    with mariadb() as running:
+        marks = ", ".join(["%s"] * len(_COLUMNS))
+        rows = [values_of(row, sequence) for sequence, row in enumerate(rows_of("22"))]
+        running.run("USE asteriskcdrdb", f"INSERT INTO cdr ({', '.join(_COLUMNS)}) VALUES ({marks})", rows=rows)  # noqa: S608
+        yield running
+
+
+def test_freepbx_database_tells_what_the_file_tells(server: Mariadb) -> None:
+    expected = calls_of(rows_of("22"), CONFIG, UTC)
+    for scheme in ("mysql", "mariadb", "mysql+pymysql"):
+        read = read_sql(server.url(scheme=scheme), EVER, most=10_000)
+        assert (len(read.rows), read.cut, read.skipped) == (len(rows_of("22")), False, 0)
+        assert calls_of(read.rows, CONFIG, ZoneInfo("America/Toronto")) == expected
+
+
+def test_only_what_was_asked_for_is_read(server: Mariadb) -> None:
+    newest = max(row.end for row in rows_of("22"))
+    assert read_sql(server.url(), newest + timedelta(seconds=1), most=100).rows == ()
+    assert {row.end for row in read_sql(server.url(), newest, most=100).rows} == {newest}
+    cut = read_sql(server.url(), EVER, most=5)
+    assert cut.cut
+    assert len(cut.rows) == 5
+    assert min(row.start for row in cut.rows) >= sorted(row.start for row in rows_of("22"))[-6]
+
+
+def test_a_user_who_could_write_does_not(server: Mariadb) -> None:
+    """The session itself may only read."""
+    url = url_of(server.url(user="strong"), "pbx.cdr.url")
+    with engine_of(url, "pbx.cdr.url").connect() as connection, pytest.raises(sqlalchemy.exc.DBAPIError, match="READ ONLY"):
+        reading(connection).exec_driver_sql("DELETE FROM cdr")
+    assert len(read_sql(server.url(user="strong"), EVER, most=10_000).rows) == len(rows_of("22"))
+
+
+def failure(url: str) -> TextbackError:
+    with pytest.raises((SourceError, SettingsError)) as failed:
+        read_sql(url, EVER, most=10)
+    assert failed.value.fix
+    assert PASSWORD not in str(failed.value)
+    return failed.value
+
+
+def test_what_is_wrong_is_named(server: Mariadb, tmp_path: Path) -> None:
+    assert failure(server.url(password="wrong")).code == "cdr_unreadable"
+    assert "Access denied" in failure(server.url(password="wrong")).what
+    missing = failure(server.url(more="&table=cdr2"))
+    assert (missing.code, "no table cdr2" in missing.what) == ("cdr_format", True)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        down = failure(f"mysql://textback@127.0.0.1:{taken.getsockname()[1]}/asteriskcdrdb")
+    assert down.code == "cdr_unreadable"
+    assert "connect" in down.what
+    assert failure(f"sqlite:///{tmp_path / 'none.db'}").code == "cdr_unreadable"
+    assert "pbx.cdr.url" in failure("sqlite:///relative.db").what
+    assert "pbx.cdr.url" in failure("oracle://here/there").what
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE cdr (calldate TEXT, src TEXT)")
+    assert "dstchannel" in failure(f"sqlite:///{path}").what
+
+
+def test_sqlite_with_other_names(tmp_path: Path) -> None:
+    """Upper case, ``start`` for ``calldate``, a table of another name; rows that are no record are counted."""
+    path = tmp_path / "master.db"
+    url = sqlite_with(path, (a_row(), a_row(duration="long", channel="PJSIP/voipms-00000009")), table="Calls", start="START")
+    read = read_sql(f"{url}?table=Calls", EVER, most=10)
+    assert (read.rows, read.skipped) == ((a_row(),), 1)
+    (call,) = calls_of(read.rows, CONFIG, UTC).calls
+    assert (call.outcome, call.started) == (Outcome.MISSED, datetime(2026, 3, 2, 9, tzinfo=UTC))
+
+
+def test_sqlite_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "master.db"
+    url = sqlite_with(path, (a_row(),))
+    before = path.read_bytes()
+    assert len(read_sql(url, EVER, most=10).rows) == 1
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["master.db"]
