@@ -27,7 +27,8 @@ __all__ = ["BEGIN", "END", "JOURNAL", "Journal", "Undone", "block", "with_block"
 
 JOURNAL = Path("/etc/textback/setup.json")
 BEGIN, END = b"; textback: begin (made by textback setup; textback setup --undo takes it out)\n", b"; textback: end\n"
-_PATIENCE = 120.0
+_PATIENCE = 600.0
+"""Seconds: fwconsole reload takes minutes on a small machine with many extensions."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,7 +210,7 @@ async def a_call_is_seen(lab: Lab, access: Access) -> None:
         return None
 
     try:
-        async with lab.trunk_call(Caller("4385550195", "5145550195")) as agent:
+        async with lab.trunk_call(Caller("4385550195", "5145550195", talk=0.1)) as agent:
             await agent.over()
             await listener.wait(ended, "the call's end")
     finally:
