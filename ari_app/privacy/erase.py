@@ -123,12 +123,6 @@ def _elsewhere(settings: Settings, number: str, gone: Gone, mentioned: int) -> l
     spools = "; ".join(gone.mailboxes)
     if spools:
         places.append(Elsewhere("voicemail", f"their messages lie in Asterisk's voicemail ({spools})", "delete them there on a phone"))
-    aside = sorted(settings.store.path.parent.glob(f"{settings.store.path.name}.before-*"))
-    if aside:
-        files = ", ".join(str(each) for each in aside)
-        places.append(
-            Elsewhere("before_restore", f"a store that a restore put aside has it ({files})", "delete it once the restored one is good")
-        )
     named = [key for key, numbers in _named(settings).items() if number in numbers]
     if named:
         places.append(

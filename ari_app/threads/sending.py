@@ -78,6 +78,8 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
 
     An automatic text of which nothing has gone is decided again here. ``split`` plans the parts, once: every later try sends the same.
     """
+    if tx.one("SELECT 1 FROM message WHERE id = ?", (message,)) is None:
+        return None  # erased since it was found due
     row = message_row(tx, message)
     at = stamp(now)
     if row["state"] != "queued" or row["expires"] < at or _busy(tx, row["number"]):
