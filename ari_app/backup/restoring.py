@@ -191,11 +191,13 @@ def _present(store: Path) -> Path | None:
     """The store that is there, with its log folded into it, if it can be asked."""
     try:
         os.close(os.open(store, os.O_RDWR | os.O_CLOEXEC))
-        with closing(sqlite3.connect(store, isolation_level=None)) as connection:
-            connection.execute("PRAGMA busy_timeout=5000")
+        # for reading first: SQLite clears away what it does not understand of a log, and a damaged store is kept as it is
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("SELECT number, opted_out FROM contact LIMIT 1").fetchone()
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 return None
+        with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+            connection.execute("PRAGMA busy_timeout=5000")
             folded = fold(connection)
     except (OSError, sqlite3.Error):
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ari_app.model import Reason
@@ -129,7 +129,8 @@ def _hold(tx: Transaction, now: datetime, *, present: bool) -> dict[str, int]:
             state = "unknown"
         said[state] = said.get(state, 0) + 1
     # a report that still comes may settle a part: what stands behind it is too late
-    tx.run("UPDATE message SET expires = min(expires, ?) WHERE state = 'unknown' AND expires IS NOT NULL", (at,))
+    over = stamp(now - timedelta(seconds=1))
+    tx.run("UPDATE message SET expires = min(expires, ?) WHERE state = 'unknown' AND expires IS NOT NULL", (over,))
     return said
 
 
