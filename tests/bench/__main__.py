@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from tests.bench import calls, contacts, kills, modem, portal
+from tests.bench import calls, contacts, install, kills, modem, portal
 from tests.bench.report import Row, show, write
 from tests.lab.root import LabError
 
@@ -19,6 +19,7 @@ TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
     "calls": calls.measure,
     "contacts": contacts.measure,
     "faults": kills.measure,
+    "install": install.measure,
     "modem": modem.measure,
     "portal": portal.measure,
 }
