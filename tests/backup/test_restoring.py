@@ -18,8 +18,8 @@ from ari_app.settings import Settings
 from ari_app.threads import Store, keyed
 from ari_app.threads.place import Lock
 from tests.backup.clinic import NOW, backed_up, killed_at, put_back, sql, value
-from tests.contract.clinic import BOB, CAROL, DAVE, FRANK
-from tests.threads.world import ALICE, HandClock
+from tests.contract.clinic import CAROL, DAVE, FRANK
+from tests.threads.world import ALICE, BOB, HandClock
 
 LATER = NOW + timedelta(hours=1)
 EXPIRES = (NOW + timedelta(days=1)).isoformat(timespec="microseconds").replace("+00:00", "Z")
