@@ -90,7 +90,8 @@ def _date() -> datetime:
 
 
 def _maintainer(tree: Path) -> str:
-    return re.findall(r"(?m)^Maintainer: (.*)$", (tree / "debian/control").read_text(encoding="utf-8"))[0]
+    (named,) = re.findall(r"(?m)^Maintainer: (.*)$", (tree / "debian/control").read_text(encoding="utf-8"))
+    return str(named)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -111,7 +112,7 @@ def main(folder: Path, check: bool) -> None:
         installed = run("dpkg-deb", "--field", deb, "Installed-Size", folder=Path("/")).strip()
         click.echo(f"{deb}: {deb.stat().st_size / 1e6:.0f} MB, {int(installed) / 1024:.0f} MB installed, built in {built:.0f} s")
         if check:
-            from tests.install import clean_root
+            from tests.install import clean_root  # builds on this module
 
             clean_root.check(deb, say)
     except LabError as error:

@@ -45,11 +45,9 @@ def copyright_file(environment: Path) -> str:
     )  # fmt: skip
     (site,) = environment.glob("lib/python3*/site-packages")
     found = {_plain(each.name): each for each in distributions(path=[str(site)])}
-    stanzas = [_HEAD]
-    for wheel in sorted(json.loads(told), key=lambda wheel: str(wheel["Name"]).lower()):
-        if wheel["Name"] != _PROJECT:
-            stanzas.append(_stanza(wheel, HOME / site.relative_to(environment), found[_plain(wheel["Name"])]))
-    return "\n".join(stanzas)
+    wheels = sorted((wheel for wheel in json.loads(told) if wheel["Name"] != _PROJECT), key=lambda wheel: str(wheel["Name"]).lower())
+    place = HOME / site.relative_to(environment)
+    return "\n".join([_HEAD, *(_stanza(wheel, place, found[_plain(wheel["Name"])]) for wheel in wheels)])
 
 
 def _plain(name: str) -> str:

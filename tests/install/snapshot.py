@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from tests.install.machine import Machine
+from typing import Protocol
 
 __all__ = ["ALLOWED", "Change", "Entry", "changes", "explained", "look", "unexplained"]
 
@@ -58,7 +57,13 @@ class Change:
         return f"changed: {self.path} ({', '.join(told)})"
 
 
-async def look(machine: Machine) -> dict[str, Entry]:
+class Shell(Protocol):
+    """Where the files are: a machine, or a root file system."""
+
+    async def run(self, command: str, *, patience: float = ...) -> str: ...
+
+
+async def look(machine: Shell) -> dict[str, Entry]:
     """Every path of the machine's disk. Half a minute where the processor is emulated."""
     listed = await machine.run(_LIST, patience=300)
     digests = {}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 from click.shell_completion import get_completion_class
-from click_man.core import write_man_pages
+from click_man.core import write_man_pages  # type: ignore[import-untyped]
 
 from tests.lab.root import LabError
 
@@ -26,7 +26,7 @@ HOME = Path("/opt/asterisk-textback")
 PYTHON = Path("/usr/bin/python3")
 """Debian's, whatever else this machine has."""
 EXTRAS = ("mariadb", "postgresql", "sqlserver")
-"""Drivers of databases a clinic may have, and of FreePBX's own. The engines that write down voicemail are too large: by pip, where wanted."""
+"""Drivers of databases a clinic may have, and of FreePBX's own. Engines that write down voicemail are large: by pip, where wanted."""
 _KEPT = re.compile(r"python[\d.]*|pip|textback")
 _SUMMARY = 120
 _PLACES = {
@@ -95,8 +95,8 @@ def _compile(path: Path, staged: Path) -> None:
     for cache in path.rglob("__pycache__"):
         shutil.rmtree(cache)
     run(
-        PYTHON, "-W", "ignore", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", staged, "-p", "/", path / "lib",
-        folder=staged,
+        PYTHON, "-W", "ignore", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
+        "-s", staged, "-p", "/", path / "lib", folder=staged,
     )  # fmt: skip
 
 
