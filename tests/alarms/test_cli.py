@@ -124,8 +124,8 @@ def test_what_doctor_says_of_alarms_and_backups(tmp_path: Path) -> None:
     owed = Due(alarm=alarm, way="webhook", telling="raised", made=START, due=START, tries=2, error="gone")
     hook = {"webhook": {"url": "http://127.0.0.1:9/h", "secret_file": str(tmp_path / "none")}}
 
-    def codes(*given: Any, **alarms: Any) -> list[str]:
-        return [each.code for each in judge_alarms(settings(tmp_path, **alarms), *given, zone)]
+    def codes(found: tuple[Alarm, ...], due: tuple[Due, ...], **alarms: Any) -> list[str]:
+        return [each.code for each in judge_alarms(settings(tmp_path, **alarms), found, due, zone)]
 
     assert codes((), ()) == ["alarm_nobody"]
     assert codes((), (), webhook={**hook["webhook"], "secret_file": str(ROOT / "README.md")}) == ["alarms"]
