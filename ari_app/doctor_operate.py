@@ -53,7 +53,11 @@ def judge_backup(settings: Settings, now: datetime, zone: tzinfo) -> Finding:
     said = f"the last backup is of {_time(newest.at, zone)}"
     if now - newest.at > _BACKUP_OLD:
         return Finding("warn", "backup_old", said, "see journalctl -u textback-backup, then: textback backup")
-    return Finding("ok", "backup", said)
+    folder = settings.store.backup.folder
+    if folder.stat().st_dev == settings.store.path.parent.stat().st_dev:
+        fix = f"copy {folder} to another machine each day too (docs/backup.md)"
+        return Finding("warn", "backup_same_disk", f"{said}, found sound, on the disk of the store: lost with it", fix)
+    return Finding("ok", "backup", f"{said}, found sound, in {folder}")
 
 
 def _time(at: datetime, zone: tzinfo) -> str:

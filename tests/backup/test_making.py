@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import sqlite3
+import tempfile
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from ari_app.backup import held, last
 from ari_app.backup.check import inspect
 from ari_app.backup.rotate import kept, kept_until
+from ari_app.doctor_operate import judge_backup
 from ari_app.errors import StoreError
 from ari_app.settings import Settings
 from tests.backup.clinic import NOW, backed_up, killed_at, sql, value
@@ -156,6 +158,21 @@ def test_a_broken_file_takes_no_place_of_a_sound_one(settings: Settings) -> None
     assert last(chosen) == replace(good)
     newest = backed_up(chosen, NOW + timedelta(days=2))
     assert [copy.file for copy in held(chosen)] == [newest.file]
+
+
+def test_doctor_says_when_there_was_none_when_it_is_old_and_when_it_lies_on_the_same_disk(settings: Settings) -> None:
+    assert judge_backup(settings, NOW, UTC).code == "backup_none"
+    backed_up(settings)
+    here = judge_backup(settings, NOW, UTC)
+    assert (here.state, here.code) == ("warn", "backup_same_disk")
+    assert "2026-03-05 03:15" in here.what
+    assert judge_backup(settings, NOW + timedelta(days=3), UTC).code == "backup_old"
+    away = Path("/dev/shm")  # noqa: S108  (another file system than the store's)
+    with tempfile.TemporaryDirectory(dir=away) as folder:
+        store = settings.store.model_copy(update={"backup": settings.store.backup.model_copy(update={"folder": Path(folder)})})
+        chosen = settings.model_copy(update={"store": store})
+        backed_up(chosen)
+        assert judge_backup(chosen, NOW, UTC).code == "backup"
 
 
 # -- rotation
