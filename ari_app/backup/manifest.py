@@ -84,7 +84,7 @@ def _set_aside(store: Path) -> list[Copy]:
         for each in store.parent.iterdir():
             if match := re.fullmatch(rf"{re.escape(store.name)}\.before-restore-(\d{{8}}T\d{{6}}Z)", each.name):
                 with contextlib.suppress(ValueError):
-                    found.append(Copy(each, datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)))
+                    found.append(Copy(each, datetime.fromisoformat(match[1])))
     return sorted(found, key=lambda copy: copy.at, reverse=True)
 
 
@@ -106,7 +106,7 @@ def read(folder: Path) -> tuple[Copy, ...]:
     for name in names:
         if match := _NAME.fullmatch(name):
             try:
-                at = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+                at = datetime.fromisoformat(match[1])
             except ValueError:
                 continue
             copies.append(known.get(name) or Copy(folder / name, at))
