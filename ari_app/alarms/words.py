@@ -25,12 +25,12 @@ class Words:
 WORDS: Mapping[str, Mapping[str, Words]] = {
     "fr": {
         "modem_down": Words(
-            "Le modem {subject} n'est pas inscrit au réseau ({says})",
+            "Le modem {subject} n’est pas inscrit au réseau ({says})",
             "Regardez son voyant, sa prise USB et sa carte SIM; puis\N{NO-BREAK SPACE}: textback modem status {subject}",
         ),
         "texts_fail": Words(
-            "Plus d'un dixième des textos du modem {subject} échouent ({failed} sur {tried})",
-            "Voyez auprès de l'opérateur si la ligne ou le forfait de cette carte SIM est bloqué; "
+            "Plus d’un dixième des textos du modem {subject} échouent ({failed} sur {tried})",
+            "Voyez auprès de l’opérateur si la ligne ou le forfait de cette carte SIM est bloqué; "
             "puis\N{NO-BREAK SPACE}: textback modem send-test {subject} NUMÉRO",
         ),
         "budget_near": Words(
@@ -42,8 +42,8 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "Voyez les modems et le PBX: textback doctor",
         ),
         "pbx_lost": Words(
-            "Asterisk n'est pas joint\N{NO-BREAK SPACE}: les appels manqués ne sont pas vus ({error})",
-            "Voyez s'il tourne\N{NO-BREAK SPACE}: textback doctor",
+            "Asterisk n’est pas joint\N{NO-BREAK SPACE}: les appels manqués ne sont pas vus ({error})",
+            "Voyez s’il tourne\N{NO-BREAK SPACE}: textback doctor",
         ),
         "store_unwritable": Words(
             "La base de textback ne peut pas être écrite\N{NO-BREAK SPACE}: aucun texto ne part ({error})",
@@ -55,17 +55,17 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "Voyez pourquoi\N{NO-BREAK SPACE}: journalctl -u textback-backup; puis\N{NO-BREAK SPACE}: textback backup",
         ),
         "clocks_apart": Words(
-            "L'horloge de cette machine et celle d'Asterisk ont {seconds} secondes d'écart", "Tenez les deux à l'heure par NTP"
+            "L’horloge de cette machine et celle d’Asterisk ont {seconds} secondes d’écart", "Tenez les deux à l’heure par NTP"
         ),
         "contacts_stale": Words(
             "Les contacts ne suivent plus la base de la clinique depuis {hours} heures ({sync_code})",
             "Voyez pourquoi\N{NO-BREAK SPACE}: textback doctor",
         ),
         "certificate_ends": Words(
-            "Le certificat du portail est bon jusqu'au {until}", "Renouvelez-le, puis\N{NO-BREAK SPACE}: systemctl restart textback"
+            "Le certificat du portail est bon jusqu’au {until}", "Renouvelez-le, puis\N{NO-BREAK SPACE}: systemctl restart textback"
         ),
         "service_failed": Words(
-            "Le service textback s'est arrêté et ne revient pas ({result})",
+            "Le service textback s’est arrêté et ne revient pas ({result})",
             "Voyez son journal\N{NO-BREAK SPACE}: journalctl -u textback; puis\N{NO-BREAK SPACE}: textback doctor",
         ),
     },
@@ -108,9 +108,9 @@ _FRAME = {
         "since": "Depuis\N{NO-BREAK SPACE}: {since}",
         "until": "Fini depuis\N{NO-BREAK SPACE}: {over}",
         "do": "À faire\N{NO-BREAK SPACE}: {fix}.",
-        "tried": "Ceci est un essai\N{NO-BREAK SPACE}: les alarmes de textback arrivent ici. Rien n'est à faire.",
+        "tried": "Ceci est un essai\N{NO-BREAK SPACE}: les alarmes de textback arrivent ici. Rien n’est à faire.",
         "is_over": "Ceci est réglé\N{NO-BREAK SPACE}: {what}.",
-        "from": "Écrit par textback sur {host}, sans que personne ne l'ait envoyé. Personne ne lit les réponses.",
+        "from": "Écrit par textback sur {host}, sans que personne ne l’ait envoyé. Personne ne lit les réponses.",
     },
     "en": {
         "raised": "Alarm",

@@ -22,6 +22,7 @@ from ari_app.policy.wording import BOTH, DEFAULTS, LANGUAGES, check
 from ari_app.priority_settings import PrioritySettings
 from ari_app.settings import HoursException
 from ari_app.standing import EXCEPTIONS, MODE, Change, InForce, LeftOut, changed, source_of, wording_key
+from ari_app.threads.alarms import Alarm
 
 __all__ = ["LONGEST_WORDING", "EmergencyWords", "Rules", "Stands", "Wording", "known_language"]
 
@@ -100,6 +101,11 @@ class Rules(Base):
             left_out=held.left_out,
             file=_told(held.settings),
         )
+
+    async def alarms(self, by: Actor) -> tuple[Alarm, ...]:
+        """What keeps textback from working now."""
+        self._administrator(by)
+        return await self._store.alarms.open()
 
     async def set_exceptions(self, exceptions: list[dict[str, Any]] | None, *, by: Actor) -> None:
         """The dates that differ, each {"date": "2026-12-24", "closed": true} or {"date", "open": "09:00-12:00"}: the whole list.

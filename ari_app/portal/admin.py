@@ -7,12 +7,13 @@ from typing import Any
 
 from aiohttp import web
 
+from ari_app.alarms.words import what
 from ari_app.errors import RefusedError, SettingsError, TextbackError
 from ari_app.portal import admin_audit, admin_canned, admin_contacts, admin_rules, admin_staff, admin_wording, me
 from ari_app.portal.admin_frame import admin_page, saved
 from ari_app.portal.admin_settings import flat
 from ari_app.portal.entry import form
-from ari_app.portal.frame import CLOCK, DESK, SETTINGS, actor, administrator
+from ari_app.portal.frame import CLOCK, DESK, SETTINGS, actor, administrator, language
 from ari_app.settings import HoursException
 
 __all__ = ["add_routes"]
@@ -35,8 +36,9 @@ async def _texts(request: web.Request) -> web.Response:
 
 
 async def _texts_page(request: web.Request, refused: TextbackError | None = None) -> web.Response:
-    stands = await request.app[DESK].settings(actor(request))
-    return admin_page(request, "admin_texts.html", refused=refused, stands=stands)
+    desk, by = request.app[DESK], actor(request)
+    alarms = [{"what": what(each.code, each.subject, each.facts, language(request)), "since": each.since} for each in await desk.alarms(by)]
+    return admin_page(request, "admin_texts.html", refused=refused, stands=await desk.settings(by), alarms=alarms)
 
 
 @administrator

@@ -78,6 +78,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "admin.from_portal": ("Set here", "Réglé ici"),
     "admin.back_to_file": ("Back to textback.toml", "Revenir à textback.toml"),
     "admin.edit": ("Edit", "Modifier"),
+    "admin.alarms": ("What keeps textback from working now", "Ce qui empêche textback de fonctionner"),
     "admin.left_out": (
         "Set here, and not possible with the present textback.toml",
         "Réglé ici, et impossible avec le textback.toml actuel",

@@ -49,7 +49,7 @@ async def test_a_letter_in_clear(tmp_path: Path) -> None:
         await way(tmp_path, email=box.email).tell("test", None)
     assert all(each in said for each in TO)
     raised, again, over, tried = box.letters
-    assert raised["Subject"] == "[textback] Clinique Tremblay – Alarme – Le modem gsm1 n'est pas inscrit au réseau (no carrier)"
+    assert raised["Subject"] == "[textback] Clinique Tremblay – Alarme – Le modem gsm1 n’est pas inscrit au réseau (no carrier)"
     assert (raised["From"], raised["To"], raised["Auto-Submitted"]) == ("textback@clinique.example", ", ".join(TO), "auto-generated")
     assert parsedate_to_datetime(raised["Date"]) == START
     assert re.fullmatch(r"<[0-9a-f]{32}\.textback@clinique\.example>", raised["Message-ID"])

@@ -14,6 +14,7 @@ from ari_app.desk import SHELL
 from ari_app.model import Trigger
 from ari_app.portal.words import WORDS
 from ari_app.portal.words_admin import WORDS as OURS
+from ari_app.threads.alarms import Condition
 from tests.desk_world import GOOD
 from tests.portal.served import Browser, Served, served
 
@@ -297,3 +298,15 @@ def test_every_word_a_template_asks_for_is_there() -> None:
     }
     assert len(asked) > 100
     assert [each for each in sorted(asked) if each[1] not in WORDS] == []
+
+
+async def test_an_administrator_sees_what_keeps_textback_from_working(here: Served) -> None:
+    browser = await here.browser(here.administrator, "fr")
+    assert "Ce qui empêche" not in await browser.get("/admin")
+    condition = Condition(code="modem_down", subject="gsm1", facts={"says": "<b>no carrier"})
+    await here.clinic.store.alarms.raised(condition, here.clinic.clock.now(), [])
+    page = unescape(await browser.get("/admin"))
+    assert "Le modem gsm1 n’est pas inscrit au réseau (<b>no carrier)" in page
+    assert "<b>no" not in await browser.get("/admin")
+    await here.clinic.store.alarms.ended(condition.key, [])
+    assert "Ce qui empêche" not in await browser.get("/admin")
