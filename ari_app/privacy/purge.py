@@ -21,8 +21,10 @@ _FIRST = 60.0
 _EVERY = 3600.0
 _LOOKED_FOR = 2000
 """Rows looked for at once, over a reading connection."""
-_AT_ONCE = 50
-"""Rows of one transaction: some 5 ms of the writer's time, a text with its parts, reports and words in the index being one row of these."""
+_AT_ONCE = (2, 40)
+"""Rows of one transaction, the fewest and the most: a text with its parts, reports and words in the index is one of these."""
+_HELD = 0.02
+"""Seconds that a transaction should take at most: fewer rows go in the next one where it took longer."""
 _BREATH = 0.01
 """Seconds between transactions, in which others write."""
 
@@ -37,12 +39,15 @@ def kept(retention: RetentionSettings) -> Kept:
 async def purge(store: Store, retention: RetentionSettings, clock: Clock, *, within: float | None = None) -> tuple[dict[str, int], bool]:
     """Take away what is old: rows by class, and whether more is left because so many seconds (``within``) are over. Raises StoreError."""
     until = None if within is None else clock.monotonic() + within
-    spans, counts, more = kept(retention), Counter[str](), False
+    spans, counts, more, at_once = kept(retention), Counter[str](), False, _AT_ONCE[1]
     for name in CLASSES:
         while not more and (ids := await store.privacy.old(name, spans, _LOOKED_FOR)):
-            took = 0
-            for begin in range(0, len(ids), _AT_ONCE):
-                took += await store.privacy.take(name, ids[begin : begin + _AT_ONCE], spans)
+            took = begin = 0
+            while begin < len(ids):
+                before = clock.monotonic()
+                took += await store.privacy.take(name, ids[begin : begin + at_once], spans)
+                begin += at_once
+                at_once = max(at_once // 2, _AT_ONCE[0]) if clock.monotonic() - before > _HELD else min(at_once + 2, _AT_ONCE[1])
                 await asyncio.sleep(_BREATH)
                 if until is not None and clock.monotonic() > until:
                     more = True

@@ -28,6 +28,9 @@ STATEMENTS = (
     ) STRICT""",
     "CREATE INDEX consent_by_number ON consent (number, at)",
     "CREATE INDEX consent_by_time ON consent (at)",
+    # Found from what goes: without them each row that goes has these tables read whole, by the check of foreign keys too.
+    "CREATE INDEX inbound_by_message ON inbound (message)",
+    "CREATE INDEX report_by_part ON report (part)",
     # What is known from before there was a history: what staff were told, STOP and START that were confirmed, and STOP that was not.
     """INSERT INTO consent (number, at, act, how, who)
         SELECT t.number, a.at, iif(a.act = 'opt_out_verbal', 'opt_out', 'opt_in'), 'verbal', a.who
