@@ -38,9 +38,11 @@ class _Terminal:
         return str(click.prompt(words, default=default or "", show_default=bool(default)))
 
     def secret(self, words: str, *, twice: bool) -> str:
-        return str(
-            click.prompt(words, default="", hide_input=True, show_default=False, confirmation_prompt="Once more" if twice else False)
-        )
+        while True:
+            first = str(click.prompt(words, default="", hide_input=True, show_default=False))
+            if not first or not twice or first == click.prompt("Once more", default="", hide_input=True, show_default=False):
+                return first
+            click.echo("The two are not the same.")
 
     def yes(self, words: str, *, default: bool) -> bool:
         return click.confirm(words, default=default)

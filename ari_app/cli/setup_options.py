@@ -63,6 +63,7 @@ def options(work: Callable[..., None]) -> Callable[..., None]:
     answers = [click.option(flag, metavar=form, help=words) for flag, form, words in _ANSWERS]
     rest = (
         click.option("--dialplan", is_flag=True, help="Let a dialplan ask too: *767, *768, open or closed (docs/dialplan.md)."),
+        click.option("--pin-plain", is_flag=True, help="Keep the PIN in a file, not as a credential that systemd encrypts."),
         click.option("--no-tls", is_flag=True, help="The portal without certificate: only behind a proxy, or for phones that take none."),
         click.option("--mode", type=click.Choice(["watch", "send", "off"]), help="watch without: shows what it would send."),
         click.option("--start/--no-start", default=True, help="Start the service now and at each boot; yes without."),

@@ -5,6 +5,7 @@ systemd-creds(1), systemd.exec(5) LoadCredentialEncrypted=. systemd 250 and newe
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from ari_app.setup.journal import Journal
 __all__ = ["PinCredential", "booted", "usable"]
 
 _PATIENCE = 30.0
+_OLDEST = 250
+_PLAIN = "or keep the PIN in a file that root and the service may read: --pin-plain"
 _UNIT = "textback.service"
 _HOST_KEY = Path("var/lib/systemd/credential.secret")
 _FORGET = (  # made for us, and worth nothing unless somebody else has encrypted with it since
@@ -31,13 +34,14 @@ def booted(root: Path = Path("/")) -> bool:
 
 
 def usable(root: Path = Path("/")) -> bool:
-    """Can this machine encrypt a credential and read it again. Tried on the word "test"."""
+    """Can systemd keep a credential here. Nothing is encrypted for trial: the first time makes this machine's key."""
     if not booted(root) or shutil.which("systemd-creds") is None:
         return False
     try:
-        return _decrypted(_encrypted("test", b"test"), "test") == b"test"
+        said = re.match(rb"systemd (\d+)", _creds(["--version"], b""))
     except SetupError:
         return False
+    return said is not None and int(said[1]) >= _OLDEST
 
 
 def _creds(args: list[str], given: bytes) -> bytes:
@@ -45,10 +49,10 @@ def _creds(args: list[str], given: bytes) -> bytes:
     try:
         done = subprocess.run(["systemd-creds", *args], input=given, capture_output=True, timeout=_PATIENCE, check=False)  # noqa: S603, S607
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SetupError(f"systemd-creds cannot be used ({error})", "give the PIN with --pin-plain", code="setup_credential") from error
+        raise SetupError(f"systemd-creds cannot be used ({error})", _PLAIN, code="setup_credential") from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise SetupError(f"systemd-creds failed: {said[-1] if said else done.returncode}", "give --pin-plain", code="setup_credential")
+        raise SetupError(f"systemd-creds failed: {said[-1] if said else done.returncode}", _PLAIN, code="setup_credential")
     return done.stdout
 
 

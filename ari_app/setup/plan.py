@@ -67,6 +67,8 @@ class Prepare(Exception):  # noqa: N818 - no error: the other machine comes firs
 @dataclass(frozen=True, slots=True)
 class _Asked:
     answers: Answers
+    heard_by: str | None
+    """The group of the Asterisk of this machine, which plays what is spoken."""
     pbx: Sequence[Step]
     records: Records
     radios: Radios
@@ -84,7 +86,8 @@ def planned(asking: Asking, paths: Paths, house: House, *, screen: bool, start: 
     readable, own = paths.owners()
     asked = _ask(asking, paths, house, readable, screen=screen)
     modems = None if asked.radios.modems is None else [dict(modem) for modem in asked.radios.modems]
-    files = _pins(paths, asked.radios, modems, readable)
+    encrypted = bool(asked.radios.pins) and not asking.given("--pin-plain") and usable(paths.root)
+    files = _pins(paths, asked.radios, modems, readable, encrypted=encrypted)
     text, settings = _settings(paths, Wanted(asked.answers, modems))
     if asked.mail_password is not None:
         words = "the password of the mail server, for the service alone"
@@ -93,6 +96,8 @@ def planned(asking: Asking, paths: Paths, house: House, *, screen: bool, start: 
         files.append(asked.tls.made)
     files.append(WriteFile(f"writes {paths.settings}: {_words(settings)}", paths.settings, text.encode, 0o640, readable))
     steps: list[Step] = [_Folder(paths.folder, 0o750, readable), _Folder(settings.store.path.parent, 0o700, own)]
+    if asked.heard_by is not None:
+        steps.append(_Folder(settings.agi.sounds, 0o2750, Owner(own.user, asked.heard_by)))
     starts = start and startable(paths.root)
     if starts:
         up, restart = Start(), Restart(files)
@@ -131,12 +136,12 @@ def _ask(asking: Asking, paths: Paths, house: House, owner: Owner, *, screen: bo
     member = None if house.administrator(store) else ask_member(asking, screen=screen)
     mail_password = ask_alarm(asking, answers, paths.folder)
     asking.complete()
-    return _Asked(answers, switchboard.steps, records, radios, tls, member, mail_password, tuple(said))
+    heard_by = None if switchboard.found is None else switchboard.found.group
+    return _Asked(answers, heard_by, switchboard.steps, records, radios, tls, member, mail_password, tuple(said))
 
 
-def _pins(paths: Paths, radios: Radios, modems: list[dict[str, Any]] | None, owner: Owner) -> list[Step]:
+def _pins(paths: Paths, radios: Radios, modems: list[dict[str, Any]] | None, owner: Owner, *, encrypted: bool) -> list[Step]:
     """Where each PIN is kept, which its [[modem]] is told."""
-    encrypted = bool(radios.pins) and usable(paths.root)
     steps: list[Step] = []
     for modem in modems or ():
         pin = radios.pins.get(modem["name"])
@@ -151,8 +156,7 @@ def _pin(paths: Paths, modem: str, pin: str, owner: Owner, *, encrypted: bool) -
         credential = PinCredential(paths.folder, modem, pin, paths.root)
         return credential, str(credential.pin_file)
     path = paths.folder / f"{modem}-pin"
-    why = "this machine has no credential store"
-    return _kept(path, f"the PIN of {modem}'s SIM, in clear, readable by root and the service alone ({why})", pin, owner), str(path)
+    return _kept(path, f"the PIN of {modem}'s SIM, not encrypted, readable by root and the service alone", pin, owner), str(path)
 
 
 def _kept(path: Path, what: str, secret: str, owner: Owner) -> WriteFile:

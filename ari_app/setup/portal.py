@@ -109,14 +109,14 @@ def _tls(asking: Asking, answers: Answers, folder: Path, owner: Owner, listen: s
         answers["portal.certificate"], answers["portal.key"] = held, asking.there("portal.key")
         made = SelfSigned(ours, ours_key, _names(listen), owner)
         return Tls(made if held == str(ours) and ours.exists() and made.needed() and asking.given("--listen") else None)
+    if _loopback(_host(listen)) and asking.given("--certificate") is None:
+        return Tls()
     path = asking.value("--certificate", "Certificate for the portal (a PEM file; empty: one is made)", _file, needed=False)
     if path is not None:
         key = asking.value("--key", "Its key (a PEM file)", _file)
         if key is not None:
             checked(Path(path), Path(key))
         answers["portal.certificate"], answers["portal.key"] = path, key
-        return Tls()
-    if _loopback(_host(listen)):
         return Tls()
     answers["portal.certificate"], answers["portal.key"] = str(ours), str(ours_key)
     return Tls(SelfSigned(ours, ours_key, _names(listen), owner))

@@ -35,8 +35,10 @@ def ask_modems(asking: Asking, answers: Answers, say: Callable[[str], None]) -> 
     given = asking.given("--modem")
     if given == _NONE:
         return Radios(() if asking.afresh else None)
-    if given is None and not asking.afresh:
-        return Radios()  # the service may hold it
+    if not asking.afresh:
+        held = _held(asking, given)
+        if given is None or held is not None:
+            return _changed(asking, answers, held)  # the service may have it: it is not asked
     found, trouble = _look(given or "auto", asking.interview)
     for each in found:
         say(f"Modem: {each.line}.")
@@ -48,22 +50,35 @@ def ask_modems(asking: Asking, answers: Answers, say: Callable[[str], None]) -> 
     modems, pins = [], {}
     for position, each in enumerate(chosen, 1):
         name = _NAME.format(position)
-        modem: dict[str, Any] = {"name": name}
-        if given is not None:
-            modem["port"] = given
-        if (len(found) > 1 or given is None) and each.said.imei:
-            modem["imei"] = each.said.imei
+        modem: dict[str, Any] = {"name": name, "port": given, "imei": None}
+        if len(found) > 1 or given is None:
+            modem["imei"] = each.said.imei or None
         pin = _pin(asking, name, each)
         if pin is not None:
             pins[name] = pin
-        number = _number(asking, answers, each)
-        if number is not None:
-            modem["number"] = number
-        forward = _forward(asking, answers, name)
-        if forward is not None:
-            modem["forward"] = forward
+        modem["number"], modem["forward"] = _number(asking, answers, each), _forward(asking, answers, name)
         modems.append(modem)
     return Radios(tuple(modems), pins, tuple(each.line for each in chosen))
+
+
+def _held(asking: Asking, port: str | None) -> dict[str, Any] | None:
+    """The [[modem]] of the file at that port; the first where none is named."""
+    modems: list[dict[str, Any]] = [each for each in asking.there("modem") or () if each.get("kind", "serial") == "serial"]
+    return next((each for each in modems if port in (None, each.get("port", "auto"))), None)
+
+
+def _changed(asking: Asking, answers: Answers, held: dict[str, Any] | None) -> Radios:
+    """What options change of a modem that stands in the file."""
+    flags = {"number": "--sim-number", "forward": "--forward"}
+    given = {key: flag for key, flag in flags.items() if asking.given(flag) is not None}
+    pin_file = asking.given("--pin-file")
+    if held is None or not (given or pin_file):
+        return Radios()
+    modem = {"name": held["name"]}
+    for key, flag in given.items():
+        modem[key] = asking.value(flag, "", lambda written: _phone(written, _country(answers)))
+    pins = {} if pin_file is None else {held["name"]: _checked_pin(read_secret(Path(pin_file), "--pin-file"))}
+    return Radios((modem,), pins)
 
 
 def _look(port: str, terminal: Terminal | None) -> tuple[tuple[Found, ...], list[str]]:

@@ -28,6 +28,8 @@ _PATIENCE = 60.0
 _MODEM_PATIENCE = 75.0
 """Seconds a modem may look for its network."""
 _EVERY = 0.2
+_COMES_BACK = 5.0
+"""Seconds after which a service that is down is not merely between two starts of systemd's."""
 
 
 def startable(root: Path = Path("/")) -> bool:
@@ -117,7 +119,7 @@ class Up:
         return self.started()
 
     def do(self, journal: Journal) -> None:  # noqa: ARG002 - nothing to note
-        status, what = asyncio.run(_until(self.store, lambda seen: seen.pbx.connected, _PATIENCE))
+        status, what = asyncio.run(_until(self.store, lambda seen: seen.pbx.connected, _PATIENCE, down=lambda: not running()))
         if status is None:
             raise SetupError(f"the service did not come up: {what}", f"see journalctl -u {_UNIT}", code="setup_service")
         if not status.pbx.connected:
@@ -134,16 +136,21 @@ def settled(store: Path) -> ServiceStatus | None:
     return status
 
 
-async def _until(store: Path, good: Callable[[ServiceStatus], bool], patience: float) -> tuple[ServiceStatus | None, str]:
+async def _until(
+    store: Path, good: Callable[[ServiceStatus], bool], patience: float, *, down: Callable[[], bool] = lambda: False
+) -> tuple[ServiceStatus | None, str]:
+    """What the service says once it is good, or at the end; at once when it stays ``down``, and begins again no more."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + patience
-    status, what = None, "it does not answer"
+    end, gone = loop.time() + patience, loop.time() + _COMES_BACK
     while True:
+        status, what = None, "it does not answer"
         try:
             status = await service_status(store)
         except TextbackError as error:
-            status, what = None, error.what
-        if (status is not None and good(status)) or loop.time() > end:
+            what = error.what
+        if status is not None or not down():
+            gone = loop.time() + _COMES_BACK
+        if (status is not None and good(status)) or loop.time() > min(end, gone):
             return status, what
         await asyncio.sleep(_EVERY)
 
