@@ -133,7 +133,7 @@ async def _story(root: _Root, deb: Path, say: Callable[[str], None]) -> None:
 async def _as_installed(root: _Root) -> None:
     _same("the command's version", (await root.run("textback --version")).split()[0], "textback")
     page = await root.run("man textback-staff-phone-add | col -bx")
-    if "textback-staff-phone-add - " not in page:
+    if not re.search(r"^ +textback-staff-phone-add +- +Make ", page, re.MULTILINE):
         raise LabError("man textback-staff-phone-add shows no page", page[:500])
     _same('completion of "textback sta"', (await root.run(_COMPLETE)).split(), ["staff"])
     for path, mode in _MODES.items():

@@ -20,7 +20,7 @@ from click_man.core import write_man_pages  # type: ignore[import-untyped]
 
 from tests.lab.root import LabError
 
-__all__ = ["EXTRAS", "HOME", "PYTHON", "completions", "environment", "man_pages", "minor", "run"]
+__all__ = ["EXTRAS", "HOME", "PYTHON", "completions", "environment", "man_pages", "minor", "run", "settle"]
 
 HOME = Path("/opt/asterisk-textback")
 PYTHON = Path("/usr/bin/python3")
@@ -28,7 +28,7 @@ PYTHON = Path("/usr/bin/python3")
 EXTRAS = ("mariadb", "postgresql", "sqlserver")
 """Drivers of databases a clinic may have, and of FreePBX's own. Engines that write down voicemail are large: by pip, where wanted."""
 _KEPT = re.compile(r"python[\d.]*|pip|textback")
-_SUMMARY = 120
+_SUMMARY = 240
 _PLACES = {
     "bash": "usr/share/bash-completion/completions/textback",
     "zsh": "usr/share/zsh/vendor-completions/_textback",
@@ -62,15 +62,19 @@ def environment(source: Path, staged: Path) -> Path:
     run(PYTHON, "-m", "venv", "--without-pip", path, folder=source)
     pip = [sys.executable, "-m", "pip", "--python", str(path / "bin/python")]
     run(*pip, "install", "--quiet", "--no-compile", "--only-binary=:all:", f"{wheel}[{','.join(EXTRAS)}]", folder=source)
-    _settle(path)
-    _compile(path, staged)
-    if named := _naming(path, str(staged)):
-        raise LabError(f"the package would name a folder of this machine: {', '.join(named[:5])}", "tests/install/staging.py settles that")
+    settle(path, staged, PYTHON)
     return path
 
 
-def _settle(path: Path) -> None:
-    """As if it had been made where it will stand, with the commands an administrator is told of and no others."""
+def settle(path: Path, staged: Path, python: Path) -> None:
+    """As if made where it will stand, with the commands an administrator is told of and no others; compiled. Raises LabError."""
+    _place(path)
+    _compile(path, staged, python)
+    if named := _naming(path, str(staged)):
+        raise LabError(f"the package would name a folder of this machine: {', '.join(named[:5])}", "tests/install/staging.py settles that")
+
+
+def _place(path: Path) -> None:
     for script in (path / "bin").iterdir():
         if not _KEPT.fullmatch(script.name):
             script.unlink()
@@ -90,12 +94,12 @@ def _settle(path: Path) -> None:
         record.write_text("".join(kept), encoding="utf-8")
 
 
-def _compile(path: Path, staged: Path) -> None:
+def _compile(path: Path, staged: Path, python: Path) -> None:
     """Compiled here, so that each file belongs to the package. Unchecked: dpkg gives the sources other times, and nobody edits them."""
     for cache in path.rglob("__pycache__"):
         shutil.rmtree(cache)
     run(
-        PYTHON, "-W", "ignore", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
+        python, "-W", "ignore", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash",
         "-s", staged, "-p", "/", path / "lib", folder=staged,
     )  # fmt: skip
 
