@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ari_app.board import Actor
 from ari_app.desk.base import Base
+from ari_app.errors import RefusedError
 from ari_app.numbers import e164
+from ari_app.privacy.document import document
 from ari_app.privacy.erase import Erased, erase
 from ari_app.privacy.purge import kept, purge
 
@@ -37,6 +40,17 @@ class Privacy(Base):
         number = self._e164(number)
         await self._store.privacy.exported(number, by)
         return number
+
+    async def record(self, thread: int, *, by: Actor) -> dict[str, Any]:
+        """All that is kept of a thread's number but sounds (``privacy.document``). Raises RefusedError ``no_number``, NotFoundError."""
+        self._administrator(by)
+        number = (await self._row(thread)).number
+        if number is None:
+            raise RefusedError("the call showed no number: there is no record of anybody", "look at the thread itself", code="no_number")
+        await self._store.privacy.exported(number, by)
+        found = await self._store.privacy.record(number)
+        silent = [{**each, "type": None} for each in found["voicemails"]]
+        return document({**found, "voicemails": silent}, self._standing.settings, number, self._clock.now())
 
     async def erase(self, number: str, *, keep_person: bool = False, only_look: bool = False, by: Actor) -> Erased:
         """Erase a number, or say what would go (see ``privacy.erase.erase``). Raises RefusedError, NotFoundError, StoreError."""

@@ -29,6 +29,7 @@ from ari_app.portal import (
     inbox,
     live,
     phones,
+    record,
     ringing,
     statistics,
     thread,
@@ -92,7 +93,7 @@ def application(standing: Standing, desk: Desk, doors: Doors, clock: Clock, vita
     app[VERSION], app[RINGING] = lambda: live_.version, live_.ringing
     app.on_response_prepare.append(_headers)
     app.router.add_get("/static/{version}/{name}", _static)
-    for room in (entry, inbox, thread, acts, writing, ringing, voicemail, filing, contacts, statistics, admin, api, phones, live):
+    for room in (entry, inbox, thread, acts, writing, ringing, voicemail, filing, contacts, statistics, admin, record, api, phones, live):
         room.add_routes(app)
     if vitals is not None:
         health.add_routes(app, vitals)

@@ -54,6 +54,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Seulement si l’appelant vous l’a dit. Les textos, même automatiques, partiront de nouveau; le journal garde que vous l’avez noté.",
     ),
     "opt.lift.do": ("The caller consented", "L’appelant a consenti"),
+    "record.take": ("Take out their record", "Extraire son dossier"),
     "opt.out": ("Wants no more texts", "Ne veut plus de textos"),
     "opt.out.title": ("Send no more texts to this number?", "Ne plus envoyer de textos à ce numéro?"),
     "opt.out.sure": (
