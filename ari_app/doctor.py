@@ -164,8 +164,9 @@ def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
     ami = settings.pbx.ami
     inline = settings.pbx.password is not None or (ami is not None and ami.secret is not None)
     inline |= any({"pin", "password", "secret"} & modem.model_fields_set for modem in settings.modem)
-    contacts = (settings.contacts.source, settings.contacts.filing)
-    inline |= any({"url", "password", "secret"} & part.model_fields_set for part in contacts if part is not None)
+    contacts, told = settings.contacts.source, (settings.contacts.filing, settings.alarm.email, settings.alarm.webhook)
+    inline |= contacts is not None and bool({"url", "password"} & contacts.model_fields_set)
+    inline |= any({"password", "secret"} & part.model_fields_set for part in told if part is not None)
     if inline and origin.stat().st_mode & 0o004:
         yield Item("settings", "warn", "settings_mode", f"{origin} holds a password and everybody may read it", f"chmod 640 {origin}")
     if not os.access(origin, os.R_OK, effective_ids=True):

@@ -157,6 +157,10 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 found.append(ami.secret_file.read_text(encoding="utf-8").strip())
     found += _of_contacts(settings.contacts)
+    with contextlib.suppress(SettingsError):
+        found.append(settings.alarm.email.read_password() if settings.alarm.email is not None else None)
+    with contextlib.suppress(SettingsError):
+        found.append(settings.alarm.webhook.read_secret() if settings.alarm.webhook is not None else None)
     return tuple(each for each in found if each)
 
 

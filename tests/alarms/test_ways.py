@@ -17,6 +17,7 @@ from ari_app import webhook
 from ari_app.alarms import ways as rooms
 from ari_app.alarms.ways import AlarmError, Way, ways
 from ari_app.errors import SettingsError
+from ari_app.logs import secrets_of
 from ari_app.threads.alarms import Alarm
 from tests.alarms.receivers import TO, mailbox, receiver, settings, silent
 from tests.test_doctor_tls import a_certificate
@@ -116,6 +117,12 @@ async def test_a_password_that_cannot_be_read(tmp_path: Path) -> None:
     email = {"to": TO, "sender": "t@c.example", "username": "u", "password_file": str(tmp_path / "none")}
     with pytest.raises(SettingsError, match=r"alarm\.email\.password"):
         await way(tmp_path, email=email).tell("raised", ALARM)
+
+
+def test_their_secrets_are_known_to_the_log(tmp_path: Path) -> None:
+    email = {"to": TO, "sender": "t@c.example", "username": "u", "password": "mot-de-passe"}
+    chosen = settings(tmp_path, email=email, webhook={"url": "http://127.0.0.1:9/h", "secret": "le-secret"})
+    assert {"mot-de-passe", "le-secret"} <= set(secrets_of(chosen))
 
 
 # -- webhook
