@@ -75,6 +75,7 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, b
     share = folder / "share"
     share.mkdir(parents=True)
     accelerated, desk = _accelerated(), _free_port()
+    masked = " ".join(f"systemd.mask={unit}" for unit in _QUIET)
     disk = folder / "disk.qcow2"
     await _done("qemu-img", "create", "-q", "-f", "qcow2", "-b", str(image.disk), "-F", "raw", str(disk))
     async with Simulator(
@@ -86,7 +87,7 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, b
             "-serial", f"file:{folder / 'console.log'}",
             "-kernel", str(image.kernel), "-initrd", str(image.initrd),
             # no_timer_check: an emulated processor on a busy one fails Linux's test of its timer, and is none the worse for it
-            "-append", "root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 no_timer_check panic=-1 " + " ".join(f"systemd.mask={unit}" for unit in _QUIET),
+            "-append", f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 no_timer_check panic=-1 {masked}",
             "-drive", f"file={disk},if=virtio,format=qcow2,cache=unsafe",
             "-virtfs", f"local,path={share},mount_tag=share,security_model=none,readonly=on",
             "-netdev", f"user,id=lan,restrict=on,net=192.168.1.0/24,hostfwd=tcp:127.0.0.1:{desk}-{ADDRESS}:{_PORTAL}",
