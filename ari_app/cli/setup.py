@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -302,13 +303,9 @@ def _undo(env: Env, paths: Any, *, asks: bool, dry_run: bool, erase: bool) -> No
     with Journal(paths.journal) as journal:
         held = journal.held()
         if not env.as_json:
-            click.echo("Setup takes out:" if held else "There is nothing of setup's to take out.")
-            for what in held:
-                click.echo(clean(f"  {what}"))
+            _list("Setup takes out:" if held else "There is nothing of setup's to take out.", held)
             if erase:
-                click.echo("It erases, for good:" if data else "There is no data to erase.")
-                for path in data:
-                    click.echo(clean(f"  {path}"))
+                _list("It erases, for good:" if data else "There is no data to erase.", map(str, data))
         if dry_run:
             env.answer(_undone_document([], data, erased=False, steps=held), lambda screen: screen.say("Nothing was changed."))
             return
@@ -326,9 +323,16 @@ def _undo(env: Env, paths: Any, *, asks: bool, dry_run: bool, erase: bool) -> No
                 screen.say(f"Left: {one.what} ({one.kept})")
         if data and not erase:
             screen.say(f"Calls and texts stay in {data[0]}. To erase them too: textback setup --undo --erase-data")
-        screen.say("Taken out.")
+        if held:
+            screen.say("Taken out.")
 
     env.answer(_undone_document(list(came), data, erased=erase, steps=()), human)
+
+
+def _list(heading: str, lines: Iterable[str]) -> None:
+    click.echo(heading)
+    for line in lines:
+        click.echo(clean(f"  {line}"))
 
 
 def _undone_document(came: list[Undone], data: tuple[Path, ...], *, erased: bool, steps: tuple[str, ...]) -> dict[str, Any]:

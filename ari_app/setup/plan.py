@@ -13,6 +13,7 @@ from ari_app.policy.checks import check_settings
 from ari_app.settings import Settings, parse
 from ari_app.setup.alarm import ask_alarm
 from ari_app.setup.asking import Answers, Asking
+from ari_app.setup.asterisk import Found
 from ari_app.setup.changes import WriteFile
 from ari_app.setup.clinic import ask_clinic
 from ari_app.setup.credentials import PinCredential, usable
@@ -26,6 +27,7 @@ from ari_app.setup.service import BackToBefore, Restart, Start, Up, startable
 from ari_app.setup.settings_file import Wanted, changed, default_of, rendered
 from ari_app.setup.steps import Step
 from ari_app.setup.switchboard import ask_contexts, ask_pbx
+from ari_app.setup.wiring import group_step
 
 __all__ = ["House", "Plan", "Prepare", "planned"]
 
@@ -67,8 +69,7 @@ class Prepare(Exception):  # noqa: N818 - no error: the other machine comes firs
 @dataclass(frozen=True, slots=True)
 class _Asked:
     answers: Answers
-    heard_by: str | None
-    """The group of the Asterisk of this machine, which plays what is spoken."""
+    found: Found | None
     pbx: Sequence[Step]
     records: Records
     radios: Radios
@@ -96,11 +97,10 @@ def planned(asking: Asking, paths: Paths, house: House, *, screen: bool, start: 
         files.append(asked.tls.made)
     files.append(WriteFile(f"writes {paths.settings}: {_words(settings)}", paths.settings, text.encode, 0o640, readable))
     steps: list[Step] = [_Folder(paths.folder, 0o750, readable), _Folder(settings.store.path.parent, 0o700, own)]
-    if asked.heard_by is not None:
-        steps.append(_Folder(settings.agi.sounds, 0o2750, Owner(own.user, asked.heard_by)))
+    steps += _shared(asked.found, settings, own)
     starts = start and startable(paths.root)
     if starts:
-        up, restart = Start(), Restart(files)
+        up, restart = Start(), Restart([each for each in (*asked.pbx, *files) if each in files or isinstance(each, WriteFile)])
         fresh = _Once(lambda: up.needed() or restart.needed())
         steps += [BackToBefore(restart), *asked.pbx, *files, up, restart, Up(settings.store.path, fresh)]
     else:
@@ -109,6 +109,16 @@ def planned(asking: Asking, paths: Paths, house: House, *, screen: bool, start: 
         steps.append(_First(settings, asked.member, house))
     seen, in_words = outlook(settings, asked.records)
     return Plan(settings, steps, asked.said, starts, asked.member, None if seen is None else seen.document(), in_words)
+
+
+def _shared(found: Found | None, settings: Settings, own: Owner) -> list[Step]:
+    """What the service and the Asterisk of this machine both read: what is spoken, what was left in voicemail."""
+    if found is None:
+        return []
+    steps: list[Step] = [_Spoken(settings.agi.sounds, 0o2750, Owner(own.user, found.group))]
+    if settings.voicemail.spool.is_dir() and (found.root / "etc/group").exists():
+        steps.append(group_step(found))
+    return steps
 
 
 def _ask(asking: Asking, paths: Paths, house: House, owner: Owner, *, screen: bool) -> _Asked:
@@ -136,8 +146,7 @@ def _ask(asking: Asking, paths: Paths, house: House, owner: Owner, *, screen: bo
     member = None if house.administrator(store) else ask_member(asking, screen=screen)
     mail_password = ask_alarm(asking, answers, paths.folder)
     asking.complete()
-    heard_by = None if switchboard.found is None else switchboard.found.group
-    return _Asked(answers, heard_by, switchboard.steps, records, radios, tls, member, mail_password, tuple(said))
+    return _Asked(answers, switchboard.found, switchboard.steps, records, radios, tls, member, mail_password, tuple(said))
 
 
 def _pins(paths: Paths, radios: Radios, modems: list[dict[str, Any]] | None, owner: Owner, *, encrypted: bool) -> list[Step]:
@@ -195,6 +204,15 @@ class _Folder:
 
     def do(self, journal: Journal) -> None:
         journal.make_folder(self.path, mode=self.mode, owner=self.owner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken(_Folder):
+    """What lies in it is the service's, made anew at each start: it goes with the folder."""
+
+    def do(self, journal: Journal) -> None:
+        journal.make_folder(self.path, mode=self.mode, owner=self.owner)
+        journal.command(f"what was spoken, in {self.path}", [], ["find", str(self.path), "-mindepth", "1", "-delete"])
 
 
 @dataclass(slots=True)
