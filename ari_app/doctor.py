@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from ari_app import doctor_ami, doctor_voice, doctor_voicemail, probes
+from ari_app import doctor_ami, doctor_pbx, doctor_voice, doctor_voicemail, probes
 from ari_app.board import Role
 from ari_app.control import NotRunningError, ServiceStatus, service_status
 from ari_app.doctor_contacts import judge_contacts
@@ -133,7 +133,7 @@ def _settings(settings: Settings, origin: Path | None) -> list[Item]:
     items = [Item("settings", each.state, "settings_problem", f"{each.key}: {each.what}", each.fix) for each in problems]
     if origin is not None:
         items += _origin(settings, origin)
-    return [*items, *_not_used(settings)]
+    return items
 
 
 def _in_force(settings: Settings, stored: Stored) -> Iterator[Item]:
@@ -146,18 +146,6 @@ def _in_force(settings: Settings, stored: Stored) -> Iterator[Item]:
     mode = held.settings.reply.mode
     if mode != "send" and MODE not in held.changes:
         yield Item("settings", "warn", "no_texts", f'reply.mode is "{mode}": no automatic text goes', 'write mode = "send"')
-
-
-def _not_used(settings: Settings) -> Iterator[Item]:
-    """What the file sets and this version does not act on: nobody should believe that it does."""
-    told = {
-        "pbx.cdr": (settings.pbx.cdr, "calls missed while the service is down are not found"),
-    }
-    for key, (is_set, so) in told.items():
-        if is_set:
-            yield Item(
-                "settings", "warn", "not_used", f"{key} is set and not used yet: {so}", f"take {key} out of the settings until it is"
-            )
 
 
 def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
@@ -233,13 +221,17 @@ async def _for_staff(settings: Settings, facts: dict[str, Any] | None, now: date
 
 
 async def _pbx(settings: Settings, status: ServiceStatus | None) -> list[Item]:
+    now = datetime.now(UTC)
+    connected = status is not None and status.pbx.connected
     try:
-        found = await probes.ari(settings.pbx, settings.pbx.read_password())
+        found = await doctor_pbx.look(settings.pbx, settings.pbx.read_password(), connected=connected, now=now)
     except SettingsError:
         return []  # said under settings
-    if status is not None and (found.state == "ok" or (status.pbx.connected and found.code == "pbx_tls")):
-        return []  # the service says more; its unit may name certificates (SSL_CERT_FILE) that are not trusted here
-    return [_item("pbx", found)]
+    if status is not None:
+        # the service says more; its unit may name certificates (SSL_CERT_FILE) that are not trusted here
+        found = [each for each in found if each.code != "pbx_answers" and not (connected and each.code == "pbx_tls")]
+    found += await doctor_pbx.records(settings, now, settings.clinic.zone)
+    return [_item("clock" if each.code == "clocks_apart" else "pbx", each) for each in found]
 
 
 def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: bool, options: bool = False, zone: tzinfo = UTC) -> list[Item]:

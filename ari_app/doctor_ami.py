@@ -22,7 +22,8 @@ async def look(settings: Settings) -> list[Finding]:
     except SettingsError:
         return []  # said of the settings
     except PbxError as error:
-        return [Finding("warn", "ami_refused" if error.code == "pbx_auth" else "ami_unreachable", error.what, error.fix)]
+        code = {"pbx_auth": "ami_refused", "ami_tls": "ami_tls"}.get(error.code, "ami_unreachable")
+        return [Finding("warn", code, error.what, error.fix or "see that Asterisk runs and answers: asterisk -rx 'manager show connected'")]
     found = [*_calls(ami.username, allowed), *(_push(settings, ami.username, allowed) if settings.portal.phones.push else ())]
     return found or [Finding("ok", "ami", f"Asterisk lets {ami.username} do all that is wanted of it over AMI")]
 

@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import os
 import pty
-import re
 import socket
 import ssl
 import tty
@@ -31,7 +30,6 @@ from ari_app.standing import Standing
 from ari_app.threads import Store
 from tests.contract.clinic import fill, no_unlock, write_settings
 
-SETTINGS_DOC = Path(__file__).parents[1] / "docs" / "settings.md"
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 
@@ -51,9 +49,17 @@ def of(items: list[Item] | tuple[Item, ...], part: str) -> list[tuple[str, str]]
 
 @contextlib.asynccontextmanager
 async def an_asterisk(
-    answers: int = 200, *, body: str = '{"system": {"version": "22.1.0"}}', read_only: bool = False, tls: ssl.SSLContext | None = None
+    answers: int = 200,
+    *,
+    body: str = '{"system": {"version": "22.1.0"}}',
+    read_only: bool = False,
+    tls: ssl.SSLContext | None = None,
+    without_upgrade: int = 426,
+    taken: bool = False,
+    date: str | None = None,
 ) -> AsyncIterator[str]:
-    """ARI's answers as Asterisk gives them, over a real socket."""
+    """ARI's answers as Asterisk gives them (16 and 22 were asked), over a real socket. ``date``: by another clock."""
+    dated = {} if date is None else {"Date": date}
 
     async def info(request: web.Request) -> web.Response:
         if answers != 200:
@@ -68,8 +74,16 @@ async def an_asterisk(
             return web.json_response({"message": "Write access denied"}, status=403)
         return web.json_response({"message": "Channel not found"}, status=404)
 
+    async def events(_: web.Request) -> web.Response:
+        return web.Response(status=without_upgrade, headers=dated)
+
+    async def application(_: web.Request) -> web.Response:
+        return web.json_response({}, status=200 if taken else 404)
+
     app = web.Application()
     app.router.add_get("/ari/asterisk/info", info)
+    app.router.add_get("/ari/events", events)
+    app.router.add_get("/ari/applications/textback", application)
     app.router.add_delete("/ari/channels/textback-doctor", hang_up)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -365,7 +379,8 @@ async def test_with_the_service_down_the_pbx_and_the_ports_are_asked(tmp_path: P
     found = await look(config)
     assert not found.ready
     assert of(found.items, "service") == [("bad", "not_running")]
-    assert of(found.items, "pbx") == [("bad", "pbx_refused")]
+    ((state, code),) = of(found.items, "pbx")
+    assert (state, code in {"pbx_down", "pbx_http_off"}) == ("bad", True)  # another test's Asterisk may run on this machine
     assert of(found.items, "modem gsm1") == [("bad", "no_port")]
     assert of(found.items, "store") == [("ok", "store")]
 
@@ -400,11 +415,6 @@ async def test_settings_that_are_doubtful_or_wrong_are_items(tmp_path: Path) -> 
     assert of(items, "modem") == [("warn", "no_modem")]
 
 
-NOT_USED = {
-    "pbx.cdr": ('[pbx.cdr]\ncsv = "/var/log/asterisk/cdr-csv/Master.csv"\n', "not found"),
-}
-
-
 async def test_a_kannel_that_is_not_there_is_told_with_the_service_down(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -414,30 +424,6 @@ async def test_a_kannel_that_is_not_there_is_told_with_the_service_down(tmp_path
         items = (await look(settings_at(tmp_path, "http://127.0.0.1:9", table))).items
     assert of(items, "modem carrier") == [("bad", "kannel_refused")]
     assert "s3cret" not in repr(items)
-
-
-@pytest.mark.parametrize("key", NOT_USED)
-async def test_a_key_that_is_set_and_not_used_is_told(tmp_path: Path, key: str) -> None:
-    table, so = NOT_USED[key]
-    items = [item for item in (await look(settings_at(tmp_path, "http://127.0.0.1:9", table))).items if item.part == "settings"]
-    assert [(item.state, item.code) for item in items] == [("warn", "not_used")]
-    assert items[0].what.startswith(f"{key} is set and not used yet: ")
-    assert so in items[0].what
-    assert key in items[0].fix
-    assert "s3cret" not in repr(items)
-
-
-async def test_keys_that_are_not_set_are_not_told(tmp_path: Path) -> None:
-    found = await look(settings_at(tmp_path, "http://127.0.0.1:9", "[store.retention]\n"))
-    assert of(found.items, "settings") == [("ok", "settings")]
-
-
-def test_every_key_the_documentation_calls_unused_is_told() -> None:
-    """So that no key is unused in silence."""
-    rows = [line for line in SETTINGS_DOC.read_text("utf-8").splitlines() if line.endswith("| not used yet |")]
-    keys = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row.split("|")[1])}
-    assert len(keys) > 1
-    assert {next((told for told in NOT_USED if key == told or key.startswith(f"{told}.")), key) for key in keys} == set(NOT_USED)
 
 
 async def test_a_password_file_that_is_gone(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from ari_app.clock import Clock
 from ari_app.errors import PbxAuthError, PbxError, PbxRequestError, PbxUnavailableError
 from ari_app.settings import AmiSettings
 
-__all__ = ["Ami", "AmiStatus", "Waiting", "check", "content_lines", "mailboxes_that_delete", "variable"]
+__all__ = ["Ami", "AmiStatus", "Waiting", "check", "content_lines", "mailboxes_that_delete", "setting_of", "variable"]
 
 log = structlog.get_logger("pbx.ami")
 
@@ -338,3 +338,28 @@ async def mailboxes_that_delete(settings: AmiSettings) -> tuple[str, ...]:
         return tuple(f"{each.voicemailbox}@{each.vmcontext}" for each in listed if each.deletemessage == "Yes")
     finally:
         manager.shut()
+
+
+async def setting_of(settings: AmiSettings, file: str, section: str, name: str) -> str | None:
+    """A setting of one of Asterisk's files, with all that file includes; the last one wins; None where there is none.
+
+    GetConfig is of the classes system and config (main/manager.c).
+
+    Raises PbxUnavailableError, PbxAuthError, PbxRequestError, SettingsError.
+    """
+    manager = _Manager(settings, settings.read_secret())
+    try:
+        await manager.open()
+        answer = await manager.send("GetConfig", {"Filename": file})
+        lines = dict(answer.items())
+    finally:
+        manager.shut()
+    value = None
+    for key, text in lines.items():
+        number = re.fullmatch(r"Line-(\d+)-\d+", key)
+        if number is None or lines.get(f"Category-{number[1]}") != section:
+            continue
+        each, _, said = str(text).partition("=")
+        if each.strip() == name:
+            value = said.strip()
+    return value
