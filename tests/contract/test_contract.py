@@ -373,6 +373,16 @@ def test_a_person_sees_their_record_and_has_it_erased(config: Path, tmp_path: Pa
         both()
 
 
+# -- alarm (more of it: tests/alarms/test_cli.py)
+
+
+def test_alarms(config: Path) -> None:
+    assert answer(config, "alarm", "list") == []
+    assert error(config, "alarm", "test")["code"] == "alarm_no_way"
+    assert answer(config, "alarm", "failed") == {"running": False, "told": [], "left": []}
+    assert [each["code"] for each in answer(config, "alarm", "list")] == ["service_failed"]
+
+
 # -- the same through a process of its own
 
 
