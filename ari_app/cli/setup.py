@@ -62,7 +62,6 @@ def setup(
     erase_data: bool,
     start: bool,
     test_text: str | None,
-    root: Path,
     **given: Any,
 ) -> None:
     """Set textback up on this machine: PBX, modem, clinic, portal, first member. Asks, shows every step, and asks before it does any.
@@ -77,7 +76,7 @@ def setup(
 
     if os.geteuid() != 0:
         raise SetupError("setup writes files of Asterisk and of systemd", "run it as root: sudo textback setup", code="setup_root")
-    paths = Paths.below(root, env.config)
+    paths = Paths.below(Path(os.environ.get("TEXTBACK_ROOT") or "/"), env.config)
     env.config = paths.settings
     asks = not yes and sys.stdin.isatty() and sys.stdout.isatty() and not env.as_json
     if not asks and not yes and not dry_run:
@@ -192,6 +191,8 @@ class _Run:
             self._say(f"  {title}")
 
         def undone(one: Undone) -> None:
+            if one.kept and not folder and one.what == f"{store.parent}/":
+                return  # what the service began in it goes below, and the folder with it
             self._say(f"  undone: {one.what}" if not one.kept else f"  left: {one.what} ({one.kept})")
 
         try:
@@ -209,7 +210,7 @@ class _Run:
 
         if plan.member is not None and plan.member.shown and any(title.startswith("adds the member") for title in done):
             _show(f"{plan.member.login} signs in with the password {plan.member.password} (shown once; change it in the portal)")
-        if plan.starts and plan.settings.modem:
+        if plan.starts and plan.settings.modem and (done or self._test_text):
             self._say("Waiting for the modem's network …")
             settled(plan.settings.store.path)
         text = self._test(plan)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -68,7 +67,6 @@ def options(work: Callable[..., None]) -> Callable[..., None]:
         click.option("--mode", type=click.Choice(["watch", "send", "off"]), help="watch without: shows what it would send."),
         click.option("--start/--no-start", default=True, help="Start the service now and at each boot; yes without."),
         click.option("--test-text", metavar="NUMBER", help="Send a test text there at the end."),
-        click.option("--root", type=click.Path(path_type=Path, file_okay=False), default="/", envvar="TEXTBACK_ROOT", hidden=True),
     )
     for option in reversed((*acts, *answers, *rest)):
         work = option(work)

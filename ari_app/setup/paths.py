@@ -1,4 +1,4 @@
-"""Where setup finds and puts things, below a root that is "/" but for trials, and whose they are."""
+"""Where setup finds and puts things, below a root that is "/" but for trials ($TEXTBACK_ROOT), and whose they are."""
 
 from __future__ import annotations
 

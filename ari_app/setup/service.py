@@ -28,7 +28,7 @@ _PATIENCE = 60.0
 _MODEM_PATIENCE = 75.0
 """Seconds a modem may look for its network."""
 _EVERY = 0.2
-_COMES_BACK = 5.0
+_COMES_BACK = 10.0
 """Seconds after which a service that is down is not merely between two starts of systemd's."""
 
 
