@@ -14,6 +14,7 @@ from ari_app import doctor_ami, doctor_pbx, doctor_voice, doctor_voicemail, prob
 from ari_app.board import Role
 from ari_app.control import NotRunningError, ServiceStatus, service_status
 from ari_app.doctor_contacts import judge_contacts
+from ari_app.doctor_lines import WEEKS, judge_lines
 from ari_app.doctor_operate import judge_alarms, judge_backup
 from ari_app.doctor_portal import certificate, judge_portal
 from ari_app.doctor_radio import judge_modems
@@ -69,7 +70,7 @@ def _item(part: str, finding: Finding) -> Item:
 async def examine(settings: Settings, store: Store, *, origin: Path | None = None) -> Examination:
     """Look at everything. ``store``: opened for reading here; ``origin``: the settings file, to see who may read its passwords."""
     zone = settings.clinic.zone
-    store_items, facts = await _store(settings.store.path, store)
+    store_items, facts = await _store(settings, store)
     items = [*_settings(settings, origin), *_in_force(settings, facts["stored"] if facts else {})]
     items = items or [Item("settings", "ok", "settings", f"{origin or 'textback.toml'} is in order")]
     items += store_items
@@ -97,6 +98,9 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
             Item("modem", "bad" if needed else "warn", "no_modem", "there is no [[modem]] in the settings", 'add one: name = "gsm1"')
         )
     now = datetime.now(UTC)
+    if facts is not None:
+        sims = {} if status is None else {modem.name: modem.own_number for modem in status.modems}
+        items += [_item("line", each) for each in judge_lines(settings, facts["dids"], facts["oldest"], sims, now)]
     items.append(judge_clock(now, facts["newest"] if facts else None, status, zone=zone))
     if facts is not None:
         items.append(judge_outbox(now, facts, zone=zone))
@@ -167,7 +171,7 @@ def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
         )
 
 
-async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] | None]:
+async def _store(settings: Settings, store: Store) -> tuple[list[Item], dict[str, Any] | None]:
     try:
         await store.open()
     except TextbackError as error:
@@ -175,6 +179,8 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
     try:
         facts = await store.counts()
         newest = await store.calls(limit=1)
+        # a week more than is judged: so that it is known whether calls were written down that long ago
+        lately = await store.calls(since=datetime.now(UTC) - timedelta(weeks=WEEKS + 1), limit=0) if settings.line else []
         members, keys = await store.members.all(), await store.members.keys()
         stored = await store.board.settings()
         people, synced = await store.contacts.count(), await store.contacts.states()
@@ -184,12 +190,15 @@ async def _store(path: Path, store: Store) -> tuple[list[Item], dict[str, Any] |
         return [Item("store", "bad", error.code, error.what, error.fix)], None
     finally:
         await store.close()
+    path = settings.store.path
     findings = [await probes.intact(path), *probes.files(path)]
     items = [_item("store", finding) for finding in findings]
     items.append(_item("disk", probes.disk(path)))
     more = {
         "calls": newest,
         "newest": newest[0]["ended"] if newest else None,
+        "dids": {call["did"] for call in lately},
+        "oldest": datetime.fromisoformat(lately[-1]["started"]) if lately else None,
         "administrators": sum(member.active and member.role is Role.ADMINISTRATOR for member in members),
         "extensions": sum(member.active and member.extension is not None for member in members),
         "phones": sum(key.use == "phone" and key.revoked is None for key in keys),
