@@ -163,7 +163,15 @@ class SerialModem:
             state = "warn" if trouble.code in _FOR_A_MOMENT else "bad"
             return Health(*(alarm or (state, trouble.code, trouble.what, trouble.fix)), port=port)
         return Health(
-            *condition(radio, self._inbox, self._forwarding, self._recovery.ladder, usb_forbidden=self._recovery.usb_forbidden),
+            *condition(
+                radio,
+                self._inbox,
+                self._forwarding,
+                self._recovery.ladder,
+                usb_forbidden=self._recovery.usb_forbidden,
+                unsent=self._recovery.unsent,
+                said=self._recovery.said,
+            ),
             registered=radio.registered,
             signal=radio.signal,
             model=radio.model,

@@ -24,6 +24,8 @@ __all__ = ["Inbox", "Stores"]
 _LISTED = re.compile(r'\+CMGL:\s*(\d+)\s*,\s*(\d?)\s*,(?:(?:\s*"[^"]*"\s*|[^,"]*),)?\s*(\d+)\s*$', re.IGNORECASE)
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _PATIENCE = 3
+_TEXTS = frozenset({"SM", "ME", "MT"})
+_DELETE = "modem.delete_failed"
 _HELD = 1000
 """Most PDUs remembered: direct ones that cannot be kept yet, and stored ones kept that cannot be deleted yet."""
 
@@ -72,6 +74,12 @@ class Inbox:
         """How often in a row something failed with a store. What never works is left to the timer, and logged once."""
         self._terse = False
         """The modem answers AT+CPMS= with OK alone."""
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Stores of texts that could not be chosen or listed so often that it is no passing fault."""
+        found = {store for (event, store), count in self._failures.items() if event != _DELETE and count >= _PATIENCE}
+        return tuple(store for store in self.stores.readable if store in found & _TEXTS)
 
     def announced(self, urc: Urc) -> None:
         """An unsolicited line that concerns us."""
@@ -207,7 +215,7 @@ class Inbox:
             if await self._select(dialogue, store) is None:
                 return False
             reply = await dialogue.ask(f"AT+CMGD={entry.index}", timeout=self._timing.store)
-        if not self._worked("modem.delete_failed", store, reply):
+        if not self._worked(_DELETE, store, reply):
             return False
         self._kept.pop(key, None)
         self._doubtful.discard(key)

@@ -140,7 +140,9 @@ def _port_error(name: str, error: Exception) -> ModemError:
         )
     if number in {errno.EAGAIN, errno.EBUSY}:
         return ModemError(
-            "port_busy", f"another program uses {name}", "stop it (gammu-smsd, smstools, ModemManager, chan_dongle) or give it another port"
+            "port_busy",
+            f"another program uses {name}",
+            f"stop it (gammu-smsd, smstools, ModemManager, chan_dongle; as root, fuser -v {name} names it) or give it another port",
         )
     if number in {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO}:
         return ModemError("no_port", f"{name} is not there", 'plug the modem in, or set port = "auto"')

@@ -31,6 +31,10 @@ class Recovery:
         """When it was registered last, or reset for not being so."""
         self._refused: list[tuple[str, str]] = []
         """Code and number of what the modem itself refused, or left unanswered, since a text went."""
+        self.unsent = 0
+        """Parts in a row that did not go though the modem was there: refused by it or the network, or left unanswered."""
+        self.said = ""
+        """What came of the last of them."""
         self._due: Rung | None = None
         self.ladder = Ladder(timing)
 
@@ -44,6 +48,7 @@ class Recovery:
         if imei != self._imei:
             self._registered = None
             self._refused.clear()
+            self.unsent = 0
         self._model, self._imei = model, imei
         self.ladder.mended(Why.SILENT)
 
@@ -55,6 +60,13 @@ class Recovery:
 
     def sent(self, result: SendResult, number: str) -> None:
         """What became of a part."""
+        match result:
+            case Sent() | Refused(number_at_fault=True):
+                self.unsent = 0
+            case Refused(code, what):
+                self.unsent, self.said = self.unsent + 1, f"{code}: {what}"
+            case NotSent(what) | Unknown(what) if what.startswith((NO_PROMPT, NO_RESULT)):
+                self.unsent, self.said = self.unsent + 1, what
         match result:
             case Sent():
                 self._refused.clear()
