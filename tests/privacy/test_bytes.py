@@ -110,8 +110,8 @@ def test_a_number_that_was_erased_is_nowhere(clinic: Path) -> None:
     )
     assert look(clinic, "SELECT count(*) FROM message")[0][0] == others - done["counts"]["texts"]
     assert {each["code"] for each in done["elsewhere"]} == {"import", "people", "voicemail", "cdr", "network"}
-    assert "Zqw" not in (clinic.parent / "log").read_text()
-    assert GONE[-7:] not in (clinic.parent / "log").read_text()
+    log = (clinic.parent / "log").read_text()
+    assert not [words for words in ("Traceback", "Zqw", GONE[-7:]) if words in log]
     # the fact is kept, and their no to texts
     assert len(look(clinic, "SELECT 1 FROM erasure")) == len(look(clinic, "SELECT 1 FROM opted_out")) == 1
     assert look(clinic, "SELECT count(*) FROM audit WHERE act = 'erased'") == [(1,)]
