@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from ari_app.cli import main
 from ari_app.clock import SystemClock
 from ari_app.errors import PbxAuthError, SetupError
 from ari_app.pbx.ami import check
@@ -25,11 +27,15 @@ from ari_app.setup.access import Access
 from ari_app.setup.connection import answers
 from ari_app.setup.journal import Journal
 from ari_app.setup.steps import run, to_do
+from tests.contract.clinic import holds
+from tests.contract.conftest import _logs_as_before
 from tests.lab.lab import Lab
 from tests.lab.listener import Listener
 from tests.lab.rootfs import cache
 from tests.lab.scripts import Caller
 from tests.setup.trees import as_freepbx, freepbx_files, tree
+
+__all__ = ["_logs_as_before"]
 
 pytestmark = [pytest.mark.lab, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
@@ -106,6 +112,33 @@ async def test_let_in_a_call_seen_and_taken_out_again(lab: Lab, tmp_path: Path) 
     assert "Server Disabled" in await lab.ami.command("http show status")
     with pytest.raises(PbxAuthError):
         await check(AmiSettings(port=lab.record.ports.ami, username="textback", secret=access.ami_secret))
+
+
+async def test_the_whole_command_on_this_machine(lab: Lab, tmp_path: Path) -> None:
+    """`textback setup` with all its rooms but the service: written, again nothing to do, doctor let in, taken out."""
+    etc = as_shipped(lab)
+    for command in ("module reload http", "module reload res_ari.so", "manager reload"):
+        await lab.ami.command(command)
+    before = tree(etc)
+    root = as_root(lab, tmp_path / "root")
+    (tmp_path / "password").write_text("une phrase assez longue\n", "utf-8")
+    given = ["--clinic", "Clinique du Lac", "--number", "5145550195", "--hours", "Mo-Fr 8-17", "--modem", "none", "--listen", "127.0.0.1"]
+    member = ["--login", "anne", "--password-file", str(tmp_path / "password")]
+
+    async def setup(*args: str) -> Any:
+        env = {"TEXTBACK_ROOT": str(root), "COLUMNS": None}
+        done = await asyncio.to_thread(CliRunner().invoke, main, ["setup", "--yes", "--json", *args], env=env)
+        assert done.exit_code == 0, done.output
+        holds("setup", document := json.loads(done.stdout))
+        return document
+
+    made = await setup("--no-start", "--dialplan", "--phone-context", "from-internal", *given, *member)
+    assert {each["part"]: each["state"] for each in made["doctor"]["items"]}.items() >= {("pbx", "ok"), ("ami", "ok")}
+    assert (await setup("--no-start", *given))["steps"] == []
+    undone = await setup("--undo", "--erase-data")
+    assert undone["left"] == []
+    assert tree(etc) == before
+    assert not (root / "etc/textback").exists()
 
 
 async def test_let_in_by_the_files_freepbx_leaves_to_others(lab: Lab, tmp_path: Path) -> None:
