@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,14 @@ from ari_app.settings import Settings
 from tests.backup.clinic import clinic
 from tests.contract.conftest import _logs_as_before, filled
 
-__all__ = ["_logs_as_before", "filled"]
+__all__ = ["_logs_as_before", "filled", "tmp_path"]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory: processes are killed here, no power is cut, and a disk that is busy with other tests need not be waited for."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="textback-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import os
 import resource
 import shutil
 import sqlite3
-import tempfile
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -160,19 +159,20 @@ def test_a_broken_file_takes_no_place_of_a_sound_one(settings: Settings) -> None
     assert [copy.file for copy in held(chosen)] == [newest.file]
 
 
-def test_doctor_says_when_there_was_none_when_it_is_old_and_when_it_lies_on_the_same_disk(settings: Settings) -> None:
+def test_doctor_says_when_there_was_none_when_it_is_old_and_when_it_lies_on_the_same_disk(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     assert judge_backup(settings, NOW, UTC).code == "backup_none"
     backed_up(settings)
     here = judge_backup(settings, NOW, UTC)
     assert (here.state, here.code) == ("warn", "backup_same_disk")
     assert "2026-03-05 03:15" in here.what
     assert judge_backup(settings, NOW + timedelta(days=3), UTC).code == "backup_old"
-    away = Path("/dev/shm")  # noqa: S108  (another file system than the store's)
-    with tempfile.TemporaryDirectory(dir=away) as folder:
-        store = settings.store.model_copy(update={"backup": settings.store.backup.model_copy(update={"folder": Path(folder)})})
-        chosen = settings.model_copy(update={"store": store})
-        backed_up(chosen)
-        assert judge_backup(chosen, NOW, UTC).code == "backup"
+    folder = tmp_path_factory.mktemp("away")  # another file system than the store's
+    store = settings.store.model_copy(update={"backup": settings.store.backup.model_copy(update={"folder": folder})})
+    chosen = settings.model_copy(update={"store": store})
+    backed_up(chosen)
+    assert judge_backup(chosen, NOW, UTC).code == "backup"
 
 
 # -- rotation

@@ -280,20 +280,25 @@ def test_a_kill_at_any_step_leaves_one_or_the_other(settings: Settings, tmp_path
         store.execute("UPDATE call SET id = 'since' WHERE id = (SELECT id FROM call WHERE reason = 'short_ring')")
     held_back = tmp_path / "kept"
     shutil.copytree(tmp_path, held_back, ignore=shutil.ignore_patterns("backups", "kept"))
-    events, step, seen = frozenset({"os.rename", "os.link", "os.remove", "sqlite3.connect"}), 1, set()
+    events, step, seen, met = frozenset({"os.rename", "os.link", "os.remove", "sqlite3.connect"}), 1, set(), set()
     while killed_at(step, events, lambda: put_back(settings, copy.file, LATER)):
+        left = frozenset(each.name for each in tmp_path.glob("textback.db*"))
         found = inspect(settings.store.path)
         assert (found.calls, found.messages) == (14, 10), step
-        seen.add(value(settings.store.path, "SELECT count(*) FROM call WHERE id = 'since'"))
-        put_back(settings, copy.file, LATER)
-        assert value(settings.store.path, "SELECT count(*) FROM call WHERE id = 'since'") == 0
-        assert not list(tmp_path.glob("*.restoring*"))
+        since = value(settings.store.path, "SELECT count(*) FROM call WHERE id = 'since'")
+        seen.add(since)
+        if (left, since) not in met:  # run again over each thing that was left half done
+            met.add((left, since))
+            put_back(settings, copy.file, LATER)
+            assert value(settings.store.path, "SELECT count(*) FROM call WHERE id = 'since'") == 0
+            assert not list(tmp_path.glob("*.restoring*"))
         for each in tmp_path.glob("textback.db*"):
             each.unlink()
         for each in held_back.glob("textback.db*"):
             shutil.copy(each, tmp_path)
         step += 1
     assert seen == {0, 1}
+    assert len(met) > 4
 
 
 def test_an_older_backup_is_brought_up_to_date(settings: Settings, tmp_path: Path) -> None:
