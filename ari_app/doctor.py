@@ -17,7 +17,7 @@ from ari_app.doctor_contacts import judge_contacts
 from ari_app.doctor_lines import WEEKS, judge_lines
 from ari_app.doctor_operate import judge_alarms, judge_backup
 from ari_app.doctor_portal import certificate, judge_portal
-from ari_app.doctor_radio import judge_modems
+from ari_app.doctor_radio import judge_modems, judge_reports, without_port
 from ari_app.doctor_settings import judge_standing
 from ari_app.errors import SettingsError, TextbackError
 from ari_app.policy.checks import check_settings
@@ -92,6 +92,10 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
     else:
         calls, options = bool(facts and facts["calls"]), any(rule.option for rule in settings.priority)
         items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=calls, options=options, zone=zone)
+    if any(item.code == "no_port" for item in items):
+        items += [_item("modem", each) for each in without_port()]
+    if facts is not None:
+        items += [_item(part, each) for part, each in judge_reports(facts["reports"])]
     if not settings.modem:
         needed = settings.reply.mode == "send"
         items.append(

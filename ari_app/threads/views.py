@@ -19,6 +19,8 @@ __all__ = ["call_view", "calls", "contact", "counts", "message", "message_view",
 
 _TROUBLE = """SELECT state, count(*) AS n, sum(at >= ?) AS late FROM message
     WHERE state IN ('unknown', 'failed', 'partial') GROUP BY state"""
+_REPORTS = """SELECT a.modem, count(*) AS sent, count(p.report_at) AS reported FROM attempt a JOIN part p ON p.id = a.part
+    WHERE a.started >= ? AND a.outcome = 'sent' GROUP BY a.modem"""
 _PEOPLE = 200
 """Contacts of a searched name whose texts are shown: a name many bear says little."""
 _CALLS = """SELECT c.*, m.id AS message FROM call c LEFT JOIN message m ON m.call = c.id"""
@@ -269,7 +271,10 @@ def _facts(reader: Reader, row: sqlite3.Row) -> dict[str, Any]:
 
 
 def counts(reader: Reader, lately: datetime) -> dict[str, Any]:
-    """For ``doctor``: how many texts stand in which state (and went wrong since ``lately``), the oldest due one, how many threads wait."""
+    """For ``doctor``: how many texts stand in which state (and went wrong since ``lately``), the oldest due one, how many threads wait.
+
+    ``reports``: of each modem the SMS sent since ``lately``, and those with a status report.
+    """
     # Each by the index of its own states: the table is long, these are few.
     trouble = {row["state"]: row for row in reader.all(_TROUBLE, (stamp(lately),))}
 
@@ -287,6 +292,7 @@ def counts(reader: Reader, lately: datetime) -> dict[str, Any]:
         "partial": of("partial"),
         "parts_waiting": reader.value("SELECT count(*) FROM inbound WHERE message IS NULL AND whole IS NOT NULL"),
         "to_answer": reader.value("SELECT count(*) FROM thread WHERE state = 'to_answer'"),
+        "reports": {row["modem"]: (row["sent"], row["reported"]) for row in reader.all(_REPORTS, (stamp(lately),))},
     }
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ari_app.doctor_radio import judge_modem
+from ari_app.doctor_radio import judge_modem, judge_reports, without_port
 from ari_app.probes import Finding
 from ari_app.status import ModemStatus
 from modem.errors import ModemError
@@ -21,6 +22,7 @@ from modem.simulator import Simulator
 from tests.modem.conftest import MakeRig, Rig
 
 NUMBER = "+15145550123"
+DOCS = Path(__file__).parents[2] / "docs"
 
 Then = Callable[[Rig], Awaitable[object]]
 
@@ -151,6 +153,13 @@ async def test_doctor_names_it(make_rig: MakeRig, name: str) -> None:
     assert NUMBER not in repr(found)
 
 
+@pytest.mark.parametrize("page", ["troubleshooting.md", "fr/depannage.md"])
+def test_each_is_in_the_pages_that_help(page: str) -> None:
+    told = (DOCS / page).read_text("utf-8")
+    codes = {row.code for row in FAULTS.values()} - {"ok"} | {"port_busy", "no_reports", "no_serial_port", "permission"}
+    assert {code for code in codes if f"`{code}`" not in told} == set()
+
+
 async def test_a_modem_that_sends_again_is_well(make_rig: MakeRig) -> None:
     """So is one whose refusal was about the number alone."""
     rig = await make_rig()
@@ -171,3 +180,30 @@ async def test_a_port_that_another_program_has(make_rig: MakeRig) -> None:
     with pytest.raises(ModemError) as caught:
         await Link.open(port)
     assert (caught.value.code, f"fuser -v {port}" in caught.value.fix) == ("port_busy", True)
+
+
+@pytest.mark.parametrize(
+    ("reports", "codes"), [((9, 0), []), ((10, 0), ["no_reports"]), ((500, 0), ["no_reports"]), ((500, 1), []), ((0, 0), [])]
+)
+def test_a_modem_that_is_never_reported_on(reports: tuple[int, int], codes: list[str]) -> None:
+    assert [(part, found.code) for part, found in judge_reports({"gsm1": reports})] == [("modem gsm1", code) for code in codes]
+
+
+def test_a_stick_that_is_no_serial_port(tmp_path: Path) -> None:
+    """HiLink, or mass storage: seen at the USB bus only. A modem with ports, a hub and a mouse are not told."""
+
+    def plug(name: str, vendor: str, product: str, *ports: str) -> None:
+        for port in ports or ("1.0",):
+            (tmp_path / "bus/usb/devices" / name / port).mkdir(parents=True)
+        for file, said in (("idVendor", vendor), ("idProduct", product), ("product", "HUAWEI Mobile")):
+            (tmp_path / "bus/usb/devices" / name / file).write_text(f"{said}\n")
+
+    plug("1-1", "12d1", "1506", "1-1:1.0/ttyUSB0/tty")
+    plug("1-2", "12d1", "14dc", "1-2:1.0/net")
+    plug("1-3", "2c7c", "0125", "1-3:1.2/tty/ttyACM0")
+    plug("1-4", "046d", "c077")
+    plug("usb1", "1d6b", "0002")
+    (found,) = without_port(tmp_path)
+    assert (found.state, found.code) == ("bad", "no_serial_port")
+    assert "HUAWEI Mobile (12d1:14dc)" in found.what
+    assert list(without_port(tmp_path / "nothing")) == []

@@ -423,6 +423,7 @@ async def test_delivered_when_every_part_is(store: Store, clock: HandClock) -> N
     message = await sent(store, clock, "x" * 200, Sent(250), Sent(251))
     await report(store, clock, 251)
     assert await state(store, message) == "sent"
+    assert (await store.counts())["reports"] == {"gsm1": (2, 1)}
     await report(store, clock, 250, 0x30)
     assert await state(store, message) == "sent"
     await report(store, clock, 250)
