@@ -162,7 +162,7 @@ class AmiSettings(Part):
 
 
 class CdrSettings(Part):
-    """[pbx.cdr]: optional; where calls missed while away are read."""
+    """[pbx.cdr]: optional; the PBX's call records, by which ``textback preview`` tells what would have been sent."""
 
     csv: AnyFile | None = None
     url: str | None = Field(default=None, repr=False)

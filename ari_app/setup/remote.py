@@ -32,8 +32,8 @@ _PATIENCE = 5.0
 LOST = (
     "voicemail's sound and its transcripts: the messages lie on the PBX; that one was left is seen",
     "*767 (the inbox by voice), *768, the offer of a text while waiting, names on the phone that rings: FastAGI, on the PBX's own machine",
-    "calls missed while textback is away, unless the PBX's call records are in a database this machine may read ([pbx.cdr] url)",
-    "whenever the network between the two is down, calls are not watched (they are looked up in those call records afterwards)",
+    "calls while the network between the two is down: none is texted; one still up when it is back is listed as unseen",
+    "what the last days would have sent, unless the PBX's call records are in a database this machine may read ([pbx.cdr] url)",
 )
 """What does not work from another machine. All else does: texts, web page, lamps, calling back, the blacklist, push to phones."""
 
