@@ -77,9 +77,8 @@ def test_the_wheel_holds_the_rooms_and_what_ships_beside_them_and_nothing_else(w
         for path in (ROOT / "config").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    portal = ROOT / "ari_app/portal"
-    drawn = {str(path.relative_to(ROOT)) for room in ("templates", "static") for path in (portal / room).rglob("*") if path.is_file()}
-    assert drawn
+    rooms = [ROOT / "ari_app" / each for each in ("portal/templates", "portal/static", "privacy/templates")]
+    drawn = {str(path.relative_to(ROOT)) for room in rooms for path in room.rglob("*") if path.is_file()}
     assert set(names) == code | shipped | drawn | {"ari_app/py.typed"}
 
 
