@@ -43,7 +43,7 @@ def judge_alarms(settings: Settings, found: tuple[Alarm, ...], owed: tuple[Due, 
 def judge_backup(settings: Settings, now: datetime, zone: tzinfo) -> Finding:
     """The newest copy in [store.backup] folder. Times in ``zone``."""
     try:
-        newest = last(settings)
+        newest = last(settings, now)
     except StoreError as error:
         return Finding("warn", error.code, error.what, error.fix)
     if newest is None:

@@ -55,21 +55,21 @@ async def gather(settings: Settings, store: Store, clock: Clock, status: Callabl
         house = await store.alarms.house()
     except StoreError:
         house = None
-    disks, size, backup, certificate = await asyncio.to_thread(_files, settings)
+    disks, size, backup, certificate = await asyncio.to_thread(_files, settings, clock.now())
     return Facts(now=clock.now(), status=status(), house=house, disks=disks, store_bytes=size, backup=backup, certificate=certificate)
 
 
-def _files(settings: Settings) -> tuple[tuple[Disk, ...], int, datetime | None, datetime | None]:
+def _files(settings: Settings, now: datetime) -> tuple[tuple[Disk, ...], int, datetime | None, datetime | None]:
     path = settings.store.path
     folders = dict.fromkeys((path.parent, settings.store.backup.folder))
     disks = tuple(disk for folder in folders if (disk := _disk(folder)) is not None)
     size = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
-    return disks, size, _backup(settings), _ends(settings.portal.certificate)
+    return disks, size, _backup(settings, now), _ends(settings.portal.certificate)
 
 
-def _backup(settings: Settings) -> datetime | None:
+def _backup(settings: Settings, now: datetime) -> datetime | None:
     try:
-        newest = last(settings)
+        newest = last(settings, now)
     except StoreError:
         return None  # doctor says what is wrong with the folder
     return None if newest is None else newest.at

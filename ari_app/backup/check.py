@@ -15,8 +15,13 @@ from ari_app.threads import migrations
 from ari_app.threads.database import Reader
 from ari_app.threads.erasing import searchable
 
-__all__ = ["Contents", "altered", "contents", "digest", "inspect", "looking", "rows", "sound", "unsound"]
+__all__ = ["Contents", "altered", "contents", "digest", "inspect", "looking", "passing", "rows", "sound", "unsound"]
 
+_PASSING = frozenset(
+    getattr(sqlite3, f"SQLITE_{name}")
+    for name in ("PERM", "BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "FULL", "CANTOPEN", "PROTOCOL")
+)
+"""Result codes that tell of the machine, and not of what is in the file."""
 _PIECE = 1 << 20
 _PAGES = 1024
 """Copied at a time: 4 MiB."""
@@ -54,20 +59,32 @@ def looking(file: Path) -> Iterator[sqlite3.Connection]:
 def inspect(file: Path) -> Contents:
     """Look through all of a file that may be in use. Nothing is written to it, nor beside it: a copy in a file without a name is checked.
 
-    Raises StoreError: code ``store_damaged`` when it is not sound, ``store`` when it is not ours or newer than this version.
+    Raises StoreError: code ``store_damaged`` when it is not sound, ``store`` when it is not ours or newer than this version,
+    ``store_unreadable`` when that cannot be told.
     """
-    with looking(file) as connection, closing(sqlite3.connect("", isolation_level=None)) as copy:
-        try:
+    try:
+        with looking(file) as connection, closing(sqlite3.connect("", isolation_level=None)) as copy:
             connection.execute("BEGIN")  # one state of it, however long this takes
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             connection.backup(copy, pages=_PAGES)
-        except sqlite3.Error as error:
+            return sound(copy, file)
+    except sqlite3.Error as error:
+        if not passing(error):
             raise unsound(file, str(error)) from error
-        return sound(copy, file)
+        raise StoreError(
+            f"cannot look through {file} ({error})",
+            "see that there is room in /var/tmp, and that its folder can be written to or is copied elsewhere",
+            code="store_unreadable",
+        ) from error
+
+
+def passing(error: sqlite3.Error) -> bool:
+    """It tells of the machine (a full disk, a lock), and not of what is in the file."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in _PASSING
 
 
 def sound(connection: sqlite3.Connection, file: Path) -> Contents:
-    """``inspect``, of a file that nobody else uses. ``file``: by which name it is spoken of."""
+    """``inspect``, of a file that nobody else uses. ``file``: by which name it is spoken of. Raises sqlite3.Error when the disk is full."""
     try:
         said = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
         if said != ["ok"]:
@@ -84,11 +101,16 @@ def sound(connection: sqlite3.Connection, file: Path) -> Contents:
             try:
                 connection.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('integrity-check', 1)")  # noqa: S608  (our own)
             except sqlite3.DatabaseError as error:
+                if passing(error):
+                    raise
                 raise unsound(file, f"the index {index} does not agree with its table") from error
             finally:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # SQLite ends it by itself when the disk is full
+                    connection.execute("ROLLBACK")
         return contents(connection, current=current)
     except sqlite3.Error as error:
+        if passing(error):
+            raise
         raise unsound(file, str(error)) from error
 
 

@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ari_app.backup import manifest, rotate
-from ari_app.backup.check import digest, inspect, looking, rows, sound, unsound
+from ari_app.backup.check import digest, inspect, looking, passing, rows, sound, unsound
 from ari_app.backup.manifest import Copy
 from ari_app.errors import StoreError
+from ari_app.privacy import erasures
 from ari_app.settings import Settings
 from ari_app.threads import keyed, place
 
@@ -53,7 +54,7 @@ def make(settings: Settings, now: datetime, *, folder: Path | None = None) -> Co
     folder = folder or settings.store.backup.folder
     store = settings.store.path
     place.readable(store)
-    with _alone(folder):
+    with _alone(folder, store):
         for left in folder.glob(f"textback-*{_PARTIAL}*"):
             left.unlink(missing_ok=True)  # a backup that was killed
         at = now.astimezone(UTC).replace(microsecond=0)
@@ -63,6 +64,7 @@ def make(settings: Settings, now: datetime, *, folder: Path | None = None) -> Co
         try:
             copy = _copied(store, partial, file, at)
             _keep_key(store, folder, at)
+            _keep_erasures(partial, folder)
             partial.rename(file)
             place.keep_names(folder)
             return _rotated(settings, folder, copy)
@@ -86,6 +88,8 @@ def _copied(store: Path, partial: Path, file: Path, at: datetime) -> Copy:
             source.execute("BEGIN")  # one state of it: what others write meanwhile neither shows nor starts the copy anew
             before = rows(source)
         except sqlite3.DatabaseError as error:
+            if passing(error):
+                raise
             raise unsound(store, str(error)) from error
         source.backup(target, pages=_PAGES)
         source.execute("ROLLBACK")
@@ -102,16 +106,16 @@ def _rotated(settings: Settings, folder: Path, copy: Copy) -> Copy:
     """The manifest first: a file it does not name is still found by its name, and goes the next time."""
     chosen = settings.store.backup
     there = {each.at: _adopted(each) for each in (*manifest.read(folder), copy)}
-    # one that is not sound takes no place of one that is; it goes when it is older than all that stay
+    # one that is not sound takes no place of one that is; it goes when it is older than all that stay. One from a time to come takes no
+    # place either: the clock was wrong when it was made, or is wrong now
     good = [at for at, each in there.items() if each.sha256 is not None]
-    stay = rotate.kept(good, chosen.daily, chosen.weekly)
+    stay = rotate.kept((at for at in good if at <= copy.at), chosen.daily, chosen.weekly)
     until = rotate.kept_until(stay, chosen.daily, chosen.weekly)
-    listed = {at: replace(there[at], kept_until=until[at]) for at in stay}
     oldest = min(stay)
-    strange = {at for at in there if at not in good and at >= oldest}
+    listed = {at: replace(there[at], kept_until=until.get(at)) for at in good if at in stay or at > copy.at}
     manifest.write(folder, listed.values())
     for at, each in there.items():
-        if at not in stay and at not in strange:
+        if at not in listed and (at in good or at < oldest):
             each.file.unlink(missing_ok=True)
     place.keep_names(folder)
     return listed[copy.at]
@@ -147,20 +151,27 @@ def _keep_key(store: Path, folder: Path, at: datetime) -> None:
     made.rename(kept)
 
 
+def _keep_erasures(copy: Path, folder: Path) -> None:
+    """The service writes them down in the folder of [store.backup]; another one, or one it may not write to, learns of them here."""
+    with closing(sqlite3.connect(copy)) as connection:
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'erasure'").fetchone():
+            known = [erasures.Erasure(at=at, digest=digest) for at, digest in connection.execute("SELECT at, digest FROM erasure")]
+            erasures.note(folder / erasures.BACKUP_NAME, known)
+
+
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One at a time in a folder: flock(2) on the folder itself."""
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise _no_folder(folder, error.strerror or "") from error
+def _alone(folder: Path, store: Path) -> Iterator[None]:
+    """One at a time of a store: flock(2) on the folder of the store, as that of the backups may be on another machine (NFS)."""
+    if not folder.is_dir():
+        raise _no_folder(folder, "there is no such folder")
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise _no_folder(folder, "Permission denied")
+    fd = os.open(store.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StoreError(f"another backup is being made in {folder}", "wait until it is done", code="backup_busy") from error
-        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
-            raise _no_folder(folder, "Permission denied")
+            raise StoreError(f"another backup of {store} is being made", "wait until it is done", code="backup_busy") from error
         yield
     finally:
         os.close(fd)

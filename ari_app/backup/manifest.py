@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ KEY = "textback.key"
 """The house's key, which opens nothing without the backups and without which they do not know who wants no texts."""
 ERASURES = "erasures.jsonl"
 _NAME = re.compile(r"textback-(\d{8}T\d{6}Z)\.db")
+_BEING_MADE = re.compile(_NAME.pattern + r"\.partial")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -66,50 +68,48 @@ def file_name(at: datetime) -> str:
 def held(settings: Settings) -> tuple[Copy, ...]:
     """Every backup in the folder of [store.backup], newest first. Raises StoreError, code ``backup_folder``, when it cannot be read.
 
-    Files that bear a backup's name and are not in the manifest are among them, and stores that a restore set aside: what is in them is
-    there all the same.
+    Files that bear a backup's name and are not in the manifest are among them, one that is being made, and stores that a restore set
+    aside: what is in them is there all the same.
     """
-    return (*read(settings.store.backup.folder), *_set_aside(settings.store.path))
+    folder, store = settings.store.backup.folder, settings.store.path
+    aside = re.compile(rf"{re.escape(store.name)}\.before-restore-(\d{{8}}T\d{{6}}Z)")
+    return (*read(folder), *_others(folder, _BEING_MADE), *_others(store.parent, aside))
 
 
-def last(settings: Settings) -> Copy | None:
-    """The newest one that was looked through after it was written. Raises as ``held``."""
-    return next((copy for copy in held(settings) if copy.sha256 is not None), None)
+def last(settings: Settings, now: datetime) -> Copy | None:
+    """The newest one that was looked through after it was written. Raises as ``held``.
+
+    One from after ``now`` was made under a clock that was wrong, and is it only if there is no other.
+    """
+    sound = [copy for copy in held(settings) if copy.sha256 is not None]
+    return next((copy for copy in sound if copy.at <= now), sound[0] if sound else None)
 
 
-def _set_aside(store: Path) -> list[Copy]:
-    """Stores beside this one that a restore has put there, newest first."""
-    found = []
-    with contextlib.suppress(OSError):  # a folder that is another's: doctor says so
-        for each in store.parent.iterdir():
-            if match := re.fullmatch(rf"{re.escape(store.name)}\.before-restore-(\d{{8}}T\d{{6}}Z)", each.name):
-                with contextlib.suppress(ValueError):
-                    found.append(Copy(each, datetime.fromisoformat(match[1])))
-    return sorted(found, key=lambda copy: copy.at, reverse=True)
+def _others(folder: Path, pattern: re.Pattern[str]) -> list[Copy]:
+    """Files of which no manifest tells, newest first; none in a folder that is another's (doctor says so)."""
+    try:
+        found = [(each, pattern.fullmatch(each.name)) for each in folder.iterdir()]
+    except OSError:
+        return []
+    copies = [Copy(each, at) for each, match in found if match and (at := _moment(match[1]))]
+    return sorted(copies, key=lambda copy: copy.at, reverse=True)
 
 
 def read(folder: Path) -> tuple[Copy, ...]:
     """``held``, of any folder. One that is not there holds none; a manifest that cannot be understood names none."""
     try:
-        names = sorted(each.name for each in folder.iterdir())
-        text = (folder / MANIFEST).read_text("utf-8") if MANIFEST in names else "[]"
+        names = sorted(each.name for each in folder.iterdir() if not each.is_dir())
+        text = (folder / MANIFEST).read_text("utf-8", errors="replace") if MANIFEST in names else "[]"
     except FileNotFoundError:
         return ()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise StoreError(
-            f"cannot read the backups in {folder} ({getattr(error, 'strerror', None) or 'not UTF-8'})",
-            "run this as root or as the service's user",
-            code="backup_folder",
+            f"cannot read the backups in {folder} ({error.strerror})", "run this as root or as the service's user", code="backup_folder"
         ) from error
     known = _named(text, folder)
-    copies = []
-    for name in names:
-        if match := _NAME.fullmatch(name):
-            try:
-                at = datetime.fromisoformat(match[1])
-            except ValueError:
-                continue
-            copies.append(known.get(name) or Copy(folder / name, at))
+    copies = [
+        known.get(name) or Copy(folder / name, at) for name in names if (match := _NAME.fullmatch(name)) and (at := _moment(match[1]))
+    ]
     return tuple(sorted(copies, key=lambda copy: copy.file.name, reverse=True))
 
 
@@ -128,23 +128,38 @@ def write(folder: Path, copies: Iterable[Copy]) -> None:
 
 
 def _named(text: str, folder: Path) -> dict[str, Copy]:
-    found = {}
+    """By name. When it was made is said by its name alone, where it lies by the folder. A line that cannot be understood names none: the
+    file is there without it, and the next backup writes the manifest anew.
+    """
+    found: dict[str, Copy] = {}
     try:
-        for said in json.loads(text):
-            copy = Copy(folder / str(said["file"]), datetime.fromisoformat(said["at"]))
-            until = said["kept_until"]
-            found[copy.file.name] = replace(
-                copy,
-                bytes=int(said["bytes"]),
-                sha256=str(said["sha256"]),
-                schema=str(said["schema"]),
-                calls=int(said["calls"]),
-                messages=int(said["messages"]),
-                kept_until=None if until is None else datetime.fromisoformat(until),
-            )
-    except (ValueError, KeyError, TypeError):
-        return {}  # the files are there without it; the next backup writes it anew
+        lines = json.loads(text)
+    except (ValueError, RecursionError):
+        return found
+    for said in lines if isinstance(lines, list) else ():
+        with contextlib.suppress(ValueError, KeyError, TypeError, OverflowError):
+            name, until = said["file"], said["kept_until"]
+            match = _NAME.fullmatch(name)
+            at = _moment(match[1]) if match else None
+            if at is not None and _DIGEST.fullmatch(said["sha256"]):
+                found[name] = Copy(
+                    folder / name,
+                    at,
+                    int(said["bytes"]),
+                    said["sha256"],
+                    str(said["schema"]),
+                    int(said["calls"]),
+                    int(said["messages"]),
+                    None if until is None else datetime.fromisoformat(until).astimezone(UTC),
+                )
     return found
+
+
+def _moment(stamp: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
 
 
 def _said(at: datetime) -> str:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from ari_app.backup import manifest
 from ari_app.backup.check import Contents, altered, digest, sound
 from ari_app.backup.settle import Settled, settle_restored
+from ari_app.board import Actor
 from ari_app.errors import StoreError, StoreLockedError
 from ari_app.privacy import erasures
 from ari_app.privacy.reapply import reapply
@@ -76,14 +77,17 @@ class Restored:
         }
 
 
-def chosen(settings: Settings, which: str) -> Path:
-    """The file that "latest", a path, or a bare name in the folder of the backups means. Raises StoreError, ``backup_none``."""
+def chosen(settings: Settings, which: str, now: datetime) -> Path:
+    """The file that "latest", a path, or a bare name in the folder of the backups means. Raises StoreError, ``backup_none``.
+
+    "latest" is ``manifest.last``; where no manifest names any, the newest by its name.
+    """
     folder = settings.store.backup.folder
     if which == "latest":
-        newest = next((copy.file for copy in manifest.held(settings) if copy.sha256 is not None), None)
+        newest = manifest.last(settings, now) or next(iter(manifest.read(folder)), None)
         if newest is None:
             raise StoreError(f"there is no backup in {folder}", "name a file: textback restore FILE", code="backup_none")
-        return newest
+        return newest.file
     named = Path(which)
     return folder / which if not named.exists() and len(named.parts) == 1 and (folder / which).exists() else named
 
@@ -111,7 +115,7 @@ def opened(file: Path) -> Iterator[Source]:
         yield Source(file, stream, _key(file.parent), erasures.read((file.parent / manifest.ERASURES,)), named)
 
 
-def restore(settings: Settings, source: Source, now: datetime) -> Restored:
+def restore(settings: Settings, source: Source, now: datetime, by: Actor) -> Restored:
     """Put it in the place of the store, as the store's owner and while nobody else writes there.
 
     Raises StoreLockedError while the service runs; StoreError, ``store_damaged`` or ``store``, for a file that is not sound, not ours or
@@ -127,7 +131,7 @@ def restore(settings: Settings, source: Source, now: datetime) -> Restored:
     try:
         _gone(made)
         _copied(source, made)
-        return _replaced(settings, source, made, now)
+        return _replaced(settings, source, made, now, by)
     except (OSError, sqlite3.Error) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise StoreError(
@@ -139,7 +143,7 @@ def restore(settings: Settings, source: Source, now: datetime) -> Restored:
         lock.release()
 
 
-def _replaced(settings: Settings, source: Source, made: Path, now: datetime) -> Restored:
+def _replaced(settings: Settings, source: Source, made: Path, now: datetime, by: Actor) -> Restored:
     store, folder = settings.store.path, settings.store.backup.folder
     held = _sound(source, made)
     ours = keyed.load(store)
@@ -157,7 +161,7 @@ def _replaced(settings: Settings, source: Source, made: Path, now: datetime) -> 
             keyed.teach(connection, working)
         if present is not None:
             connection.execute("ATTACH ? AS present", (f"{present.as_uri()}?mode=ro",))
-        settled = settle_restored(connection, now, present=present is not None, same_key=ours == working)
+        settled = settle_restored(connection, now, by=by, source=source.file.name, present=present is not None, same_key=ours == working)
         if present is not None:
             connection.execute("DETACH present")
         fold(connection)

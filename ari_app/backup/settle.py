@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ari_app.board import Actor
 from ari_app.model import Reason
+from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.ending import settle
 from ari_app.threads.rows import stamp
@@ -33,8 +35,10 @@ class Settled:
     lost_messages: int | None
 
 
-def settle_restored(connection: sqlite3.Connection, now: datetime, *, present: bool, same_key: bool) -> Settled:
-    """All of it in one transaction. ``connection`` may write, has the current schema, and belongs to nobody else."""
+def settle_restored(connection: sqlite3.Connection, now: datetime, *, by: Actor, source: str, present: bool, same_key: bool) -> Settled:
+    """All of it in one transaction, ``source`` audited as the file it came from. ``connection`` may write, has the current schema, and
+    belongs to nobody else.
+    """
     tx = Transaction(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -42,6 +46,7 @@ def settle_restored(connection: sqlite3.Connection, now: datetime, *, present: b
         opt_outs = _take_over(tx, same_key=same_key) if present else 0
         texts = _hold(tx, now, present=present)
         lost = _lost(tx) if present else (None, None)
+        audit(tx, by, "restored", now, what=source)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
@@ -80,6 +85,10 @@ def _take_over(tx: Transaction, *, same_key: bool) -> int:
                 WHERE opted_out IS NULL AND number NOT IN (SELECT number FROM present.contact)
                 AND EXISTS (SELECT 1 FROM main.opted_out o WHERE o.digest = keyed(contact.number)
                     AND NOT EXISTS ({later.format("contact", "o.at")}))"""  # noqa: S608  (our own)
+        )
+    if "pin_refused" in there:  # a PIN that is tried again costs one of three tries
+        tx.run(
+            "INSERT INTO pin_refused (sim, digest, at) SELECT sim, digest, at FROM present.pin_refused WHERE true ON CONFLICT DO NOTHING"
         )
     if "key" in there:
         tx.run(
@@ -174,17 +183,19 @@ def _copy(tx: Transaction, row: Any, then: Any) -> None:
     tx.run(f"DELETE FROM main.attempt WHERE part IN ({old})", (row["id"],))  # noqa: S608
     tx.run("DELETE FROM main.part WHERE message = ?", (row["id"],))
     for part in tx.all("SELECT * FROM present.part WHERE message = ? ORDER BY number", (then["id"],)):
-        new = tx.insert("part", {**_but_id(part), "message": row["id"]})
+        new = tx.insert("part", {**_known(tx, "part", part), "message": row["id"]})
         for attempt in tx.all("SELECT * FROM present.attempt WHERE part = ? ORDER BY id", (part["id"],)):
-            tx.insert("attempt", {**_but_id(attempt), "part": new})
+            tx.insert("attempt", {**_known(tx, "attempt", attempt), "part": new})
     if row["call"] is not None:
         decided = tx.one("SELECT decision, reason, decided FROM present.call WHERE id = ?", (row["call"],))
         if decided is not None:
             tx.run("UPDATE main.call SET decision = ?, reason = ?, decided = ?, due = NULL WHERE id = ?", (*decided, row["call"]))
 
 
-def _but_id(row: Any) -> dict[str, Any]:
-    return {name: row[name] for name in row.keys() if name != "id"}  # noqa: SIM118  (a Row is no mapping)
+def _known(tx: Reader, table: str, row: Any) -> dict[str, Any]:
+    """What of a row this schema has too, but its id: the store that was there may be a newer version's."""
+    names = {each["name"] for each in tx.all(f"PRAGMA main.table_info({table})")}
+    return {name: row[name] for name in row.keys() if name != "id" and name in names}  # noqa: SIM118  (a Row is no mapping)
 
 
 def _tables(tx: Reader, schema: str) -> set[str]:

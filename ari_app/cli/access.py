@@ -19,7 +19,7 @@ from ari_app.settings import Settings
 from ari_app.standing import Standing
 from ari_app.threads import Store
 
-__all__ = ["act", "as_owner", "contacts", "reading", "staff"]
+__all__ = ["act", "as_owner", "contacts", "reading", "staff", "theirs"]
 
 _PATIENCE = 10.0
 """Seconds a command waits for a store that another command holds, or that a service just starting has locked and does not serve yet."""
@@ -31,7 +31,7 @@ _LONG = 900.0
 @contextlib.contextmanager
 def as_owner(path: Path) -> Iterator[None]:
     """Root acts as whoever owns the store (its folder, when there is no store yet), so that no file of root's is left there."""
-    owner = next((each.stat() for each in (path, path.parent) if each.exists()), None)
+    owner = _owner(path)
     if os.geteuid() != 0 or owner is None or owner.st_uid == 0:
         yield
         return
@@ -48,6 +48,17 @@ def as_owner(path: Path) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(group)
         os.setgroups(groups)
+
+
+def theirs(path: Path, folder: Path) -> bool:
+    """Whoever owns the store may put things into this folder."""
+    owner = _owner(path)
+    return owner is not None and folder.exists() and folder.stat().st_uid == owner.st_uid
+
+
+def _owner(path: Path) -> os.stat_result | None:
+    """Of the store, of its folder when there is no store yet."""
+    return next((each.stat() for each in (path, path.parent) if each.exists()), None)
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import click
 
 from ari_app.backup import Copy, check, make, manifest, prepare, restoring
-from ari_app.cli.access import as_owner
+from ari_app.cli.access import as_owner, theirs
 from ari_app.cli.frame import Env
 from ari_app.cli.render import Screen
+from ari_app.desk import SHELL
 from ari_app.errors import StoreError
 
 __all__ = ["backup", "restore", "verify"]
@@ -48,7 +50,7 @@ def verify(env: Env, file: Path | None) -> None:
         with as_owner(settings.store.path):
             found = _verified(settings.store.path, listed=False)
     else:
-        found = _verified(restoring.chosen(settings, str(file)), listed=True)
+        found = _verified(restoring.chosen(settings, str(file), datetime.now(UTC)), listed=True)
     env.answer(found, lambda screen: _draw_verified(screen, found))
 
 
@@ -89,14 +91,18 @@ def restore(env: Env, file: str, yes: bool) -> None:
     the backup was made do not go any more.
     """
     settings = env.settings
-    chosen = restoring.chosen(settings, file).absolute()
+    chosen = restoring.chosen(settings, file, datetime.now(UTC)).absolute()
     if not yes:
         if not sys.stdin.isatty():
             raise StoreError("nothing was restored: nobody was there to be asked", "add --yes", code="not_confirmed")
         click.echo(f"{chosen} takes the place of {settings.store.path}, which is kept beside it.", err=True)
         click.confirm("Restore it?", abort=True, err=True)
-    with restoring.opened(chosen) as source, as_owner(settings.store.path):
-        done = restoring.restore(settings, source, datetime.now(UTC))
+    with contextlib.ExitStack() as opened:
+        # as root only what is not the service's user's: a link of theirs must not lead root to what they may not read
+        with as_owner(settings.store.path) if theirs(settings.store.path, chosen.parent) else contextlib.nullcontext():
+            source = opened.enter_context(restoring.opened(chosen))
+        opened.enter_context(as_owner(settings.store.path))
+        done = restoring.restore(settings, source, datetime.now(UTC), SHELL)
     env.answer(done.document(settings.store.path), lambda screen: _draw_restored(screen, done, settings.store.path))
 
 

@@ -167,6 +167,8 @@ class Speech:
 
     def cause(self, entry: TextEntry) -> str:
         """Why a text did not go, in words where its code has some here, else as the modem or the network said it."""
+        if entry.code == "restored":
+            return self("cause.restored")
         key = _CAUSES.get(entry.code or "")
         return f"{self(key)} ({entry.code})" if key else entry.what or ""
 

@@ -187,6 +187,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "cause.off": ("the telephone is off or out of reach", "le téléphone est éteint ou hors d’atteinte"),
     "cause.network": ("the mobile network could not take it", "le réseau mobile n’a pu le prendre"),
     "cause.sim": ("the modem’s SIM does not work", "la carte SIM du modem ne fonctionne pas"),
+    "cause.restored": (
+        "it waited when the clinic’s data were put back from a backup: see whether it is still needed",
+        "il attendait quand les données de la clinique ont été restaurées : voyez s’il est encore utile",
+    ),
     "cause.silent": ("no text was ever confirmed: perhaps a landline", "aucun texto jamais confirmé : peut-être un fixe"),
     "line.main": ("Main line", "Ligne principale"),
     "again.sure": (

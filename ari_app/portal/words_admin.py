@@ -383,4 +383,5 @@ WORDS: dict[str, tuple[str, str]] = {
     "audited.record_exported": ("took out a person’s record", "a extrait le dossier d’une personne"),
     "audited.erased": ("erased a person’s record", "a effacé le dossier d’une personne"),
     "audited.purged": ("took away what was old", "a supprimé ce qui était ancien"),
+    "audited.restored": ("put back a backup", "a restauré une copie de sauvegarde"),
 }

@@ -17,6 +17,7 @@ from typing import Any
 
 from ari_app.backup import Copy, make, prepare
 from ari_app.backup.restoring import Restored, opened, restore
+from ari_app.desk import SHELL
 from ari_app.settings import Settings, load
 from tests.contract.clinic import write_settings
 
@@ -39,7 +40,7 @@ def backed_up(settings: Settings, now: datetime = NOW) -> Copy:
 
 def put_back(settings: Settings, file: Path, now: datetime = NOW) -> Restored:
     with opened(file) as source:
-        return restore(settings, source, now)
+        return restore(settings, source, now, SHELL)
 
 
 @contextlib.contextmanager
