@@ -129,19 +129,36 @@ def without_settings(error: SettingsError) -> Examination:
 
 def _settings(settings: Settings, origin: Path | None) -> list[Item]:
     """Looked at as the service's user: what root may read is no proof."""
+    away: list[Item] = []
     try:
         problems = check_settings(settings)
         settings.pbx.read_password()
         if settings.pbx.ami is not None:
             settings.pbx.ami.read_secret()
         for modem in settings.modem:
-            modem.read_secrets()
+            try:
+                modem.read_secrets()
+            except SettingsError as error:
+                if error.code != "credential_away":
+                    raise
+                away.append(_away(modem.name))
     except SettingsError as error:
         return [Item("settings", "bad", error.code, error.what, error.fix)]
     items = [Item("settings", each.state, "settings_problem", f"{each.key}: {each.what}", each.fix) for each in problems]
+    items += away
     if origin is not None:
         items += _origin(settings, origin)
     return items
+
+
+def _away(modem: str) -> Item:
+    return Item(
+        "settings",
+        "warn",
+        "credential_away",
+        f"the PIN of {modem} is kept by systemd, which shows it to the service alone, while it runs: it cannot be looked at now",
+        "start the service; if it then misses the PIN: textback setup --pin-file FILE",
+    )
 
 
 def _in_force(settings: Settings, stored: Stored) -> Iterator[Item]:
@@ -153,7 +170,9 @@ def _in_force(settings: Settings, stored: Stored) -> Iterator[Item]:
     yield from (_item("settings", finding) for finding in judge_standing(held, settings.clinic.zone))
     mode = held.settings.reply.mode
     if mode != "send" and MODE not in held.changes:
-        yield Item("settings", "warn", "no_texts", f'reply.mode is "{mode}": no automatic text goes', 'write mode = "send"')
+        yield Item(
+            "settings", "warn", "no_texts", f'reply.mode is "{mode}": no automatic text goes', "to have them go: textback setup --mode send"
+        )
 
 
 def _origin(settings: Settings, origin: Path) -> Iterator[Item]:

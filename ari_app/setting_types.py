@@ -38,6 +38,8 @@ __all__ = [
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = timedelta(days=36500)
+_CREDENTIALS = Path("/run/credentials")
+"""systemd.exec(5), LoadCredential=: a folder for each unit, from its start to its stop."""
 _SCHEME = re.compile(r"(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 """A program of the clinic may have a scheme of its own ("dentitek:patient?id=")."""
 
@@ -199,11 +201,23 @@ def say(item: Any) -> str:
 
 
 def secret(inline: str | None, file: Path | None, key: str) -> str | None:
-    """A secret as written, else what its file holds; None without either. Raises SettingsError naming ``key`` and the fix."""
+    """A secret as written, else what its file holds; None without either. Raises SettingsError naming ``key`` and the fix.
+
+    Its code is "credential_away" for a credential of systemd's, which is there while the service runs, and only then.
+    """
     if file is None:
         return inline
     try:
         found = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        if not file.is_relative_to(_CREDENTIALS):
+            raise SettingsError(f"{key}_file: there is no {file}", f"create it, readable by the service's user, or set {key}") from error
+        unit = file.relative_to(_CREDENTIALS).parts[0]
+        raise SettingsError(
+            f"{key}_file: systemd gave no credential {file.name} to {unit}",
+            f"see systemctl cat {unit}: a line LoadCredentialEncrypted={file.name}:… has to be there. Textback setup writes it: --pin-file",
+            code="credential_away",
+        ) from error
     except OSError as error:
         raise SettingsError(
             f"{key}_file: cannot read {file} ({error.strerror})", f"create it, readable by the service's user, or set {key}"

@@ -25,6 +25,8 @@ from ari_app.control import ControlServer, ModemStatus, NotRunningError, PbxStat
 from ari_app.desk import Desk
 from ari_app.doctor import Examination, Item, examine, judge_clock, judge_outbox, judge_service
 from ari_app.doctor_radio import judge_modems
+from ari_app.errors import SettingsError
+from ari_app.service import serve
 from ari_app.settings import ModemSettings, PbxSettings, Settings, load, parse
 from ari_app.standing import Standing
 from ari_app.threads import Store
@@ -413,6 +415,19 @@ async def test_settings_that_are_doubtful_or_wrong_are_items(tmp_path: Path) -> 
     assert of(items, "settings") == [("warn", "settings_problem"), ("warn", "settings_mode"), ("warn", "no_texts")]
     assert "U+260E" in items[0].what
     assert of(items, "modem") == [("warn", "no_modem")]
+
+
+async def test_a_pin_that_systemd_keeps_is_not_missed_while_the_service_is_down(tmp_path: Path) -> None:
+    """Its folder is there from the service's start to its stop."""
+    modem = '[[modem]]\nname = "gsm1"\nport = "/dev/none"\npin_file = "/run/credentials/textback.service/gsm1-pin"\n'
+    config = settings_at(tmp_path, "http://127.0.0.1:9", f'[reply]\nmode = "watch"\n{modem}')
+    items = [item for item in (await look(config)).items if item.part == "settings"]
+    assert [(item.state, item.code) for item in items] == [("warn", "credential_away"), ("warn", "no_texts")]
+    assert "textback setup --mode send" in items[1].fix
+    with pytest.raises(SettingsError, match="systemd gave no credential gsm1-pin to textback") as missed:
+        await serve(load(config))
+    assert missed.value.code == "credential_away"
+    assert "LoadCredentialEncrypted=gsm1-pin:" in missed.value.fix
 
 
 async def test_a_kannel_that_is_not_there_is_told_with_the_service_down(tmp_path: Path) -> None:
