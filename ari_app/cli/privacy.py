@@ -74,7 +74,7 @@ def _write(folder: Path, found: dict[str, Any], sounds: dict[str, bytes], settin
             with os.fdopen(fd, "wb") as file:
                 file.write(content)
     except OSError as error:
-        raise TextbackError(f"cannot write {folder} ({error.strerror})", "name another folder: --output FOLDER", code="output") from error
+        raise TextbackError(f"cannot write {folder} ({error.strerror})", "name another folder: --output FOLDER", code="export_folder") from error
     return [folder / name for name in files]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ari_app.desk import SHELL
 from ari_app.model import Language
 from ari_app.numbers import pretty
 from ari_app.privacy.words import said
@@ -59,7 +60,7 @@ def _templates() -> Environment:
 def page(found: dict[str, Any], settings: Settings, language: Language, call_it: Callable[[str], str]) -> str:
     """The document as one page of HTML that needs nothing but the sounds beside it.
 
-    ``call_it``: words of the page of staff for ``why.…``, ``state.…``, ``reach.…`` and ``audited.…``; "" where it has none.
+    ``call_it``: words of the page of staff for ``why.…``, ``state.…``, ``reach.…``, ``audited.…`` and ``audit.face.…``; "" where it has none.
     """
     zone = settings.clinic.zone
 
@@ -89,6 +90,7 @@ def page(found: dict[str, Any], settings: Settings, language: Language, call_it:
             t=partial(_say, language),
             call_it=call_it,
             when=when,
+            name_of=lambda who: _say(language, "administrator") if who == SHELL.name else who,
             tel=lambda number: pretty(number, settings.clinic.country),
         )
     )

@@ -56,7 +56,7 @@ async def purge(store: Store, retention: RetentionSettings, clock: Clock, *, wit
             if not took:
                 break
     found = {name: count for name, count in counts.items() if count}
-    if found and not await store.privacy.tidy():
+    if not await store.privacy.tidy():
         log.warning("purged_words_in_log", fix="the next purge empties it; end programs that hold the store open, such as an sqlite3 shell")
     return found, more
 

@@ -67,6 +67,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "from_us": ("Texto de {who}", "Text from {who}"),
     "auto": ("Texto automatique", "Automatic text"),
     "clinic": ("la clinique", "the clinic"),
+    "administrator": ("l’administrateur", "the administrator"),
     "parts": ("{n} SMS", "{n} SMS"),
     "note": ("Note de {who}", "Note by {who}"),
     "voicemail": ("Message vocal, {seconds} s", "Voicemail, {seconds} s"),

@@ -23,10 +23,13 @@ from ari_app.errors import StoreClosedError, StoreError
 from ari_app.events import Notice
 from ari_app.threads import keyed, migrations, place
 
-__all__ = ["Database", "Params", "Reader", "Transaction", "fold"]
+__all__ = ["IDS_ONCE", "Database", "Params", "Reader", "Transaction", "fold"]
 
 _T = TypeVar("_T")
 Params = Sequence[object] | dict[str, Any]
+IDS_ONCE = ("thread", "person", "message", "voicemail")
+"""Tables that never give an id again. SQLite gives that of a deleted last row to the next one: a page that is still open, the audit, or a
+transcript under way would then be about somebody else. What was deleted is counted by triggers (``m005_privacy``)."""
 _BUSY_MS = 5000
 _READERS = 4
 """A question that takes long (statistics of years) must not keep pages and search waiting."""
@@ -77,26 +80,19 @@ class Transaction(Reader):
 
     def insert(self, table: str, columns: dict[str, Any]) -> int:
         """A new row; its rowid. ``table`` and the keys are names from our own code."""
+        if table in IDS_ONCE:
+            columns = {"id": self._next_id(table), **columns}
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         cursor = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(columns.values()))  # noqa: S608
         return cursor.lastrowid or 0
 
-    def next_id(self, table: str) -> int:
-        """An id that none of its rows ever had: SQLite gives that of a deleted last row again, and the audit names threads by id."""
+    def _next_id(self, table: str) -> int:
         return 1 + int(
             self.value(
                 f"SELECT max((SELECT coalesce(max(id), 0) FROM {table}), coalesce((SELECT value FROM counter WHERE name = ?), 0))",  # noqa: S608
                 (f"{table}_ids",),
             )
-        )
-
-    def spend_ids(self, table: str) -> None:
-        """To be called before rows of a table go whose ids come from ``next_id``."""
-        self.run(
-            f"""INSERT INTO counter (name, value) SELECT ?, coalesce(max(id), 0) FROM {table} WHERE true
-                ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)""",  # noqa: S608  (our own)
-            (f"{table}_ids",),
         )
 
     def notify(self, notice: Notice) -> None:

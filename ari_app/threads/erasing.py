@@ -15,8 +15,22 @@ from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction, fold
 from ari_app.threads.rows import stamp
 
-__all__ = ["Gone", "erase", "forget_opt_out", "mentions", "merge", "numbers_known", "searchable", "tidy"]
+__all__ = [
+    "Gone",
+    "erase",
+    "forget_opt_out",
+    "is_known",
+    "mentions",
+    "merge",
+    "numbers_known",
+    "searchable",
+    "tidied",
+    "tidy",
+    "untidied",
+    "untidy",
+]
 
+_UNTIDY = "untidy"
 _MERGE = 40
 """Pages of a full-text index written at once, some 5 ms."""
 
@@ -41,6 +55,7 @@ def erase(tx: Transaction, number: str, *, by: Actor | None, now: datetime, keep
     """
     about = {"number": number, "digits": number.removeprefix("+")}
     _select(tx, about)
+    untidied(tx)
     if by is not None and tx.one("SELECT 1 FROM message WHERE thread IN (SELECT id FROM erase_thread) AND state = 'sending'"):
         raise RefusedError(
             "a text to this number is on its way", "wait until it is sent, some seconds, then run it again", code="text_sending"
@@ -118,7 +133,6 @@ _ROWS = {
 
 
 def _go(tx: Transaction, about: dict[str, str]) -> dict[str, int]:
-    tx.spend_ids("thread")
     tx.run("UPDATE message SET call = NULL WHERE call IN (SELECT id FROM erase_call) AND id NOT IN (SELECT id FROM erase_message)")
     counts = {name: tx.run(f"DELETE FROM {which}", about) for name, which in _ROWS.items()}  # noqa: S608  (our own)
     _blank_audit(tx, "(thread IN (SELECT id FROM erase_thread) AND what != '') OR (length(:digits) >= 7 AND instr(what, :digits))", about)
@@ -152,8 +166,6 @@ def _people(tx: Transaction, number: str) -> dict[str, int]:
         (number, number),
     )
     found = dict.fromkeys(("here", "import", "sync"), 0)
-    if rows:
-        tx.spend_ids("person")
     for row in rows:
         found[row["source"]] += 1
         named = f"contact {row['id']}"
@@ -191,20 +203,48 @@ def mentions(reader: Reader, number: str, *, besides: bool = False) -> int:
     )
 
 
+_NAMED = (
+    ("contact", "number"),
+    ("call", "caller"),
+    ("person_number", "number"),
+    ("outgoing", "number"),
+    ("reached", "number"),
+    ("consent", "number"),
+    ("call_back", "number"),
+    ("inbound", "sender"),
+    ("open_call", "json_extract(call, '$.caller')"),
+)
+"""Where a number may stand."""
+
+
+def is_known(reader: Reader, number: str) -> bool:
+    """Does any table name it. Stops at the first that does."""
+    found = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {column} = :number)" for table, column in _NAMED)  # noqa: S608
+    return bool(reader.value(f"SELECT {found}", {"number": number}))
+
+
 def numbers_known(reader: Reader) -> list[str]:
     """Every number that any table names."""
-    return [
-        row[0]
-        for row in reader.all(
-            """SELECT number FROM contact UNION SELECT caller FROM call WHERE caller IS NOT NULL UNION SELECT number FROM person_number
-                UNION SELECT sender FROM inbound WHERE sender LIKE '+%' UNION SELECT number FROM outgoing WHERE number IS NOT NULL
-                UNION SELECT number FROM reached UNION SELECT number FROM consent UNION SELECT number FROM call_back
-                UNION SELECT json_extract(call, '$.caller') FROM open_call WHERE json_extract(call, '$.caller') IS NOT NULL"""
-        )
-    ]
+    each = " UNION ".join(f"SELECT {column} AS number FROM {table}" for table, column in _NAMED)  # noqa: S608  (our own)
+    return [row["number"] for row in reader.all(f"SELECT number FROM ({each}) WHERE number IS NOT NULL")]  # noqa: S608
 
 
 # -- what deleting leaves in full-text indexes and in the log
+
+
+def untidied(tx: Transaction) -> None:
+    """Write down that words are to be taken out of the indexes and the log: whoever is killed before that leaves it to the next purge."""
+    tx.run("INSERT INTO counter (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", (_UNTIDY,))
+
+
+def untidy(reader: Reader) -> int:
+    """0: nothing that was deleted is left in indexes and log."""
+    return int(reader.value("SELECT value FROM counter WHERE name = ?", (_UNTIDY,)) or 0)
+
+
+def tidied(tx: Transaction, seen: int) -> None:
+    """All that was deleted until ``untidy`` said ``seen`` is out; what was deleted since is not."""
+    tx.run("UPDATE counter SET value = 0 WHERE name = ? AND value = ?", (_UNTIDY, seen))
 
 
 def searchable(reader: Reader) -> tuple[str, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 __all__ = ["STATEMENTS"]
 
+_IDS = """CREATE TRIGGER {table}_ids AFTER DELETE ON {table} BEGIN INSERT INTO counter (name, value) VALUES ('{table}_ids', old.id)
+    ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value); END"""
+
 STATEMENTS = (
     # The fact of an erasure. ``digest``: the number under the house's key (HMAC), so that a restored backup can be erased anew and nobody
     # reads a number here. ``counts``: rows by class (JSON).
@@ -31,6 +34,8 @@ STATEMENTS = (
     # Found from what goes: without them each row that goes has these tables read whole, by the check of foreign keys too.
     "CREATE INDEX inbound_by_message ON inbound (message)",
     "CREATE INDEX report_by_part ON report (part)",
+    # An id is never given again (``Transaction.insert``).
+    *(_IDS.format(table=table) for table in ("thread", "person", "message", "voicemail")),
     # What is known from before there was a history: what staff were told, STOP and START that were confirmed, and STOP that was not.
     """INSERT INTO consent (number, at, act, how, who)
         SELECT t.number, a.at, iif(a.act = 'opt_out_verbal', 'opt_out', 'opt_in'), 'verbal', a.who

@@ -42,7 +42,7 @@ class Unmatched(StrEnum):
     WAITS = "waits"
     """Its call is up, or about to be filed."""
     NOBODY = "nobody"
-    """It was left from inside the house."""
+    """It was left from inside the house, or its call was erased."""
     UNSEEN = "unseen"
     """No call of that time is known, and the caller showed a number."""
     DOUBT = "doubt"
@@ -88,6 +88,8 @@ def match(
         return Unmatched.WAITS
     if left.channel.startswith("Local/") or number is None or known_since is None or left.at > known_since:
         return Unmatched.DOUBT
+    if reader.value("SELECT EXISTS (SELECT 1 FROM erasure WHERE digest = keyed(?) AND at >= ?)", (number, stamp(left.at))):
+        return Unmatched.NOBODY  # its call was erased: what lies in the spool brings nobody back
     before = reader.value("SELECT EXISTS (SELECT 1 FROM call WHERE started < ?)", (stamp(left.at),))
     alike = any(row["caller"] == number for row in rows)
     return Unmatched.UNSEEN if before and not alike else Unmatched.DOUBT

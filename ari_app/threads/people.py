@@ -113,7 +113,7 @@ def open_thread(tx: Transaction, line: str, number: str | None, state: str, now:
     waits = at if state == TO_ANSWER else None
     thread = tx.insert(
         "thread",
-        {"id": tx.next_id("thread"), "line": line, "number": number, "state": state, "waits_since": waits, "created": at, "changed": at},
+        {"line": line, "number": number, "state": state, "waits_since": waits, "created": at, "changed": at},
     )
     tx.notify(ThreadChanged(thread))
     return thread

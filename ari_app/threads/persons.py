@@ -120,7 +120,7 @@ def keep(tx: Transaction, before: Person | None, fields: dict[str, Any], now: da
         **more,
     }
     if before is None:
-        person = tx.insert("person", {"id": tx.next_id("person"), "source": "here", "created": stamp(now), **columns})
+        person = tx.insert("person", {"source": "here", "created": stamp(now), **columns})
     else:
         person = before.id
         names = ", ".join(f"{column} = :{column}" for column in columns)

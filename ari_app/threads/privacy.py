@@ -95,13 +95,20 @@ class Privacy:
         return tuple((row["digest"], row["at"]) for row in rows)
 
     async def tidy(self) -> bool:
-        """Take what was deleted out of the full-text indexes and the log too, a step at a time. False: somebody reads all the while."""
+        """Take what was deleted out of the full-text indexes and the log too, a step at a time. False: somebody reads all the while.
+
+        Nothing to do where nothing was deleted since; what was cut short is done by the next one.
+        """
+        seen = await self._database.read(erasing.untidy)
+        if not seen:
+            return True
         for table in await self._database.read(erasing.searchable):
             await self._database.write(functools.partial(_merge, table, True))
             while await self._database.write(functools.partial(_merge, table, False)):
                 pass
         for _ in range(_STEPS):
             if await self._database.fold():
+                await self._database.write(lambda tx: erasing.tidied(tx, seen))
                 return True
             await self._clock.sleep(_PAUSE)
         return False
@@ -134,5 +141,5 @@ def _merge(table: str, first: bool, tx: Transaction) -> bool:
 
 
 def _known(reader: Reader, number: str) -> None:
-    if not record.is_known(reader, number):
+    if not erasing.is_known(reader, number):
         raise NotFoundError(f"nothing is kept of {number}", "check the number; write it with its area code", code="no_record")

@@ -19,6 +19,7 @@ from ari_app.board import Actor
 from ari_app.events import ThreadChanged
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
+from ari_app.threads.erasing import untidied
 from ari_app.threads.rows import stamp
 
 __all__ = ["CLASSES", "TOLD", "Kept", "due", "old", "purged", "take"]
@@ -95,7 +96,10 @@ def take(tx: Transaction, name: str, ids: Sequence[Any], kept: Kept, now: dateti
     """Take those of these rows away that are (still) old; how many."""
     about = kept.before(now) | {"ids": json.dumps(ids)}
     still = tx.value(f"SELECT json_group_array(id) FROM ({_WHICH[name]}) WHERE id IN {_IDS}", about)
-    return 0 if still == "[]" else _TAKE[name](tx, still)
+    if still == "[]":
+        return 0
+    untidied(tx)
+    return _TAKE[name](tx, still)
 
 
 def purged(tx: Transaction, counts: dict[str, int], by: Actor, now: datetime) -> None:
@@ -142,11 +146,6 @@ def _calls(tx: Transaction, ids: str) -> int:
     return tx.run(f"DELETE FROM call WHERE id IN {_IDS}", about)
 
 
-def _threads(tx: Transaction, ids: str) -> int:
-    tx.spend_ids("thread")
-    return tx.run(f"DELETE FROM thread WHERE id IN {_IDS}", {"ids": ids})
-
-
 def _contacts(tx: Transaction, ids: str) -> int:
     about = {"ids": ids}
     tx.run(
@@ -172,7 +171,7 @@ _TAKE: dict[str, Callable[[Transaction, str], int]] = {
     "outgoing": _delete("outgoing WHERE id"),
     "call_backs": _delete("call_back WHERE id"),
     "reached": _delete("reached WHERE call"),
-    "threads": _threads,
+    "threads": _delete("thread WHERE id"),
     "contacts": _contacts,
     "audit": _delete("audit WHERE id"),
     "consents": _delete("consent WHERE id"),

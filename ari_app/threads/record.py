@@ -9,11 +9,10 @@ import sqlite3
 from typing import Any
 
 from ari_app.threads.database import Reader
-from ari_app.threads.erasing import numbers_known
 from ari_app.threads.persons import people_of
 from ari_app.threads.views import call_view, message_view
 
-__all__ = ["is_known", "record", "threads_of"]
+__all__ = ["record", "threads_of"]
 
 _SEEN = """SELECT at, who, face, address, act, thread, what FROM audit WHERE thread IN (SELECT value FROM json_each(:threads))
     OR (act = 'searched' AND EXISTS (SELECT 1 FROM json_each(:threads) WHERE instr(' ' || what || ' ', ' #' || value || ' ')))
@@ -21,11 +20,6 @@ _SEEN = """SELECT at, who, face, address, act, thread, what FROM audit WHERE thr
         OR instr(what, 'contact ' || value || ':') = 1))
     OR (act = 'contacts_listed' AND EXISTS (SELECT 1 FROM json_each(:people) WHERE instr(what || ' ', ' ' || value || ' ')))
     ORDER BY id DESC"""
-
-
-def is_known(reader: Reader, number: str) -> bool:
-    """Does any table name it."""
-    return number in numbers_known(reader)
 
 
 def threads_of(reader: Reader, number: str) -> list[int]:

@@ -7,7 +7,8 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,11 @@ from ari_app.settings import Settings, parse
 from ari_app.standing import Standing
 from ari_app.threads import Store, migrations
 from ari_app.threads.keyed import key_path
+from ari_app.threads.matching import Found, Left, Unmatched
 from modem.pdu import submit
 from modem.sim_pdu import encode_deliver
 from tests.left import leave
+from tests.privacy.world import holding
 from tests.threads.crew import a_member, missed, texted
 from tests.threads.world import ALICE, BOB, STAFF, HandClock, a_call, nothing, raw, until
 
@@ -64,6 +67,12 @@ async def reacted(store: Store, policy: Policy, text: str, number: str = ALICE) 
 
     for pdu in encode_deliver(number, text, store._clock.now()):
         await store.keep(raw(pdu, store._clock.now()), react)
+
+
+def left_by(number: str, at: datetime, message: str) -> Left:
+    return Left(
+        message=message, mailbox="201", context="default", folder="INBOX", at=at, seconds=5.0, channel="PJSIP/trunk-9", presented=number
+    )
 
 
 def rows(store: Store, sql: str) -> list[tuple[object, ...]]:
@@ -190,6 +199,42 @@ async def test_an_erased_thread_gives_its_id_to_nobody(store: Store, tmp_path: P
     assert (await store.privacy.record(BOB))["accesses"] == []
     with pytest.raises(NotFoundError):
         await erase(store, settings_of(tmp_path), ALICE, STAFF)
+
+
+async def test_no_text_message_or_person_gets_the_id_of_one_that_is_gone(store: Store, clock: HandClock, tmp_path: Path) -> None:
+    """A page that is still open would call off, and a transcript under way would be written to, what is somebody else's."""
+    thread = await missed(store)
+    leave(store.path, thread, clock.at)
+    text = (await store.acts.queue_staff(ALICE, "Bonjour", "act-1", by=STAFF)).message
+    await erase(store, settings_of(tmp_path), ALICE, STAFF)
+    await missed(store, BOB)
+    ((call, of),) = rows(store, "SELECT id, thread FROM call")
+    left = left_by(BOB, clock.at, "msg-2")
+    filed = await store.voicemail.file(left, Found(str(call), int(str(of))), None, transcribe=False, priority=lambda *_: None)
+    assert filed == 2
+    assert (await store.acts.queue_staff(BOB, "Bonsoir", "act-2", by=STAFF)).message > text
+
+
+async def test_words_of_who_was_erased_go_though_the_service_was_killed_before_it_tidied(store: Store, clock: HandClock) -> None:
+    await missed(store)
+    await texted(store, "Bonjour, c'est zqxjk")
+    await missed(store, BOB)
+    await texted(store, "un tout autre texte", number=BOB)
+    await store.privacy.erase(ALICE, STAFF)
+    assert holding(store.path, {"word": b"zqxjk"})
+    assert (await purge(store, RetentionSettings(), clock))[0] == {}
+    assert not holding(store.path, {"word": b"zqxjk"})
+
+
+async def test_a_message_in_the_spool_does_not_bring_back_who_was_erased(store: Store, clock: HandClock, tmp_path: Path) -> None:
+    await missed(store, BOB, ended=clock.at - timedelta(hours=3))
+    await missed(store, ended=clock.at - timedelta(hours=2))
+    left = left_by(ALICE, clock.at - timedelta(hours=2), "msg-1")
+    await erase(store, settings_of(tmp_path), ALICE, STAFF)
+    assert await store.voicemail.match(left, (2, 6), known_since=clock.at) is Unmatched.NOBODY
+    later = replace(left, at=clock.at + timedelta(minutes=1))
+    clock.move(minutes=30)
+    assert await store.voicemail.match(later, (2, 6), known_since=clock.at) is Unmatched.UNSEEN
 
 
 async def test_only_administrators_erase_and_export(store: Store, clock: HandClock, tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ async def test_a_record_holds_all_there_is_and_is_readable(tmp_path: Path) -> No
     assert "http://" not in html
     assert "https://" not in html
     assert "record_exported" not in html
+    assert "shell" not in html, "who wrote and looked at a terminal has a name that a patient understands"
+    assert "<td>l’administrateur</td>" in html
     english = run_in_thread(config, "export", GONE, "--output", str(tmp_path / "en"), "--language", "en")
     assert "record.html" in english
     assert "Record of communications" in (tmp_path / "en" / "record.html").read_text("utf-8")
