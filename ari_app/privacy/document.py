@@ -60,7 +60,7 @@ def _templates() -> Environment:
 def page(found: dict[str, Any], settings: Settings, language: Language, call_it: Callable[[str], str]) -> str:
     """The document as one page of HTML that needs nothing but the sounds beside it.
 
-    ``call_it``: words of the page of staff for ``why.…``, ``state.…``, ``reach.…``, ``audited.…`` and ``audit.face.…``; "" where it has none.
+    ``call_it``: words of the page of staff for ``why.…``, ``state.…``, ``reach.…``, ``audited.…``, ``audit.face.…``; "" where it has none.
     """
     zone = settings.clinic.zone
 
