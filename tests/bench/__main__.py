@@ -30,7 +30,12 @@ TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there as JSON too.")
 @click.option("--only", help=f"Of the topic modem, only these, with commas between: {', '.join(modem.SECTIONS)}.")
 @click.option("--quick", is_flag=True, help="Of the topics contacts, modem and portal, few of everything: a trial, no measurement.")
-def main(topic: str, file: Path | None, only: str | None, quick: bool) -> None:
+@click.option(
+    "--inside",
+    type=click.Choice(["qemu", "container"]),
+    help="Of the topic install, the kind of machine; the realest that is quick without.",
+)
+def main(topic: str, file: Path | None, only: str | None, quick: bool, inside: str | None) -> None:
     """Measure TOPIC and print the figures. Exit status 1 when a bar is missed."""
     options: dict[str, Any] = {}
     if topic == "modem":
@@ -41,6 +46,10 @@ def main(topic: str, file: Path | None, only: str | None, quick: bool) -> None:
         options = {"quick": quick}
     elif quick:
         raise click.UsageError("--quick belongs to the topics contacts, modem and portal")
+    if topic == "install":
+        options["inside"] = inside
+    elif inside:
+        raise click.UsageError("--inside belongs to the topic install")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended
     try:
         rows = asyncio.run(TOPICS[topic](lambda text: click.echo(text, err=True), **options))

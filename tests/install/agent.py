@@ -9,31 +9,16 @@ import asyncio
 import base64
 import contextlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from tests.install.machine import ENVIRONMENT, Done
 from tests.lab.root import LabError
 
-__all__ = ["Agent", "Done"]
+__all__ = ["Agent"]
 
 _LINE = 64 << 20
 _EVERY = 0.1
-_ENVIRONMENT = (
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME=/root",
-    "LANG=C.UTF-8",
-    "DEBIAN_FRONTEND=noninteractive",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A command that ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 class Agent:
@@ -85,7 +70,7 @@ class Agent:
         """Run a shell command as root, ``given`` on its standard input. Raises LabError when it takes longer than ``patience`` seconds."""
         more = {"input-data": base64.b64encode(given.encode()).decode()} if given else {}
         async with self._one:
-            asked = {"path": "/bin/bash", "arg": ["-c", command], "env": list(_ENVIRONMENT), "capture-output": True, **more}
+            asked = {"path": "/bin/bash", "arg": ["-c", command], "env": list(ENVIRONMENT), "capture-output": True, **more}
             pid = (await self._ask("guest-exec", **asked))["pid"]
         loop = asyncio.get_running_loop()
         end = loop.time() + patience
@@ -98,10 +83,3 @@ class Agent:
             if loop.time() > end:
                 raise LabError(f"in the machine, after {patience:.0f} s not done: {command[:200]}")
             await asyncio.sleep(_EVERY)
-
-    async def run(self, command: str, *, patience: float = 120, given: str = "") -> str:
-        """The same, and what it wrote. Raises LabError with its last words when it fails."""
-        done = await self.tried(command, patience=patience, given=given)
-        if done.code != 0:
-            raise LabError(f"in the machine, failed ({done.code}): {command[:200]}\n{(done.out + done.err).strip()[-3000:]}")
-        return done.out
