@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ari_app.desk import SHELL
+from ari_app.board import Face
 from ari_app.model import Language
 from ari_app.numbers import pretty
 from ari_app.privacy.words import said
@@ -90,7 +90,7 @@ def page(found: dict[str, Any], settings: Settings, language: Language, call_it:
             t=partial(_say, language),
             call_it=call_it,
             when=when,
-            name_of=lambda who: _say(language, "administrator") if who == SHELL.name else who,
+            name_of=lambda who: _say(language, "administrator") if who == Face.SHELL else who,
             tel=lambda number: pretty(number, settings.clinic.country),
         )
     )
