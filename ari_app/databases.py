@@ -82,6 +82,9 @@ def url_of(given: str, key: str) -> URL:
     except (ArgumentError, ValueError):
         # what SQLAlchemy says repeats the URL
         raise SettingsError(f"{key}: is no SQLAlchemy URL", 'write it as "postgresql://user:password@host/database"') from None
+    if "@" in (url.host or ""):
+        # said without the host: it begins with what belongs to the password
+        raise SettingsError(f"{key}: has more than one @", "write an @ of the password as %40, a / as %2F, a : as %3A")
     scheme, _, driver = url.drivername.partition("+")
     if scheme not in _DRIVERS:
         known = "sqlite, postgresql, mariadb, mysql, mssql"

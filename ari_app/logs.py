@@ -156,12 +156,22 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
         if ami.secret_file is not None:
             with contextlib.suppress(OSError, UnicodeDecodeError):
                 found.append(ami.secret_file.read_text(encoding="utf-8").strip())
+    if settings.pbx.cdr is not None:
+        with contextlib.suppress(SettingsError):
+            found += _of_url(settings.pbx.cdr.read_url() or "")
     found += _of_contacts(settings.contacts)
     with contextlib.suppress(SettingsError):
         found.append(settings.alarm.email.read_password() if settings.alarm.email is not None else None)
     with contextlib.suppress(SettingsError):
         found.append(settings.alarm.webhook.read_secret() if settings.alarm.webhook is not None else None)
     return tuple(each for each in found if each)
+
+
+def _of_url(url: str) -> list[str | None]:
+    with contextlib.suppress(ValueError):
+        password = urlsplit(url).password
+        return [url, password, unquote(password)] if password else [url]
+    return [url]
 
 
 def _of_contacts(contacts: ContactsSettings) -> list[str | None]:
@@ -172,10 +182,7 @@ def _of_contacts(contacts: ContactsSettings) -> list[str | None]:
             found.append(source.read_password())
     if source is not None and source.kind == "sql":
         with contextlib.suppress(SettingsError, ValueError):
-            url = source.read_url()
-            found.append(url)
-            password = urlsplit(url).password
-            found += [password, unquote(password)] if password else []
+            found += _of_url(source.read_url())
     if filing is not None and filing.webhook is not None:
         with contextlib.suppress(SettingsError):
             found.append(filing.read_secret())

@@ -38,6 +38,9 @@ _OUTGOING_LEG = "AppDial"
 _CONFIRMS = re.compile(r"\b[UM]\([^)]*(?<!auto-)confirm", re.IGNORECASE)
 """A Dial option that asks who picked up to take the call: a phone that was picked up proves nothing then."""
 _ANSWERED = "ANSWERED"
+_YEARS = 1971, 2999
+_LONGEST = 10**8
+"""Seconds, some three years: what is written beyond is no call, and no time can be reckoned with it."""
 _DEEPEST = 8
 """Locals dialling Locals."""
 _TOO_SOON = frozenset({"BUSY", "FAILED", "CONGESTION"})
@@ -46,7 +49,7 @@ _TOO_SOON = frozenset({"BUSY", "FAILED", "CONGESTION"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One record. ``start``: as written, without a zone; ``duration`` and ``billsec`` in seconds."""
+    """One record. ``start``: as written, without a zone; ``duration`` and ``billsec`` in seconds. Raises ValueError for what is none."""
 
     start: datetime
     duration: int
@@ -63,6 +66,12 @@ class Row:
     linkedid: str = ""
     did: str = ""
     """FreePBX writes the DID dialled; other tables do not have it."""
+
+    def __post_init__(self) -> None:
+        if not (self.start.tzinfo is None and _YEARS[0] <= self.start.year <= _YEARS[1]):
+            raise ValueError("no time of a call")
+        if not (0 <= self.duration <= _LONGEST and 0 <= self.billsec <= _LONGEST):
+            raise ValueError("no length of a call")
 
     @property
     def end(self) -> datetime:

@@ -11,6 +11,7 @@ import csv
 import gzip
 import re
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +41,7 @@ def read_csv(path: Path, since: datetime, *, most: int) -> Read:
         packed = each.suffix == ".gz"
         older = False
         odd = 0
-        chunk: list[Row] = []
+        chunk: deque[Row] = deque(maxlen=most + 1)  # of a packed file, which is read from its begin, the newest stay
         try:
             for line in _lines(each):
                 row = _row(line)
@@ -85,7 +86,11 @@ def _said(error: Exception) -> str:
 def _files(path: Path) -> list[Path]:
     """The file and what logrotate made of it (Master.csv.1, .2.gz, -20261101), the newest first. Raises SourceError."""
     try:
-        turned = [each for each in path.parent.iterdir() if re.fullmatch(re.escape(path.name) + r"[.-][0-9]+(\.gz)?", each.name)]
+        turned = [
+            each
+            for each in path.parent.iterdir()
+            if re.fullmatch(re.escape(path.name) + r"[.-][0-9]+(\.gz)?", each.name) and each.is_file()
+        ]
         turned.sort(key=lambda each: each.stat().st_mtime, reverse=True)
         there = path.is_file()
     except PermissionError:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
 from ari_app.databases import driver_words, engine_of, name_of, reading, url_of
-from ari_app.errors import SourceError
+from ari_app.errors import SettingsError, SourceError
 from ari_app.pbx.cdr import Read, Row
 
 __all__ = ["read_sql"]
@@ -53,6 +53,9 @@ def read_sql(given: str, since: datetime, *, most: int) -> Read:
                 if row is not None and row.end >= since and seen <= most:
                     rows.append(row)
             connection.rollback()
+    except TypeError:
+        # the driver's: an option of the URL that it does not have, of which its words say no more
+        raise SettingsError(f"{_KEY}: has an option behind ? that the driver does not know", "leave what is not ?table=NAME out") from None
     except SQLAlchemyError as error:
         raise SourceError(
             f"{name} cannot be read: {driver_words(error, url)}",

@@ -284,3 +284,45 @@ def test_what_cannot_be_read_names_the_file_and_the_fix(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as failed:
         read_csv(other, EVER, most=10)
     assert failed.value.code == "cdr_unreadable"
+
+
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        (',20,0,"NO', ',99999999999999999,0,"NO'),
+        (',20,0,"NO', ',-20,0,"NO'),
+        ("2026-03-02 09:00:00", "2026-03-02T09:00:00Z"),
+        ("2026-03-02 09:00:00", "0001-01-01 00:00:00"),
+        ("2026-03-02 09:00:00", "9999-12-31 23:59:59"),
+    ],
+)
+def test_times_that_no_call_has_are_no_record(tmp_path: Path, written: str, instead: str) -> None:
+    path = tmp_path / "Master.csv"
+    good = line_of(a_row())
+    assert written in good
+    path.write_text(good + good.replace(written, instead), "utf-8", newline="")
+    read = read_csv(path, EVER, most=10)
+    assert (read.rows, read.skipped) == ((a_row(),), 1)
+
+
+def test_lines_ended_as_windows_ends_them(tmp_path: Path) -> None:
+    path = tmp_path / "Master.csv"
+    path.write_bytes(line_of(a_row(), "1795763280.10").replace("\n", "\r\n").encode() * 2)
+    assert [row.uniqueid for row in read_csv(path, EVER, most=10).rows] == ["1795763280.10"] * 2
+
+
+def test_what_is_no_file_beside_it_is_not_opened(tmp_path: Path) -> None:
+    """Nobody writes into that pipe: who opened it would wait for ever."""
+    path = tmp_path / "Master.csv"
+    path.write_text(line_of(a_row()), "utf-8")
+    os.mkfifo(tmp_path / "Master.csv.1")
+    (tmp_path / "Master.csv.2").mkdir()
+    assert read_csv(path, EVER, most=10).rows == (a_row(),)
+
+
+def test_of_a_packed_file_the_newest_are_kept(tmp_path: Path) -> None:
+    rows = [a_row(start=a_row().start + timedelta(minutes=minute)) for minute in range(9)]
+    with gzip.open(tmp_path / "Master.csv.1.gz", "wt") as packed:
+        packed.writelines(line_of(row) for row in rows)
+    read = read_csv(tmp_path / "Master.csv", EVER, most=4)
+    assert (list(read.rows), read.cut) == (rows[-4:], True)

@@ -105,10 +105,22 @@ def test_what_is_wrong_is_named(server: Mariadb, tmp_path: Path) -> None:
     assert "dstchannel" in failure(f"sqlite:///{path}").what
 
 
+def test_no_piece_of_a_password_is_said() -> None:
+    """An @ that was not escaped makes the rest of the password a part of the host's name."""
+    many = failure("mysql://textback:pa@s3cret@127.0.0.1/asteriskcdrdb")
+    assert ("%40" in many.fix, "s3cret" in str(many)) == (True, False)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        odd = failure(f"mysql://textback:s3cret@127.0.0.1:{taken.getsockname()[1]}/asteriskcdrdb?s3cret=1")
+    assert ("option" in odd.what, "s3cret" in str(odd)) == (True, False)
+
+
 def test_sqlite_with_other_names(tmp_path: Path) -> None:
     """Upper case, ``start`` for ``calldate``, a table of another name; rows that are no record are counted."""
     path = tmp_path / "master.db"
-    url = sqlite_with(path, (a_row(), a_row(duration="long", channel="PJSIP/voipms-00000009")), table="Calls", start="START")
+    url = sqlite_with(path, (a_row(), a_row(src="odd")), table="Calls", start="START")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as made:
+        made.execute("UPDATE Calls SET duration = 'long' WHERE src = 'odd'")
     read = read_sql(f"{url}?table=Calls", EVER, most=10)
     assert (read.rows, read.skipped) == ((a_row(),), 1)
     (call,) = calls_of(read.rows, CONFIG, UTC).calls
