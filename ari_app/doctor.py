@@ -179,6 +179,7 @@ def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
     ami = settings.pbx.ami
     inline = settings.pbx.password is not None or (ami is not None and ami.secret is not None)
     inline |= any({"pin", "password", "secret"} & modem.model_fields_set for modem in settings.modem)
+    inline |= settings.pbx.cdr is not None and settings.pbx.cdr.url is not None
     contacts, told = settings.contacts.source, (settings.contacts.filing, settings.alarm.email, settings.alarm.webhook)
     inline |= contacts is not None and bool({"url", "password"} & contacts.model_fields_set)
     inline |= any({"password", "secret"} & part.model_fields_set for part in told if part is not None)

@@ -130,10 +130,11 @@ def _day(day: Day) -> dict[str, Any]:
 
 def read_records(cdr: CdrSettings, since: datetime) -> Read:
     """Rows since then (as written, without a zone). Blocking. Raises SourceError (``cdr_…``) and SettingsError."""
-    if cdr.url is not None:
+    url = cdr.read_url()
+    if url is not None:
         from ari_app.pbx.cdr_sql import read_sql  # noqa: PLC0415 - SQLAlchemy is large, and of use to few
 
-        return read_sql(cdr.url, since, most=MOST_ROWS)
+        return read_sql(url, since, most=MOST_ROWS)
     if cdr.csv is not None:
         return read_csv(cdr.csv, since, most=MOST_ROWS)
     raise no_records()
@@ -143,7 +144,7 @@ def no_records() -> SettingsError:
     """[pbx.cdr] names nothing to read."""
     return SettingsError(
         "pbx.cdr names no call records",
-        'write [pbx.cdr] csv = "/var/log/asterisk/cdr-csv/Master.csv", or for FreePBX url = "mysql://USER:PASSWORD@localhost/asteriskcdrdb"',
+        'write [pbx.cdr] csv = "/var/log/asterisk/cdr-csv/Master.csv", or for a database url_file = "/etc/textback/cdr-url"',
         code="no_cdr",
     )
 

@@ -166,6 +166,18 @@ class CdrSettings(Part):
 
     csv: AnyFile | None = None
     url: str | None = Field(default=None, repr=False)
+    url_file: AnyFile | None = None
+    """Holds the URL, whose password so stands in no other file."""
+
+    @model_validator(mode="after")
+    def _valid(self) -> Self:
+        if self.url is not None and self.url_file is not None:
+            raise ValueError("url: set either url or url_file")
+        return self
+
+    def read_url(self) -> str | None:
+        """The database's URL, None for a CSV file. Raises SettingsError when its file cannot be read."""
+        return secret(self.url, self.url_file, "pbx.cdr.url")
 
 
 class PbxSettings(Part):

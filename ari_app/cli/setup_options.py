@@ -45,7 +45,8 @@ _ANSWERS: tuple[tuple[str, str, str], ...] = (
     ("--mail-tls", "HOW", "none, starttls or tls; as its port has it without."),
     ("--mail-user", "NAME", "User there."),
     ("--mail-password-file", "FILE", "Password of that user."),
-    ("--cdr", "SOURCE", "Call records: auto, none, a CSV file, or a SQLAlchemy URL; auto without."),
+    ("--cdr", "SOURCE", "Call records: auto, none, a CSV file, or the URL of a database; auto without."),
+    ("--cdr-url-file", "FILE", "Holds the SQLAlchemy URL of the call records' database, where it has a password."),
 )
 FORMS = tuple(f"{flag} {form}" for flag, form, _ in _ANSWERS)
 """Each answer's flag with what follows it."""

@@ -22,7 +22,7 @@ from ari_app.setup.journal import Journal
 from ari_app.setup.paths import Paths
 from ari_app.setup.portal import Member, Tls, ask_member, ask_portal
 from ari_app.setup.radio import Radios, ask_modems
-from ari_app.setup.records import Records, look_at_records, outlook
+from ari_app.setup.records import Records, cdr_url, look_at_records, outlook
 from ari_app.setup.service import BackToBefore, Restart, Start, Up, startable
 from ari_app.setup.settings_file import Wanted, changed, default_of, rendered
 from ari_app.setup.steps import Step
@@ -93,6 +93,9 @@ def planned(asking: Asking, paths: Paths, house: House, *, screen: bool, start: 
     if asked.mail_password is not None:
         words = "the password of the mail server, for the service alone"
         files.append(_kept(paths.folder / "mail-password", words, asked.mail_password, readable))
+    if asked.records.url is not None:
+        words = "the address of the call records' database, with its password, for the service alone"
+        files.append(_kept(cdr_url(paths.folder), words, asked.records.url, readable))
     if asked.tls.made is not None:
         files.append(asked.tls.made)
     files.append(WriteFile(f"writes {paths.settings}: {_words(settings)}", paths.settings, text.encode, 0o640, readable))
@@ -135,7 +138,7 @@ def _ask(asking: Asking, paths: Paths, house: House, owner: Owner, *, screen: bo
     if switchboard.advice:
         asking.complete()
         raise Prepare(switchboard.steps, switchboard.advice)
-    records = look_at_records(asking, answers, switchboard.found, paths.root)
+    records = look_at_records(asking, answers, switchboard.found, paths)
     for each in records.said:
         say(each)
     ask_contexts(asking, answers, switchboard.found, records.contexts)

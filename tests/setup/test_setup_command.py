@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -132,7 +134,19 @@ def test_a_step_that_fails_leaves_nothing(there: Machine) -> None:
 
 
 def test_without_systemd_it_says_how_to_start_and_goes_on(there: Machine) -> None:
-    made = document(there, "--yes", *there.answers(), "--no-start")
+    url = f"sqlite:///{there.root / 'cdr.db'}"
+    with contextlib.closing(sqlite3.connect(there.root / "cdr.db")) as records:
+        columns = "calldate, src, dst, dcontext, channel, dstchannel, lastapp, lastdata, duration, billsec, disposition, uniqueid"
+        records.execute(f"CREATE TABLE cdr ({columns})")
+    seen = there.run("--yes", *there.answers(), "--cdr", "mysql://freepbxuser:secret@localhost/asteriskcdrdb")
+    assert "--cdr-url-file" in seen.stderr
+    made = document(there, "--yes", *there.answers(), "--no-start", "--cdr-url-file", str(there.secret("given-url", url)))
+    held = there.root / "etc/textback/cdr-url"
+    assert (held.read_text("utf-8"), stat.S_IMODE(held.stat().st_mode)) == (f"{url}\n", 0o640)
+    cdr = load(there.config).pbx.cdr
+    assert cdr is not None
+    assert (cdr.url, cdr.url_file, cdr.read_url()) == (None, held, url)
+    assert made["preview"]["calls"] == 0
     assert made["start"] == "systemctl enable --now textback.service textback-backup.timer"
     assert made["done"]
     data = document(there, "--undo", "--yes")
