@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
-from ari_app.cli.access import reading, staff
+from ari_app.cli.access import as_owner, reading, staff
 from ari_app.cli.frame import Env
 from ari_app.cli.render import Screen
 from ari_app.clock import SystemClock
 from ari_app.errors import TextbackError
 from ari_app.privacy.document import document, language_of, page
 from ari_app.settings import Settings
+from ari_app.threads import place
 
 __all__ = ["erase", "export", "purge"]
 
@@ -45,8 +46,15 @@ def export(env: Env, number: str, output: Path | None, language: str | None) -> 
     env.answer(found, lambda screen: _told(screen, found, written))
 
 
+async def _shell(settings: Settings, verb: str, args: dict[str, Any]) -> Any:
+    """``staff``, of a store that is there: "nothing is kept" must not be said of a file that was only just made."""
+    with as_owner(settings.store.path):
+        place.readable(settings.store.path)
+    return await staff(settings, verb, args)
+
+
 async def _export(settings: Settings, number: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    kept: str = await staff(settings, "record_exported", {"number": number})
+    kept: str = await _shell(settings, "record_exported", {"number": number})
     async with reading(settings) as store:
         found = document(await store.privacy.record(kept), settings, kept, SystemClock().now())
         sounds = {}
@@ -74,7 +82,9 @@ def _write(folder: Path, found: dict[str, Any], sounds: dict[str, bytes], settin
             with os.fdopen(fd, "wb") as file:
                 file.write(content)
     except OSError as error:
-        raise TextbackError(f"cannot write {folder} ({error.strerror})", "name another folder: --output FOLDER", code="export_folder") from error
+        raise TextbackError(
+            f"cannot write {folder} ({error.strerror})", "name another folder: --output FOLDER", code="export_folder"
+        ) from error
     return [folder / name for name in files]
 
 
@@ -101,7 +111,7 @@ def erase(env: Env, number: str, yes: bool, keep_person: bool, dry_run: bool) ->
     named, with what to do.
     """
     args = {"number": number, "keep_person": keep_person}
-    found = asyncio.run(staff(env.settings, "erase", {**args, "only_look": True}))
+    found = asyncio.run(_shell(env.settings, "erase", {**args, "only_look": True}))
     if not dry_run:
         if not yes:
             if env.as_json or not sys.stdin.isatty():
@@ -112,7 +122,7 @@ def erase(env: Env, number: str, yes: bool, keep_person: bool, dry_run: bool) ->
             _draw(screen, found)
             click.echo(screen.text(), nl=False)
             click.confirm("Erase it for good?", abort=True)
-        found = asyncio.run(staff(env.settings, "erase", args))
+        found = asyncio.run(_shell(env.settings, "erase", args))
     env.answer(found, lambda screen: _draw(screen, found))
 
 
@@ -134,7 +144,7 @@ def purge(env: Env, dry_run: bool) -> None:
     """
     total: dict[str, int] = {}
     while True:
-        done = asyncio.run(staff(env.settings, "purge", {"only_look": dry_run}))
+        done = asyncio.run(_shell(env.settings, "purge", {"only_look": dry_run}))
         for name, count in done["counts"].items():
             total[name] = total.get(name, 0) + count
         if not done["more"]:

@@ -373,6 +373,15 @@ def test_a_person_sees_their_record_and_has_it_erased(config: Path, tmp_path: Pa
         both()
 
 
+@pytest.mark.parametrize("command", [("export", ALICE), ("erase", ALICE, "--yes"), ("purge",)])
+def test_nothing_is_said_to_be_kept_or_gone_where_there_is_no_store(config: Path, command: tuple[str, ...]) -> None:
+    store = config.parent / "textback.db"
+    for file in config.parent.glob("textback.db*"):
+        file.unlink()
+    assert "there is no store" in error(config, *command)["what"]
+    assert not store.exists()
+
+
 # -- alarm (more of it: tests/alarms/test_cli.py)
 
 
