@@ -75,8 +75,9 @@ def test_no_command_is_documented_that_there_is_not() -> None:
     assert sorted(re.findall(r"^## textback (\w+)$", read("commands.md"), flags=re.MULTILINE)) == COMMANDS
 
 
-def test_every_reason_is_documented_in_its_order_of_precedence() -> None:
-    text = read("reasons.md")
+@pytest.mark.parametrize("page", ["reasons.md", "fr/raisons.md"])
+def test_every_reason_is_documented_in_its_order_of_precedence(page: str) -> None:
+    text = read(page)
     silent, texting = (re.findall(r"^\| `(\w+)` \|", part, flags=re.MULTILINE) for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:3])
     assert tuple(silent) == tuple(reason.value for reason in SILENCES)
     assert tuple(texting) == tuple(reason.value for reason in REPLIES)
@@ -85,7 +86,14 @@ def test_every_reason_is_documented_in_its_order_of_precedence() -> None:
 
 @pytest.mark.parametrize("state", list(MessageState))
 def test_every_message_state_is_documented(state: MessageState) -> None:
-    assert f"`{state.value}`" in read("reasons.md")
+    assert all(f"`{state.value}`" in read(page) for page in ("reasons.md", "fr/raisons.md"))
+
+
+def test_troubleshooting_says_as_much_in_french() -> None:
+    english, french = (
+        re.findall(r"^\| .*`([a-z_]+)`.* \|.*\|.*\|$", read(page), flags=re.MULTILINE) for page in ("troubleshooting.md", "fr/depannage.md")
+    )
+    assert french == english
 
 
 def test_troubleshooting_names_codes_and_reasons_that_there_are() -> None:
