@@ -19,6 +19,8 @@ __all__ = ["SOUNDS", "document", "language_of", "page"]
 
 SOUNDS = {"audio/flac": "flac", "audio/wav": "wav", "audio/x-wav": "wav", "audio/ogg": "ogg", "audio/mpeg": "mp3", "audio/gsm": "gsm"}
 """How a sound's file ends, by its content type."""
+_UNPRINTABLE = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"}
+"""No page may hold these (HTML, 13.2.3.5), and a text may bring them."""
 
 
 def document(record: dict[str, Any], settings: Settings, number: str, now: datetime) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def page(found: dict[str, Any], settings: Settings, language: Language, call_it:
         for each in found[listed]
     ]
     entries.sort(key=lambda entry: entry[0])
-    return (
+    html = (
         _templates()
         .get_template("record.html")
         .render(
@@ -94,6 +96,7 @@ def page(found: dict[str, Any], settings: Settings, language: Language, call_it:
             tel=lambda number: pretty(number, settings.clinic.country),
         )
     )
+    return html.translate(_UNPRINTABLE)
 
 
 def _say(language: Language, key: str, **values: object) -> str:

@@ -26,7 +26,7 @@ _AT_ONCE = (2, 40)
 _HELD = 0.02
 """Seconds that a transaction should take at most: fewer rows go in the next one where it took longer."""
 _BREATH = 0.01
-"""Seconds between transactions, in which others write."""
+"""Seconds between transactions, in which others write: as long as the last one took, and no less than this."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,9 +46,10 @@ async def purge(store: Store, retention: RetentionSettings, clock: Clock, *, wit
             while begin < len(ids):
                 before = clock.monotonic()
                 took += await store.privacy.take(name, ids[begin : begin + at_once], spans)
+                held = clock.monotonic() - before
                 begin += at_once
-                at_once = max(at_once // 2, _AT_ONCE[0]) if clock.monotonic() - before > _HELD else min(at_once + 2, _AT_ONCE[1])
-                await asyncio.sleep(_BREATH)
+                at_once = max(at_once // 2, _AT_ONCE[0]) if held > _HELD else min(at_once + 2, _AT_ONCE[1])
+                await asyncio.sleep(max(_BREATH, held))
                 if until is not None and clock.monotonic() > until:
                     more = True
                     break

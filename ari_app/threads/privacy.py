@@ -142,4 +142,8 @@ def _merge(table: str, first: bool, tx: Transaction) -> bool:
 
 def _known(reader: Reader, number: str) -> None:
     if not erasing.is_known(reader, number):
-        raise NotFoundError(f"nothing is kept of {number}", "check the number; write it with its area code", code="no_record")
+        raise NotFoundError(
+            f"nothing is kept of {number or 'an empty number'}",
+            "check the number; write it with its area code and without an extension",
+            code="no_record",
+        )

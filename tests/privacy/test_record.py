@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from ari_app.privacy.document import document, page
+from ari_app.settings import load
 from tests.contract.clinic import run, write_settings
 from tests.contract.conftest import _logs_as_before
 from tests.portal.served import served
@@ -56,6 +60,21 @@ def run_in_thread(config: Path, *args: str) -> str:
         result = beside.submit(run, config, *args).result()
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_what_texts_bring_does_no_harm_to_the_page(tmp_path: Path) -> None:
+    """Markup is shown as it was written; what no page may hold is shown as a mark."""
+    evil = "<script>alert(1)</script> </body> {{ 7 * 7 }} \x00\x07\x85 l’été 😀"
+    text = {"id": 1, "direction": "in", "kind": "caller", "text": evil, "state": "received", "at": "2026-03-02T15:00:00Z", "parts": 1}
+    record: dict[str, Any] = {
+        **{name: [] for name in ("people", "threads", "calls", "calls_out", "notes", "voicemails", "consent", "accesses")},
+        "contact": None,
+        "messages": [text],
+    }
+    settings = load(write_settings(tmp_path))
+    html = page(document(record, settings, GONE, datetime(2026, 3, 2, tzinfo=UTC)), settings, "fr", lambda _: "")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &lt;/body&gt; {{ 7 * 7 }} \ufffd\ufffd\ufffd l’été 😀" in html
+    assert "<script" not in html
 
 
 async def test_an_administrator_takes_it_from_the_thread(tmp_path: Path) -> None:
