@@ -63,8 +63,16 @@ def _files(settings: Settings, now: datetime) -> tuple[tuple[Disk, ...], int, da
     path = settings.store.path
     folders = dict.fromkeys((path.parent, settings.store.backup.folder))
     disks = tuple(disk for folder in folders if (disk := _disk(folder)) is not None)
-    size = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
+    size = sum(_size(each) for each in (path, path.with_name(f"{path.name}-wal")))
     return disks, size, _backup(settings, now), _ends(settings.portal.certificate)
+
+
+def _size(file: Path) -> int:
+    """0 for one that is not there, or on a disk that fails: who watches the disk must not fall with it."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
 
 
 def _backup(settings: Settings, now: datetime) -> datetime | None:

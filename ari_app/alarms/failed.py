@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 
 from ari_app.alarms.keeper import wait_of
@@ -29,15 +31,23 @@ async def tell_failed(settings: Settings, clock: Clock, result: str) -> tuple[tu
     try:
         await store.open()
     except StoreError as error:
-        log.error("alarm_not_stored", what=error.what, fix=error.fix)
-        since = clock.now()
-        alarm = Alarm(id=0, code=condition.code, subject="", facts=condition.facts, since=since, over=None)
-        told = tuple([way.name for way in found if await _told(way, alarm) is None])
-        return told, () if told else tuple(way.name for way in found)
+        return await _without(condition, found, clock, error)
     try:
         return await _keep(store, condition, found, clock)
+    except StoreError as error:  # it opens, and takes nothing: a full disk, or one that is read-only
+        return await _without(condition, found, clock, error)
     finally:
         await store.close()
+
+
+async def _without(
+    condition: Condition, found: tuple[Way, ...], clock: Clock, error: StoreError
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    log.error("alarm_not_stored", what=error.what, fix=error.fix)
+    since = clock.now()
+    alarm = Alarm(id=0, code=condition.code, subject="", facts=condition.facts, since=since, over=None)
+    told = tuple([way.name for way in found if await _told(way, alarm, since) is None])
+    return told, () if told else tuple(way.name for way in found)
 
 
 async def _keep(store: Store, condition: Condition, found: tuple[Way, ...], clock: Clock) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -48,7 +58,7 @@ async def _keep(store: Store, condition: Condition, found: tuple[Way, ...], cloc
         due = owed.get(way.name)
         if due is None:
             continue
-        error = await _told(way, due.alarm)
+        error = await _told(way, due.alarm, due.made)
         if error is None:
             await store.alarms.told(due)
             told.append(way.name)
@@ -58,10 +68,12 @@ async def _keep(store: Store, condition: Condition, found: tuple[Way, ...], cloc
     return tuple(told), tuple(left)
 
 
-async def _told(way: Way, alarm: Alarm) -> TextbackError | None:
+async def _told(way: Way, alarm: Alarm, made: datetime) -> TextbackError | None:
     try:
-        await way.tell("raised", alarm)
+        await way.tell("raised", alarm, made)
     except TextbackError as error:
+        if error.code == "mail_partly":
+            return None  # each try is a program of its own, that would write to the others again
         log.warning("alarm_not_told", way=way.name, alarm=alarm.code, what=error.what, fix=error.fix)
         return error
     return None

@@ -20,12 +20,14 @@ from ari_app.status import ServiceStatus
 from ari_app.threads import Store
 from ari_app.threads.alarms import Alarm, Condition, Due
 
-__all__ = ["EVERY", "PATIENCE", "Alarms", "wait_of"]
+__all__ = ["EVERY", "FEWEST", "PATIENCE", "Alarms", "wait_of"]
 
 EVERY = 30.0
 """Seconds between looks."""
 PATIENCE = timedelta(days=3)
 """How long a way that takes nothing is tried."""
+FEWEST = 12
+"""And so many times, some two hours, at the least: a machine that slept, or whose clock was set, waited for nothing."""
 _FIRST, _LONGEST = 30.0, 900.0
 _FAR = 3600.0
 """Seconds: nothing is put off for so long, unless the clock was set back."""
@@ -176,9 +178,9 @@ class Alarms:
                     return wait
                 continue
             try:
-                said = await way.tell(each.telling, each.alarm)
+                said = await way.tell(each.telling, each.alarm, each.made)
             except TextbackError as error:
-                if self._clock.now() - each.made > PATIENCE:
+                if self._clock.now() - each.made > PATIENCE and each.tries >= FEWEST:
                     log.error("alarm_given_up", way=way.name, alarm=each.alarm.code, what=error.what, fix=error.fix)
                     await self._done(each)
                     continue

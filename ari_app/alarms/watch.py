@@ -57,6 +57,14 @@ def judge(facts: Facts, settings: Settings, *, unwritable: str = "", open_: Coll
     unknown = {"service_failed"} if unwritable else set()
     if facts.house is None:
         unknown |= {"queue_old", "contacts_stale"}
+    # of what cannot be looked at nothing is over
+    if facts.backup is None:
+        unknown.add("backup_old")
+    if facts.certificate is None and settings.portal.certificate is not None:
+        unknown.add("certificate_ends")
+    hidden = {str(settings.store.path.parent), str(settings.store.backup.folder)} - {str(disk.folder) for disk in facts.disks}
+    if any(code == "disk_low" and subject in hidden for code, subject in open_):
+        unknown.add("disk_low")
     if facts.status.pbx.lag_ms is None:
         unknown.add("clocks_apart")
     holds = (

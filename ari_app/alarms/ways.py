@@ -31,6 +31,8 @@ __all__ = ["AlarmError", "Email", "Way", "Webhook", "ways"]
 
 _PATIENCE = 20.0
 """Seconds a mail server may take for each of its answers; servers that keep spam away take ten on purpose."""
+_FOR_GOOD = 500
+"""Answers from here on are not asked for again; those below are "try later"."""
 
 
 class AlarmError(TextbackError):
@@ -39,13 +41,26 @@ class AlarmError(TextbackError):
     code = "alarm"
 
 
+class _PutOffError(AlarmError):
+    """``mail_partly``: some have it, ``those`` were put off (RFC 5321 4.2.1)."""
+
+    code = "mail_partly"
+
+    def __init__(self, what: str, fix: str, those: tuple[str, ...]) -> None:
+        super().__init__(what, fix)
+        self.those = those
+
+
 class Way(Protocol):
     """One way of telling."""
 
     name: str
 
-    async def tell(self, telling: Telling, alarm: Alarm | None) -> str:
-        """Tell; what the other side answered. ``alarm`` None: a test. Raises AlarmError, SettingsError when a secret cannot be read."""
+    async def tell(self, telling: Telling, alarm: Alarm | None, made: datetime | None = None) -> str:
+        """Tell; what the other side answered. ``alarm`` None: a test. Raises AlarmError, SettingsError when a secret cannot be read.
+
+        ``made``: when this telling came to be owed, by which it is known again; an alarm that comes again is told anew.
+        """
 
 
 def ways(settings: Settings, clock: Clock) -> tuple[Way, ...]:
@@ -62,11 +77,10 @@ def _language(settings: Settings) -> str:
     return settings.alarm.language or settings.clinic.languages[0]
 
 
-def _id(telling: Telling, alarm: Alarm | None, now: datetime) -> str:
+def _id(telling: Telling, alarm: Alarm | None, made: datetime) -> str:
     """64 hexadecimal digits, the same for the same telling."""
-    about = f"{now.isoformat()}" if alarm is None else f"{alarm.id}|{alarm.code}|{alarm.subject}|{alarm.since.isoformat()}"
-    about += f"|{alarm.over.isoformat()}" if alarm is not None and alarm.over is not None else ""
-    return hashlib.sha256(f"{socket.gethostname()}|{telling}|{about}".encode()).hexdigest()
+    about = "" if alarm is None else f"{alarm.id}|{alarm.code}|{alarm.subject}|{alarm.since.isoformat()}"
+    return hashlib.sha256(f"{socket.gethostname()}|{telling}|{about}|{made.isoformat()}".encode()).hexdigest()
 
 
 class Email:
@@ -78,18 +92,25 @@ class Email:
         self._settings = settings
         self._email = email
         self._clock = clock
+        self._partly: tuple[str, tuple[str, ...]] = ("", ())
+        """The message that some were put off for, and for whom: the others have it."""
 
-    async def tell(self, telling: Telling, alarm: Alarm | None) -> str:
-        """Raises AlarmError (``mail_down``, ``mail_slow``, ``mail_tls``, ``mail_login``, ``mail_refused``), SettingsError."""
+    async def tell(self, telling: Telling, alarm: Alarm | None, made: datetime | None = None) -> str:
+        """Raises AlarmError (``mail_down``, ``_slow``, ``_tls``, ``_login``, ``_refused``, ``_partly``), SettingsError."""
         password = await asyncio.to_thread(self._email.read_password)
-        message = self.message(telling, alarm)
-        sending = _Sending(self._email, password, message)
+        message = self.message(telling, alarm, made)
+        known, those = self._partly
+        sending = _Sending(self._email, password, message, those if message["Message-ID"] == known else self._email.to)
         try:
-            return await sending.done()
+            said = await sending.done()
+        except _PutOffError as error:
+            self._partly = message["Message-ID"], error.those
+            raise
         finally:
             sending.give_up()
+        return said
 
-    def message(self, telling: Telling, alarm: Alarm | None) -> EmailMessage:
+    def message(self, telling: Telling, alarm: Alarm | None, made: datetime | None = None) -> EmailMessage:
         """As it is sent."""
         clinic, now = self._settings.clinic, self._clock.now()
         subject, body = letter(
@@ -100,7 +121,7 @@ class Email:
         message["To"] = ", ".join(self._email.to)
         message["Subject"] = " ".join(subject.split())
         message["Date"] = format_datetime(now.astimezone(clinic.zone))
-        message["Message-ID"] = f"<{_id(telling, alarm, now)[:32]}.textback@{self._email.sender.rpartition('@')[2].strip('[]')}>"
+        message["Message-ID"] = f"<{_id(telling, alarm, made or now)[:32]}.textback@{self._email.sender.rpartition('@')[2].strip('[]')}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(body)
         return message
@@ -109,8 +130,9 @@ class Email:
 class _Sending:
     """One dialogue with the mail server, in a thread of its own: a server that hangs must not hold up a stop of the service."""
 
-    def __init__(self, email: EmailSettings, password: str | None, message: EmailMessage) -> None:
+    def __init__(self, email: EmailSettings, password: str | None, message: EmailMessage, to: tuple[str, ...]) -> None:
         self._email = email
+        self._to = to
         self._password = password
         self._message = message
         self._loop = asyncio.get_running_loop()
@@ -159,15 +181,19 @@ class _Sending:
                 self._socket = server.sock
             if email.username is not None:
                 server.login(email.username, self._password or "")
-            refused = server.send_message(self._message)
+            refused = server.send_message(self._message, to_addrs=self._to)
             with contextlib.suppress(smtplib.SMTPException, OSError):
                 server.quit()
         finally:
             self._socket = None
             server.close()
-        taken = [each for each in email.to if each not in refused]
+        taken = [each for each in self._to if each not in refused]
         left = "".join(f"; refused: {each} ({_said(code, text)})" for each, (code, text) in refused.items())
-        return f"{host}:{email.port} took it for {', '.join(taken)}{left}"
+        said = f"{host}:{email.port} took it for {', '.join(taken)}{left}"
+        later = tuple(each for each, (code, _) in refused.items() if code < _FOR_GOOD)
+        if later:
+            raise _PutOffError(f"alarm.email: {said}", "see the mail server's log; who has it not yet is tried again", later)
+        return said
 
 
 def _said(code: int, text: bytes | str) -> str:
@@ -248,10 +274,10 @@ class Webhook:
         self._webhook = webhook
         self._clock = clock
 
-    async def tell(self, telling: Telling, alarm: Alarm | None) -> str:
+    async def tell(self, telling: Telling, alarm: Alarm | None, made: datetime | None = None) -> str:
         """Raises AlarmError (``webhook_down``, ``webhook_slow``, ``webhook_tls``, ``webhook_status``), SettingsError."""
         secret = await asyncio.to_thread(self._webhook.read_secret)
-        told = _id(telling, alarm, self._clock.now())
+        told = _id(telling, alarm, made or self._clock.now())
         document = self.document(told, telling, alarm)
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         url = str(self._webhook.url)

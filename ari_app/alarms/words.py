@@ -39,7 +39,7 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         ),
         "queue_old": Words(
             "Des textos attendent depuis {minutes} minutes ({queued} dans la file)",
-            "Voyez les modems et le PBX: textback doctor",
+            "Voyez les modems et le PBX\N{NO-BREAK SPACE}: textback doctor",
         ),
         "pbx_lost": Words(
             "Asterisk n’est pas joint\N{NO-BREAK SPACE}: les appels manqués ne sont pas vus ({error})",

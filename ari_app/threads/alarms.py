@@ -18,6 +18,9 @@ __all__ = ["JOINS", "Alarm", "Alarms", "Condition", "Due", "House", "Way"]
 
 JOINS = timedelta(minutes=30)
 """What comes again within this is the same alarm: told anew only when it then lasts as long."""
+_LONGER = 3
+"""Within so many times 2 of it where the last day had several: what comes and goes each hour is heard of less and less."""
+_DAY = timedelta(days=1)
 Way = Literal["email", "webhook"]
 _TROUBLE = """SELECT state, count(*) AS n FROM message
     WHERE direction = 'out' AND state IN ('failed', 'unknown') AND seen_to IS NULL GROUP BY 1"""
@@ -172,9 +175,10 @@ def _raised(tx: Transaction, condition: Condition, since: datetime, ways: Collec
     if row is not None:
         tx.run("UPDATE alarm SET facts = ? WHERE id = ?", (known, row["id"]))
         return int(row["id"])
+    lately = tx.value("SELECT count(*) FROM alarm WHERE code = ? AND subject = ? AND over >= ?", (code, subject, stamp(now - _DAY)))
     again = tx.one(
         "SELECT id FROM alarm WHERE code = ? AND subject = ? AND over >= ? ORDER BY over DESC LIMIT 1",
-        (code, subject, stamp(now - JOINS)),
+        (code, subject, stamp(now - JOINS * 2 ** min(max(lately - 1, 0), _LONGER))),
     )
     if again is None:
         alarm = tx.insert("alarm", {"code": code, "subject": subject, "facts": known, "since": stamp(since)})

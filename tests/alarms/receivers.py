@@ -45,6 +45,8 @@ class Mailbox:
     port: int = 0
     letters: list[EmailMessage] = field(default_factory=list)
     refuses: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+    """For whom, of all letters."""
     only: str = ""
     """Takes mail for this one alone."""
 
@@ -65,6 +67,7 @@ class Mailbox:
         letter = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(letter, EmailMessage)
         self.letters.append(letter)
+        self.taken += envelope.rcpt_tos
         return "250 taken as 42"
 
 

@@ -130,6 +130,14 @@ def test_every_alarm_is_tried_here(clinic: Settings) -> None:
     assert {*RAISES, "store_unwritable", "service_failed"} == set(CODES)
 
 
+def test_of_what_cannot_be_looked_at_nothing_is_over(clinic: Settings) -> None:
+    assert "backup_old" in judge(replace(WELL, backup=None), clinic).unknown
+    store = str(clinic.store.path.parent)
+    hidden = replace(WELL, disks=())
+    assert "disk_low" in judge(hidden, clinic, open_=[("disk_low", store)]).unknown
+    assert "disk_low" not in judge(hidden, clinic, open_=[("disk_low", "/no/more/watched")]).unknown
+
+
 def test_an_alarm_does_not_come_and_go_at_its_edge(clinic: Settings) -> None:
     assert judge(modem(carried=75), clinic, open_=[("budget_near", "gsm1")]).holds
     assert not judge(modem(carried=69), clinic, open_=[("budget_near", "gsm1")]).holds
