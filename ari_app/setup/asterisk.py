@@ -207,7 +207,11 @@ def _runs_as(root: Path, main: Conf) -> tuple[str, str]:
     if user and group:
         return user, group
     defaults = root / "etc/default/asterisk"
-    said = dict(re.findall(r'^AST_(USER|GROUP)="?([\w.-]+)"?', defaults.read_text("utf-8"), re.MULTILINE)) if defaults.exists() else {}
+    said = (
+        dict(re.findall(r'^AST_(USER|GROUP)="?([\w.-]+)"?', defaults.read_text("utf-8", "replace"), re.MULTILINE))
+        if defaults.exists()
+        else {}
+    )
     user, group = user or said.get("USER"), group or said.get("GROUP")
     for name in ("run/asterisk/asterisk.ctl", "var/run/asterisk/asterisk.ctl", "var/lib/asterisk/astdb.sqlite3", "var/lib/asterisk"):
         path = root / name

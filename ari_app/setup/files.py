@@ -70,11 +70,11 @@ def write(path: Path, content: bytes, *, mode: int | None = None, owner: Owner |
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
-                _dress(path, beside, handle, mode, owner or Owner())
+                _dress(path, handle, mode, owner or Owner())
                 file.write(content)
                 file.flush()
+                os.utime(handle)
                 os.fsync(handle)
-            os.utime(beside)
             beside.replace(path)
         except BaseException:
             beside.unlink(missing_ok=True)
@@ -91,11 +91,12 @@ def _end_of(path: Path) -> Path:
     return path
 
 
-def _dress(path: Path, beside: Path, handle: int, mode: int | None, owner: Owner) -> None:
+def _dress(path: Path, handle: int, mode: int | None, owner: Owner) -> None:
     if path.exists():
         there = path.stat()
         os.fchown(handle, there.st_uid, there.st_gid)
-        shutil.copystat(path, beside)
+        # by descriptor: in a folder that is Asterisk's to write the name may be anything by now
+        shutil.copystat(path, handle)  # type: ignore[arg-type]
     os.fchown(handle, *owner.ids())
     if mode is not None:
         os.fchmod(handle, mode)
@@ -137,7 +138,8 @@ def refused(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise SetupError(f"{path} cannot be {what} ({error.strerror})", "run textback setup as root", code="setup_permission") from error
+        fix = "run textback setup as root" if os.geteuid() else f"see lsattr {path}: immutable files are written by nobody"
+        raise SetupError(f"{path} cannot be {what} ({error.strerror})", fix, code="setup_permission") from error
     except FileNotFoundError as error:
         raise SetupError(f"{path} cannot be {what}: {error.filename} is not there", "make its folder", code="setup_file") from error
     except OSError as error:

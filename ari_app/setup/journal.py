@@ -7,6 +7,7 @@ made and not marked as made; undoing looks at what stands, so both come out the 
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -27,6 +28,8 @@ __all__ = ["BEGIN", "END", "JOURNAL", "Journal", "Undone", "block", "with_block"
 
 JOURNAL = Path("/etc/textback/setup.json")
 BEGIN, END = b"; textback: begin (made by textback setup; textback setup --undo takes it out)\n", b"; textback: end\n"
+_MARK = BEGIN.partition(b" (")[0]
+"""Of a block whatever became of its ends of line."""
 _PATIENCE = 600.0
 """Seconds: fwconsole reload takes minutes on a small machine with many extensions."""
 
@@ -222,7 +225,10 @@ class Journal:
             with refused(self.path.parent, "made"):
                 self.path.parent.mkdir(mode=0o750, parents=True)
             self._entries.insert(0, _Folder(path=self.path.parent, made=True))
-        self._hold()
+        if self._lock is None:
+            self._hold()
+            if self.path.exists():  # of a run that was not there when this one began
+                raise SetupError("another textback setup has run meanwhile", "run setup again", code="setup_busy")
 
     def _announce(self, entry: _Any) -> None:
         self._own_folder()
@@ -234,8 +240,10 @@ class Journal:
         self._save()
 
     def _forget(self) -> None:
+        """A full disk keeps nothing from being taken out: what stands in the journal too long is undone twice, which is nothing."""
         self._entries.pop()
-        self._save()
+        with contextlib.suppress(SetupError) if self._entries else contextlib.nullcontext():
+            self._save()
 
     def _save(self) -> None:
         if self._entries:
@@ -354,7 +362,7 @@ def _undo_block(entry: _Block) -> Undone | None:
     tidy(entry.path)
     now = read(entry.path)
     text = entry.text.encode("latin-1")
-    if now is None or BEGIN not in now:
+    if now is None or _MARK not in now:
         return None
     if now.count(text) != 1:
         return Undone(_words(entry), "somebody changed them since") if entry.made else None

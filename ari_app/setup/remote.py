@@ -115,7 +115,7 @@ def additions(flavour: Literal["plain", "freepbx"], *, ari_port: int = 8089, ami
     more = "[general](+)"
     tls = f"tlsenable = yes\ntlsbindaddr = 0.0.0.0:%d\ntlscertfile = {keys}.crt\ntlsprivatekey = {keys}.key"
     carried = f"channelvars = {','.join(CHANNELVARS)}"
-    ari, ami = f"#include {_ARI}", f"#include {_AMI}"
+    ari, ami = f"#tryinclude {_ARI}", f"#tryinclude {_AMI}"
     if flavour == "freepbx":  # HTTP is its GUI's
         return {
             "ari_general_custom.conf": carried,

@@ -1,7 +1,9 @@
 """The steps that let textback into the Asterisk of this machine: two users, HTTP and AMI on loopback, what events carry, a dialplan's part.
 
-Lines of others are never rewritten. On FreePBX nothing is put into a file it writes anew: only into its ``…_custom.conf``, and what its GUI
-rules is set with fwconsole. Sources: FreePBX framework (Console/Setting.class.php), core (etc/http.conf), arimanager (etc/ari.conf).
+Lines of others are never rewritten, and ours name our files with #tryinclude: an #include of a file that somebody takes away would stop
+the whole of ari.conf or manager.conf at Asterisk's next start. On FreePBX nothing is put into a file it writes anew: only into its
+``…_custom.conf``, and what its GUI rules is set with fwconsole. Sources: FreePBX framework (Console/Setting.class.php), core
+(etc/http.conf), arimanager (etc/ari.conf).
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ def steps(found: Found, access: Access, dialplan: Dialplan | None = None) -> lis
     """What is to be done to Asterisk, in order; steps that are done already say so (``needed``).
 
     Raises SetupError: "setup_user_exists", "setup_generated", "setup_includes", "setup_comment", "setup_context", "setup_port",
-    "setup_ami_off".
+    "setup_ami_off", "setup_no_ari", "setup_sections".
     """
     _free(found, access)
     changes: list[Step] = [*(_on_freepbx(found, access) if found.flavour == "freepbx" else _on_plain(found, access))]
@@ -69,8 +71,8 @@ def group_step(found: Found, user: str = "textback") -> Run:
     root = [] if found.root == Path("/") else ["--root", str(found.root)]
 
     def missing() -> bool:
-        names = [line.split(":") for line in (found.root / "etc/group").read_text("utf-8").splitlines()]
-        users = [line.split(":")[0] for line in (found.root / "etc/passwd").read_text("utf-8").splitlines()]
+        names = [line.split(":") for line in (found.root / "etc/group").read_text("utf-8", "replace").splitlines()]
+        users = [line.split(":")[0] for line in (found.root / "etc/passwd").read_text("utf-8", "replace").splitlines()]
         members = next((each[3].split(",") for each in names if each[0] == found.group and len(each) == 4), None)
         return members is not None and user in users and user not in members and found.group != "root"
 
@@ -88,7 +90,7 @@ def _free(found: Found, access: Access) -> None:
         ("ARI", access.ari_user, found.others.ari_users, "ari.conf"),
         ("AMI", access.ami_user, found.others.ami_users, "manager.conf"),
     ):
-        if name in users:
+        if name.lower() in {each.lower() for each in users}:  # Asterisk takes both for one
             section = found.conf(file, ours=False).of(name)
             raise SetupError(
                 f'there is an {what} user "{name}" already, in {section.file if section else file}',
@@ -103,7 +105,17 @@ def _owner(found: Found) -> Owner:
 
 
 def _general(conf: Conf) -> str:
-    """A heading that adds to [general], or begins it where there is none ("(+)" without one is an error that stops the whole file)."""
+    """A heading that adds to [general], or begins it where there is none ("(+)" without one is an error that stops the whole file).
+
+    Raises SetupError where there are several: which of them Asterisk goes by differs from file to file.
+    """
+    several = conf.doubled("general")
+    if len(several) > 1:
+        raise SetupError(
+            f"{several[1].file} begins [general] a second time, and Asterisk does not read both",
+            "put the lines of both under the first, then run setup again",
+            code="setup_sections",
+        )
     return "[general](+)" if conf.of("general") is not None else "[general]"
 
 
@@ -122,6 +134,12 @@ def _ends_well(found: Found, name: str) -> Path:
 def _on_plain(found: Found, access: Access) -> list[Step]:
     owner = _owner(found)
     http, ari, manager = (found.conf(name, ours=False) for name in ("http.conf", "ari.conf", "manager.conf"))
+    if not ari.files:  # res_ari.so and what builds on it were not loaded, and are not by a reload (seen in 16)
+        raise SetupError(
+            f"there is no {found.config}/ari.conf, so Asterisk runs without ARI",
+            "make one with the lines [general] and enabled = yes, then asterisk -rx 'core restart when convenient'",
+            code="setup_no_ari",
+        )
     made: list[Step] = []
     if not found.others.http.enabled:
         path = _ends_well(found, "http.conf")
@@ -185,7 +203,7 @@ def _user(found: Found, what: str, text: str, *, into: str) -> list[Step]:
     name = {"ARI": "it watches calls, lights lamps, calls back", "AMI": "it declines calls, marks voicemail heard"}[what]
     return [
         WriteFile(f"writes {path}: {what} user with a secret of its own ({name})", path, text.encode, 0o640, owner),
-        AddBlock(f"adds to {where}: #include {file}", where, f"#include {file}", owner=owner),
+        AddBlock(f"adds to {where}: #tryinclude {file}", where, f"#tryinclude {file}", owner=owner),
     ]
 
 
@@ -243,7 +261,7 @@ def _dialplan(found: Found, wanted: Dialplan) -> list[Step]:
         if phones is not None and main.of(phones) is None:
             known = ", ".join(main.names(but=("general", "globals"))[:12])
             raise SetupError(f"{path} has no context {phones}", f"name the one your phones dial in: {known}", code="setup_context")
-    lines = f"#include {DIALPLAN_FILE}"
+    lines = f"#tryinclude {DIALPLAN_FILE}"
     if phones is not None:
         plus = "(+)" if main.of(phones) is not None else ""
         lines += f"\n[{phones}]{plus}\ninclude => textback-inbox\ninclude => textback-decline"
@@ -251,7 +269,7 @@ def _dialplan(found: Found, wanted: Dialplan) -> list[Step]:
     return [
         WriteFile(f"writes {own}: what a dialplan may ask (*767, *768, open or closed)", own, text.encode, 0o640, owner),
         AddBlock(
-            f"adds to {path}: #include {DIALPLAN_FILE}" + (f", *767 and *768 in {phones}" if phones else ""), path, lines, owner=owner
+            f"adds to {path}: #tryinclude {DIALPLAN_FILE}" + (f", *767 and *768 in {phones}" if phones else ""), path, lines, owner=owner
         ),
     ]
 
