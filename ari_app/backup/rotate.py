@@ -1,4 +1,4 @@
-"""Which backups stay: the newest of each of the last days, and the newest of each of so many weeks before them."""
+"""Which backups stay: all of the last day, the newest of each of the days before it, and of each of so many weeks before them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ _HORIZON = 2000
 def kept(times: Iterable[datetime], daily: int, weekly: int) -> frozenset[datetime]:
     """Those of ``times`` that stay. Days and weeks (ISO 8601, from Monday) by UTC; only those count that have one.
 
-    So after a month without backups the old ones stay until newer ones have taken their places; the newest of all always stays.
+    So after a month without backups the old ones stay until newer ones have taken their places; the newest of all always stays. Of its day
+    all stay: one that is made before an upgrade, or when something went wrong, must not cost the one of last night.
     """
+    latest = max(times := set(times), default=None)
+    today = {at for at in times if latest is not None and at.date() == latest.date()}
     days: dict[date, datetime] = {}
     weeks: dict[tuple[int, int], datetime] = {}
     for at in sorted(times, reverse=True):
@@ -27,7 +30,7 @@ def kept(times: Iterable[datetime], daily: int, weekly: int) -> frozenset[dateti
             days[at.date()] = at
         else:
             weeks.setdefault(at.isocalendar()[:2], at)
-    return frozenset((*days.values(), *list(weeks.values())[:weekly]))
+    return frozenset((*today, *days.values(), *list(weeks.values())[:weekly]))
 
 
 def kept_until(times: Iterable[datetime], daily: int, weekly: int) -> dict[datetime, datetime | None]:
