@@ -31,14 +31,13 @@ async def look(settings: Settings, facts: Facts) -> list[Finding]:
     """Everything wrong with it, or one finding that it is in order; none where this machine has no voicemail and none is spoken of."""
     spool = settings.voicemail.spool
     told = bool(settings.voicemail.model_fields_set)
-    if not told and not await asyncio.to_thread(spool.exists):
-        return []
-    found = [*_engine(settings, facts)]
     try:
+        if not told and not await asyncio.to_thread(spool.exists):
+            return []
         new, mailboxes = await asyncio.to_thread(_unheard, spool)
     except OSError as error:
-        return [_unreadable(spool, error), *found]
-    found += [*_unfiled(settings, facts, new), *_formats(new), *await _moving(settings, facts)]
+        return [_unreadable(spool, error), *_engine(settings, facts)]
+    found = [*_engine(settings, facts), *_unfiled(settings, facts, new), *_formats(new), *await _moving(settings, facts)]
     return found or [
         Finding("ok", "voicemail", f"voicemail in {spool}, {mailboxes} mailboxes: what is heard here or there is heard on both")
     ]
