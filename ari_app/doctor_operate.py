@@ -48,7 +48,10 @@ def judge_backup(settings: Settings, now: datetime, zone: tzinfo) -> Finding:
         return Finding("warn", error.code, error.what, error.fix)
     if newest is None:
         return Finding(
-            "warn", "backup_none", f"there is no backup in {settings.store.backup.folder}", "systemctl enable --now textback-backup.timer"
+            "warn",
+            "backup_none",
+            f"there is no backup in {settings.store.backup.folder} yet",
+            "textback backup makes one now; each night: systemctl enable --now textback-backup.timer",
         )
     said = f"the last backup is of {_time(newest.at, zone)}"
     if now - newest.at > _BACKUP_OLD:
