@@ -74,6 +74,22 @@ def options(work: Callable[..., None]) -> Callable[..., None]:
     return work
 
 
+_NEEDS = {"--key": "--certificate", "--phone-context": "--dialplan"}
+"""Options that alone would do nothing, and what they go with."""
+
+
 def flags_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Those that were given, by flag."""
+    """Those that were given, by flag. Raises click.UsageError for one that does nothing without another, or against it."""
+    flags = _flags(given)
+    for flag, other in _NEEDS.items():
+        if flag in flags and other not in flags:
+            raise click.UsageError(f"{flag} goes with {other}")
+    if {"--no-tls", "--certificate"} <= flags.keys():
+        raise click.UsageError("give either --no-tls or --certificate")
+    if flags.get("--modem") == "none" and (stray := {"--pin-file", "--sim-number", "--forward"} & flags.keys()):
+        raise click.UsageError(f"{min(stray)} is of a modem, and --modem none has none")
+    return flags
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
     return {f"--{name.replace('_', '-')}": value for name, value in given.items() if value not in (None, False)}

@@ -7,7 +7,7 @@ from ari_app.desk.desk import Desk
 from ari_app.desk.doors import Doors
 from ari_app.desk.house import CANNED_PLACEHOLDERS
 from ari_app.desk.rules import EmergencyWords, Stands, Wording
-from ari_app.desk.staff import MadeKey
+from ari_app.desk.staff import MadeKey, check_extension, check_login, check_name
 
 __all__ = [
     "CANNED_PLACEHOLDERS",
@@ -22,6 +22,9 @@ __all__ = [
     "Stands",
     "Wording",
     "Written",
+    "check_extension",
+    "check_login",
+    "check_name",
     "check_text",
     "is_utf8",
     "known_modem",

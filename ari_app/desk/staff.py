@@ -14,7 +14,7 @@ from ari_app.desk.passwords import check_password, check_pin_written
 from ari_app.errors import RefusedError
 from ari_app.provisioning import known_brand
 
-__all__ = ["MadeKey", "Staff"]
+__all__ = ["MadeKey", "Staff", "check_extension", "check_login", "check_name"]
 
 _LOGIN = r"[A-Za-z0-9][A-Za-z0-9._@+-]{1,63}"
 _EXTENSION = r"[0-9]{1,15}"
@@ -58,9 +58,9 @@ class Staff(Base):
         Raises RefusedError: ``bad_login_name``, ``bad_extension``, ``bad_password``, ``login_taken``, ``extension_taken``.
         """
         self._administrator(by)
-        _check_login(login)
-        plain = check_line_of_text(name, _LONGEST_NAME, what="name")
-        _check_extension(extension)
+        check_login(login)
+        plain = check_name(name)
+        check_extension(extension)
         hashed = None
         if password is not None:
             check_password(password, login)
@@ -92,12 +92,12 @@ class Staff(Base):
             self._administrator(by)
         before = await self._member(member)
         if login is not None:
-            _check_login(login)
-        _check_extension(extension)
+            check_login(login)
+        check_extension(extension)
         return await self._store.members.change(
             member,
             login=login,
-            name=None if name is None else check_line_of_text(name, _LONGEST_NAME, what="name"),
+            name=None if name is None else check_name(name),
             role=role,
             language=before.language if language is None else language or None,
             extension=before.extension if extension is None else extension or None,
@@ -176,12 +176,19 @@ class Staff(Base):
         self._confirms.right(member.login, address)
 
 
-def _check_login(login: str) -> None:
+def check_name(name: str) -> str:
+    """A member's name without what is no letter of it. Raises RefusedError."""
+    return check_line_of_text(name, _LONGEST_NAME, what="name")
+
+
+def check_login(login: str) -> None:
+    """Raises RefusedError ``bad_login_name``."""
     if re.fullmatch(_LOGIN, login) is None:
         fix = "use 2 to 64 letters without accents, digits and . _ - @ +"
         raise RefusedError(f"{shown(login)} cannot be a login", fix, code="bad_login_name")
 
 
-def _check_extension(extension: str | None) -> None:
+def check_extension(extension: str | None) -> None:
+    """None and "" are none. Raises RefusedError ``bad_extension``."""
     if extension and re.fullmatch(_EXTENSION, extension) is None:
         raise RefusedError(f"{shown(extension)} is no extension", "write its digits", code="bad_extension")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
+
 from ari_app.setup.asking import Answers, Asking, check_key, listed
 from ari_app.setup.certificate import host_names
 from ari_app.setup.portal import read_secret
@@ -11,6 +13,7 @@ from ari_app.setup.portal import read_secret
 __all__ = ["ask_alarm"]
 
 _PLAIN = "localhost"
+_OTHERS = ("--alarm-from", "--mail-host", "--mail-port", "--mail-tls", "--mail-user", "--mail-password-file")
 
 
 def ask_alarm(asking: Asking, answers: Answers, folder: Path) -> str | None:
@@ -23,6 +26,9 @@ def ask_alarm(asking: Asking, answers: Answers, folder: Path) -> str | None:
         needed=False,
     )
     if not to:
+        stray = next((flag for flag in _OTHERS if asking.given(flag) is not None), None)
+        if stray is not None:
+            raise click.UsageError(f"{stray} goes with --alarm-to")
         return None
     answers["alarm.email.to"] = to
     beside = {"alarm.email.to": to}

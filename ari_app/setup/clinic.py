@@ -22,7 +22,10 @@ _REGION = "CA-QC"
 def ask_clinic(asking: Asking, answers: Answers, *, number: str | None, root: Path) -> None:
     """Fills ``clinic.*``, ``hours.open`` and ``reply.mode``. ``number``: a guess, as the PBX sees it."""
     answers["clinic.name"] = asking.value(
-        "--clinic", "Name of the clinic, as it stands in every text", lambda given: check_key("clinic.name", given), key="clinic.name"
+        "--clinic",
+        "Name of the clinic, as it stands in every text",
+        lambda given: check_key("clinic.name", " ".join(given.split())),
+        key="clinic.name",
     )
     _region(asking, answers)
     country = answers.get("clinic.country") or asking.there("clinic.country") or "CA"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import secrets
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ari_app.desk import check_extension, check_login, check_name
 from ari_app.desk.passwords import check_password
 from ari_app.errors import RefusedError, SetupError
 from ari_app.setup.asking import Answers, Asking, check_key, listed
@@ -66,10 +69,11 @@ def _listen(asking: Asking, answers: Answers, lans: tuple[Lan, ...]) -> str | No
     if terminal is not None and len(lans) > 1:
         terminal.say("This machine has the addresses " + ", ".join(f"{each.ip} ({each.name})" for each in lans) + ".")
     first = f"{lans[0].ip if lans else '127.0.0.1'}:{_PORT}"
+    held = asking.there("portal.listen")
     listen = asking.value(
         "--listen",
         "Address at which desks reach the portal",
-        _address,
+        lambda written: _free(_address(written), held),
         key="portal.listen",
         default=first if asking.afresh and len(lans) < 2 else None,
         guess=first,
@@ -87,6 +91,33 @@ def _address(written: str) -> str:
     except ValueError:
         return str(check_key("portal.listen", written if ":" in written else f"{written}:{_PORT}"))
     return str(check_key("portal.listen", f"[{ip}]:{_PORT}" if ip.version == 6 else f"{ip}:{_PORT}"))
+
+
+def _free(listen: str, held: str | None) -> str:
+    """An address that the service can listen at; one it has already may be in use by itself. Raises SetupError."""
+    host, port = _host(listen), int(listen.rpartition(":")[2])
+    try:
+        family, kind, proto, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, kind, proto) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if listen != held:
+                tried.bind(where)
+    except OSError as error:  # gaierror is one
+        if error.errno == errno.EADDRINUSE:
+            raise SetupError(f"port {port} of {host} is taken", f"write another: {host}:{port + 1}", code="setup_listen") from error
+        here = ", ".join(each.ip for each in addresses()) or "127.0.0.1"
+        raise SetupError(f"{host} is no address of this machine", f"it has {here}", code="setup_listen") from error
+    if port < _lowest():
+        raise SetupError(f"the service may not listen below port {_lowest()}", f"write {host}:{_PORT}", code="setup_listen")
+    return listen
+
+
+def _lowest() -> int:
+    """The first port that is not root's (ip-sysctl, ip_unprivileged_port_start)."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text("ascii"))
+    except (OSError, ValueError):
+        return 1024
 
 
 def _host(listen: str) -> str:
@@ -157,8 +188,8 @@ def _phones(asking: Asking, answers: Answers, listen: str, lans: tuple[Lan, ...]
 
 def ask_member(asking: Asking, *, screen: bool) -> Member | None:
     """Who signs in first. ``screen``: there is a terminal on which a password can be shown."""
-    login = asking.value("--login", "The first member, an administrator, signs in as", _word)
-    name = asking.value("--member-name", "Their name, as others read it", _word, default=login, needed=False)
+    login = asking.value("--login", "The first member, an administrator, signs in as", _login)
+    name = asking.value("--member-name", "Their name, as others read it", check_name, default=login, needed=False)
     extension = asking.value("--extension", "Extension of their phone (empty: none)", _extension, needed=False)
     password, shown = _password(asking, login or "", screen=screen)
     if login is None or password is None:
@@ -166,15 +197,15 @@ def ask_member(asking: Asking, *, screen: bool) -> Member | None:
     return Member(login, name or login, password, extension, shown)
 
 
-def _word(written: str) -> str:
-    if not written:
-        raise SetupError("nothing was written", "write one word or more", code="setup_answer")
+def _login(written: str) -> str:
+    check_login(written)
     return written
 
 
 def _extension(written: str) -> str:
-    if not written.isdecimal() or not written.isascii() or len(written) > 15:
-        raise SetupError(f'"{written}" is no extension', "write its digits", code="setup_answer")
+    if not written:
+        raise SetupError("nothing was written", "write its digits", code="setup_answer")
+    check_extension(written)
     return written
 
 

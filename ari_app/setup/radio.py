@@ -44,7 +44,7 @@ def ask_modems(asking: Asking, answers: Answers, say: Callable[[str], None]) -> 
         say(f"Modem: {each.line}.")
     for said in trouble:
         say(said)
-    chosen = _choose(asking, found, given)
+    chosen = _choose(asking, found, given, trouble)
     for each in chosen:
         each.check()
     modems, pins = [], {}
@@ -94,11 +94,12 @@ def _look(port: str, terminal: Terminal | None) -> tuple[tuple[Found, ...], list
             return (), []
 
 
-def _choose(asking: Asking, found: tuple[Found, ...], given: str | None) -> tuple[Found, ...]:
+def _choose(asking: Asking, found: tuple[Found, ...], given: str | None, trouble: list[str]) -> tuple[Found, ...]:
     if len(found) <= 1 or (given is not None and is_path(given)):
         if not found and asking.interview is None:
             if given is not None:
-                raise click.BadParameter(f"no modem answers at {given}; see textback modem probe", param_hint="--modem")
+                why = "; ".join(trouble).removesuffix(".") or "see textback modem probe"
+                raise click.BadParameter(f"no modem answers ({given}): {why}", param_hint="--modem")
             asking.missing.append("--modem")
         return found
     if asking.interview is None:

@@ -231,6 +231,8 @@ def _ami_elsewhere(asking: Asking, answers: Answers, paths: Paths, owner: Owner,
 
 def _checked_ami(written: str) -> tuple[str, int]:
     host, _, port = written.rpartition(":") if re.search(r":\d+$", written) else (written, "", "5039")
+    if not host:
+        raise SetupError("no host was written", 'write "pbx.example:5039", or none', code="setup_answer")
     check_key("pbx.ami.port", int(port), {"pbx.ami.username": "-", "pbx.ami.secret": "-"})
     return host, int(port)
 

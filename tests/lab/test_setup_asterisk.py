@@ -34,6 +34,7 @@ from tests.lab.listener import Listener
 from tests.lab.rootfs import cache
 from tests.lab.scripts import Caller
 from tests.setup.trees import as_freepbx, freepbx_files, tree
+from tests.setup.world import free
 
 __all__ = ["_logs_as_before"]
 
@@ -122,7 +123,18 @@ async def test_the_whole_command_on_this_machine(lab: Lab, tmp_path: Path) -> No
     before = tree(etc)
     root = as_root(lab, tmp_path / "root")
     (tmp_path / "password").write_text("une phrase assez longue\n", "utf-8")
-    given = ["--clinic", "Clinique du Lac", "--number", "5145550195", "--hours", "Mo-Fr 8-17", "--modem", "none", "--listen", "127.0.0.1"]
+    given = [
+        "--clinic",
+        "Clinique du Lac",
+        "--number",
+        "5145550195",
+        "--hours",
+        "Mo-Fr 8-17",
+        "--modem",
+        "none",
+        "--listen",
+        f"127.0.0.1:{free()}",
+    ]
     member = ["--login", "anne", "--password-file", str(tmp_path / "password")]
 
     async def setup(*args: str) -> Any:

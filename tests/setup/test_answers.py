@@ -23,6 +23,7 @@ from ari_app.setup.settings_file import Wanted, changed, default_of, rendered
 from ari_app.setup.week import osm, without_lunch
 from tests.contract.conftest import _logs_as_before
 from tests.setup.trees import freepbx, plain
+from tests.setup.world import free
 
 __all__ = ["_logs_as_before"]
 
@@ -113,7 +114,20 @@ def test_a_certificate_of_our_own_is_good_for_its_address_and_made_once(tmp_path
 
 
 def dry(root: Path, *args: str) -> Result:
-    options = ["--clinic", "A", "--number", "5145550100", "--hours", "24/7", "--modem", "none", "--listen", "127.0.0.1", "--login", "a"]
+    options = [
+        "--clinic",
+        "A",
+        "--number",
+        "5145550100",
+        "--hours",
+        "24/7",
+        "--modem",
+        "none",
+        "--listen",
+        f"127.0.0.1:{free()}",
+        "--login",
+        "anne",
+    ]
     (root / "password").write_text("une phrase assez longue\n", "utf-8")
     given = ["setup", "--yes", "--dry-run", *options, "--password-file", str(root / "password"), *args]
     return CliRunner().invoke(main, given, env={"COLUMNS": None, "TEXTBACK_ROOT": str(root)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import sqlite3
 import stat
 import tomllib
@@ -65,12 +66,45 @@ def test_every_missing_answer_is_named_at_once(there: Machine) -> None:
         ({"phones": "192.168.1.0/33"}, "--phones"),
         ({"modem": "/dev/none"}, "--modem"),
         ({"alarm_to": "nobody"}, "--alarm-to"),
+        ({"login": "Éric"}, "--login"),
+        ({"clinic": " "}, "--clinic"),
+        ({"listen": "192.0.2.44"}, "--listen"),
+        ({"listen": "127.0.0.1:80"}, "--listen"),
+        ({"ami": ":5039"}, "--ami"),
     ],
 )
 def test_a_wrong_answer_is_named_with_its_option(there: Machine, change: dict[str, str], what: str) -> None:
     done = there.run("--yes", "--dry-run", *there.answers(**change))
     assert done.exit_code == 2, done.output
     assert f"Invalid value for {what}:" in done.stderr
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_done(there: Machine) -> None:
+    with socket.create_server(("127.0.0.1", there.port)):
+        assert f"port {there.port} of 127.0.0.1 is taken" in there.run("--yes", "--dry-run", *there.answers()).stderr
+
+
+def test_a_modem_that_another_program_has_is_named_with_why(there: Machine) -> None:
+    there.here(there.modem.stop())
+    said = there.run("--yes", "--dry-run", *there.answers()).stderr
+    assert f"no modem answers ({there.root / 'port'}): " in said
+    there.here(there.modem.start())
+
+
+@pytest.mark.parametrize(
+    ("change", "args", "what"),
+    [
+        ({"key": "/etc/key"}, (), "--key goes with --certificate"),
+        ({"mail_host": "mx.example"}, (), "--mail-host goes with --alarm-to"),
+        ({"phone_context": "from-internal"}, (), "--phone-context goes with --dialplan"),
+        ({"certificate": "/etc/pem"}, ("--no-tls",), "either --no-tls or --certificate"),
+        ({"modem": "none"}, (), "--pin-file is of a modem"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(there: Machine, change: dict[str, str], args: tuple[str, ...], what: str) -> None:
+    done = there.run("--yes", "--dry-run", *there.answers(**change), *args)
+    assert done.exit_code == 2, done.output
+    assert what in done.stderr
 
 
 def test_nobody_to_ask_and_no_yes(there: Machine) -> None:

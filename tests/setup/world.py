@@ -29,7 +29,7 @@ from ari_app.cli import main
 from modem.simulator import Simulator
 from tests.pbx.fake_ari import PASSWORD, FakeAri
 
-__all__ = ["PIN", "Machine", "Talk", "machine"]
+__all__ = ["PIN", "Machine", "Talk", "free", "machine"]
 
 PIN = "4711"
 _PATIENCE = 60.0
@@ -109,7 +109,7 @@ else:
 """
 
 
-def _free() -> int:
+def free() -> int:
     with socket.socket() as tried:
         tried.bind(("127.0.0.1", 0))
         return int(tried.getsockname()[1])
@@ -123,7 +123,7 @@ class Machine:
     fake: FakeAri
     modem: Simulator
     loop: asyncio.AbstractEventLoop
-    port: int = field(default_factory=_free)
+    port: int = field(default_factory=free)
     """Of the portal."""
 
     @property
