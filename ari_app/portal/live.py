@@ -187,6 +187,10 @@ class Live:
         except BaseException:
             self._changed |= changed
             raise
+        if len(rows) < len(changed):
+            # one was erased: no page goes on showing it, and what was told of it is not kept
+            self._forget()
+            return
         now = self._app[CLOCK].now()
         told = {code: ("rows", self.drawn(rows, counts, [view(row, speech(self._app, code, now)) for row in rows])) for code in LANGUAGES}
         plain = {"rows": _ROWS.dump_python(rows, mode="json"), "counts": _COUNTS.dump_python(counts, mode="json")}

@@ -76,6 +76,11 @@ async def test_a_missed_call_comes_without_reload_is_answered_and_comes_back(tmp
             await expect(page.locator(".bubble-in .words")).to_have_text("Yes <i>please</i>")
             await expect(row).to_contain_text("Yes <i>please</i>")
             assert len(where.carrier.left) == 1
+            await page.fill(f"#text-{thread}", "See you")
+            await where.store.privacy.erase(ALICE, SHELL)
+            await expect(row).to_have_count(0)
+            await expect(page.locator(f"#thread-{thread}")).to_have_count(0)
+            assert await page.evaluate("Object.values(sessionStorage).length") == 0
 
 
 async def test_two_members_race_for_one_caller(tmp_path: Path) -> None:

@@ -88,7 +88,14 @@ export async function refresh(thread) {
   busy.set(thread, false);
   try {
     const answer = await ask(`/thread/${thread}`, { background: true });
-    if (!answer.ok || !box.isConnected) return;
+    if (answer.status === 404) stored.set(key(thread), null, sessionStorage);
+    if (!box.isConnected) return;
+    if (answer.status === 404) {  // erased
+      const at = document.activeElement;
+      shut(box);
+      if (at?.isConnected) at.focus();
+    }
+    if (!answer.ok) return;
     const fresh = parsed(await answer.text()).firstElementChild;
     for (const each of $$("[data-at]", fresh)) each.hidden = false;
     const inside = box.contains(document.activeElement);
