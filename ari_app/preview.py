@@ -6,6 +6,7 @@ limits, bursts, who called again and was answered, whom staff called back. What 
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import itertools
 from collections import Counter, deque
@@ -213,6 +214,11 @@ class _Replay:
                 self._spans.setdefault(out.number, []).append((out.started, out.ended, out.id))
             if out.number is not None and out.joined is not None:
                 self._push(out.joined, None, (out.number, out.joined))
+        for joins in self._reached.values():
+            joins.sort()
+        for spans in self._spans.values():
+            spans.sort()
+        self._longest = max((ended - began for spans in self._spans.values() for began, ended, _ in spans), default=timedelta())
 
     def _push(self, at: datetime, call: Call | None, back: tuple[str, datetime] | None = None) -> None:
         heapq.heappush(self._agenda, (at, next(self._order), call, back))
@@ -251,7 +257,7 @@ class _Replay:
         while self._lately and self._lately[0] < now - DAY:
             self._lately.popleft()
         number = call.caller
-        burst = sum(at >= now - BURST_WINDOW for at in reversed(self._lately))
+        burst = sum(1 for _ in itertools.takewhile(lambda at: at >= now - BURST_WINDOW, reversed(self._lately)))
         burst += sum(each.ended >= now - BURST_WINDOW for each, _due in self._queued.values() if each.id != call.id)
         if number is None:
             return Known(number=None, all_today=len(self._lately), burst=burst)
@@ -267,17 +273,34 @@ class _Replay:
             first=not went,
             last_auto=went[-1].at if went else None,
             last_auto_call=went[-1].call.id if went else None,
-            auto_today=sum(text.at >= now - DAY for text in went),
+            auto_today=sum(1 for _ in itertools.takewhile(lambda text: text.at >= now - DAY, reversed(went))),
             all_today=len(self._lately),
             burst=burst,
-            calls=tuple(
-                each.started for each in reversed(self._missed.get(number, [])) if each.id != call.id and each.started >= now - DAY
-            ),
-            reached=max((at for at, by in self._reached.get(number, []) if by != call.id and at <= now), default=None),
+            calls=tuple(each.started for each in self._lately_missed(number, now) if each.id != call.id and each.started >= now - DAY),
+            reached=self._reached_at(number, call.id, now),
             called_back=self._called_back.get(number),
-            live=any(started <= now < ended for started, ended, by in self._spans.get(number, []) if by != call.id),
+            live=self._live(number, call.id, now),
             later_due=max(later, default=None),
         )
+
+    # a machine that calls each minute has tens of thousands of calls: none of these may look at all of them each time
+
+    def _lately_missed(self, number: str, now: datetime) -> Iterator[Call]:
+        """Missed calls that ended within a day, the newest first: they are noted in the order of their ends."""
+        return itertools.takewhile(lambda call: call.ended >= now - DAY, reversed(self._missed.get(number, [])))
+
+    def _reached_at(self, number: str, but: str, now: datetime) -> datetime | None:
+        """When another call of the number was last joined."""
+        found = self._reached.get(number, [])
+        at = bisect.bisect_right(found, now, key=lambda each: each[0])
+        return next((joined for joined, by in reversed(found[max(at - 2, 0) : at]) if by != but), None)
+
+    def _live(self, number: str, but: str, now: datetime) -> bool:
+        """Whether another call with the number is up."""
+        spans = self._spans.get(number, [])
+        first = bisect.bisect_left(spans, now - self._longest, key=lambda each: each[0])
+        last = bisect.bisect_right(spans, now, key=lambda each: each[0])
+        return any(now < ended and by != but for _, ended, by in spans[first:last])
 
 
 def _summed(settings: Settings, read: Read, replay: _Replay, until: datetime, days: int) -> Preview:
