@@ -266,9 +266,17 @@ class Database:
         return connection
 
     def _teach(self, connection: sqlite3.Connection) -> None:
-        lost = keyed.load(self.path) is None and connection.execute("SELECT EXISTS (SELECT 1 FROM opted_out)").fetchone()[0]
-        keyed.teach(connection, keyed.load_or_make(self.path))
-        if lost:
+        key = keyed.load_or_make(self.path)
+        keyed.teach(connection, key)
+        mark = int(keyed.digest(key, "")[:12], 16)
+        of, needed = connection.execute(
+            "SELECT (SELECT value FROM counter WHERE name = 'key'), EXISTS (SELECT 1 FROM opted_out) OR EXISTS (SELECT 1 FROM erasure)"
+        ).fetchone()
+        if of is None or not needed:
+            connection.execute(
+                "INSERT OR REPLACE INTO counter (name, value) SELECT 'key', :mark WHERE :mark IS NOT :of", {"mark": mark, "of": of}
+            )
+        elif of != mark:  # at each start, until it is put back
             log.error(
                 "key_lost", fix=f"put {keyed.key_path(self.path)} back from the backups: who was erased and wants no texts is known by it"
             )

@@ -107,6 +107,26 @@ async def test_who_said_stop_and_was_erased_gets_no_text_until_they_say_start(st
     assert rows(store, "SELECT * FROM opted_out") == []
 
 
+async def test_a_key_that_is_lost_is_told_at_each_start_until_it_is_put_back(store: Store, clock: HandClock, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    await missed(store)
+    await reacted(store, Policy(settings), "STOP")
+    await erase(store, settings, ALICE, STAFF)
+    await store.close()
+    path = key_path(store.path)
+    kept = path.read_bytes()
+    path.unlink()
+    for put_back in (False, False, True):
+        if put_back:
+            path.write_bytes(kept)
+        with structlog.testing.capture_logs() as logs:
+            again = Store(store.path, clock)
+            await again.open()
+        assert ("key_lost" in [each["event"] for each in logs]) is not put_back
+        assert ((await again.known(ALICE, "main")).opted_out is not None) is put_back
+        await again.close()
+
+
 async def test_consent_is_kept_as_it_came_and_shown(store: Store, clock: HandClock, tmp_path: Path) -> None:
     policy = Policy(settings_of(tmp_path))
     anne = await a_member(store, "anne")

@@ -105,7 +105,7 @@ def _dialled(name: str, number: str, at: datetime) -> OutgoingCall:
     return OutgoingCall(id=name, number=number, started=at, joined=joined, ended=ended)
 
 
-async def fill(config: Path, people: tuple[str, ...] = (GONE, OLD), others: int = 60) -> None:
+async def fill(config: Path, people: tuple[str, ...] = (GONE, OLD), others: int = 25) -> None:
     """Traces of ``people``, those of OLD from ten days ago and ticked off, in the midst of others'."""
     settings = load(config)
     clock = HandClock(datetime.now(UTC) - LONG_AGO)
