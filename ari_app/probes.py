@@ -19,8 +19,8 @@ from ari_app.settings import ModemSettings, PbxSettings
 from modem.errors import ModemError
 from modem.kannel import check
 from modem.kannel_sending import Account
-from modem.link import Link
 from modem.ports import find, is_pattern
+from modem.probe import probe
 from modem.timing import Timing
 
 __all__ = ["Finding", "ari", "bearer", "disk", "files", "intact"]
@@ -154,20 +154,22 @@ def _plain(error: Exception) -> str:
 
 
 async def bearer(settings: ModemSettings) -> Finding:
-    """What can be told of a [[modem]] while the service is down (it holds the port): does the port open, does a Kannel answer.
+    """What can be told of a [[modem]] while the service is down (it holds the port): modem and SIM, or whether a Kannel answers.
 
-    With "auto" and patterns the modems are asked who they are. Sends nothing.
+    Changes nothing and sends nothing; a PIN is not tried.
     """
     try:
         if settings.kind == "kannel":
             return await _kannel(settings)
-        if is_pattern(settings.port):
-            found = await find(settings.imei, Timing(), port=settings.port)
-            return Finding("ok", "port_found", f"a modem answers at {found}; its registration is known once the service runs")
-        (await Link.open(settings.port)).close()
+        port = await find(settings.imei, Timing(), port=settings.port) if is_pattern(settings.port) else settings.port
+        (said,) = await probe(port)
+        trouble = said.trouble(pin=settings.pin is not None or settings.pin_file is not None)
     except ModemError as error:
-        return Finding("bad", error.code, error.what, error.fix)
-    return Finding("ok", "port_opens", f"{settings.port} can be opened; its registration is known once the service runs")
+        trouble = error
+    if trouble is not None:
+        return Finding("bad", trouble.code, trouble.what, trouble.fix)
+    network = f"registered with {said.operator or 'its network'}" if said.registration else "its network is known once the service runs"
+    return Finding("ok", "modem_answers", f"{said.model or 'a modem'} answers at {port}: {network}")
 
 
 async def _kannel(settings: ModemSettings) -> Finding:

@@ -7,11 +7,15 @@ from modem.inbox import Inbox
 from modem.reset import Ladder, Why
 from modem.session import Radio
 
-__all__ = ["Words", "condition", "stuck"]
+__all__ = ["DENIED", "NOT_REGISTERED", "Words", "condition", "stuck"]
 
 Words = tuple[str, str, str, str]
 """State ("ok", "warn", "bad"), code, what, fix."""
 
+DENIED: Words = "bad", "denied", "the network denies this SIM", "ask the carrier whether the SIM is active; try it in a phone"
+NOT_REGISTERED: Words = (
+    "bad", "not_registered", "the modem is not registered with a network", "check antenna, coverage and the SIM's plan",
+)  # fmt: skip
 _FIX = {
     Why.SILENT: "unplug the modem and plug it in again; if it stays silent, choose another of its ports, or replace it",
     Why.UNREGISTERED: "check antenna, coverage and the SIM's plan; unplug the modem and plug it in again; try the SIM in a phone",
@@ -47,11 +51,11 @@ def condition(
 def _kept_off(radio: Radio, alarm: Words | None) -> Words | None:
     """Nothing goes."""
     if radio.denied:
-        return "bad", "denied", "the network denies this SIM", "ask the carrier whether the SIM is active; try it in a phone"
+        return DENIED
     if alarm is not None:
         return alarm
     if not radio.registered:
-        return "bad", "not_registered", "the modem is not registered with a network", "check antenna, coverage and the SIM's plan"
+        return NOT_REGISTERED
     if not radio.smsc:
         return "bad", "no_smsc", "the SIM names no SMS centre", 'set the carrier\'s with AT+CSCA="+…" or in a phone'
     return None

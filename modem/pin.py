@@ -26,9 +26,9 @@ from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.timing import Timing
 from modem.types import Door
 
-__all__ = ["Pin", "insist", "tries_left"]
+__all__ = ["TRIES", "Pin", "few_tries", "insist", "locked", "needed", "no_sim", "tries_left"]
 
-_TRIES = 3
+TRIES = 3
 _MOST = 2
 """Tries made without a person; the third is the one that blocks the SIM."""
 _SWITCH_OFF = "put the SIM in a phone and switch its PIN off there"
@@ -66,23 +66,17 @@ class Pin:
             await self._ready(dialogue, imei)
             return
         if state != "SIM PIN":
-            raise _locked(state)
+            raise locked(state)
         if self._pin is None:
-            raise ModemError(
-                "pin_needed", "the SIM asks for its PIN", "set pin or pin_file of this modem, or switch the SIM's PIN off in a phone"
-            )
+            raise needed()
         sim = await _sim(dialogue, imei, self._timing)
         digest = await asyncio.to_thread(_digest, self._pin, sim)
         forgiven, self._forgiving = self._forgiving, False
         if not forgiven and await self._known_bad(sim, imei, digest):
             raise _refused()
         left = await tries_left(dialogue, self._timing)
-        if left is not None and left < _TRIES:
-            raise ModemError(
-                "pin_few_tries",
-                f"the SIM has {left} of {_TRIES} PIN tries left; none is risked",
-                "check pin of this modem, then put the SIM in a phone and enter its PIN there once",
-            )
+        if left is not None and left < TRIES:
+            raise few_tries(left)
         if forgiven and left is not None:
             for each in {sim, _by_imei(imei)}:
                 await self._door.pin_accepted(each)  # the SIM itself says that all of its tries are there
@@ -133,7 +127,7 @@ class Pin:
                 raise _refused()
         state = await self._state(dialogue, entered=True)
         if state != "READY":
-            raise _locked(state)
+            raise locked(state)
 
     async def _ready(self, dialogue: Dialogue, imei: str) -> None:
         """The SIM is open: all of its tries are there again. Once per connection; a store that fails does not stop the modem."""
@@ -159,7 +153,7 @@ class Pin:
             if reply.ok and state and not (entered and state == "SIM PIN"):
                 return state
             if not reply.ok and error_code(reply.final)[:2] not in SIM_BUSY:
-                raise _no_sim(reply)
+                raise no_sim(error_code(reply.final)[2])
             if loop.time() >= until:
                 return state or "BUSY"
             await asyncio.sleep(self._timing.again)
@@ -176,18 +170,33 @@ async def insist(dialogue: Dialogue, timing: Timing, text: str, *expect: str, bo
         await asyncio.sleep(timing.again)
 
 
-def _no_sim(reply: Reply) -> ModemError:
-    family, number, words = error_code(reply.final)
-    if (family, number) in {("CME", 10), ("CMS", 310)}:
+def no_sim(words: str) -> ModemError:
+    """``words``: of the error that AT+CPIN? was answered with, as ``error_code`` has them."""
+    if words.lower() == error_code("+CME ERROR: 10")[2].lower():
         return ModemError("no_sim", "there is no SIM in the modem", "insert the SIM, then replug the modem")
     return ModemError("sim_failure", f"the SIM cannot be read ({words})", "take the SIM out and in again; try it in a phone")
+
+
+def needed() -> ModemError:
+    """The SIM asks for a PIN and none is given."""
+    return ModemError("pin_needed", "the SIM asks for its PIN", "set pin or pin_file of this modem, or switch the SIM's PIN off in a phone")
+
+
+def few_tries(left: int) -> ModemError:
+    """Fewer tries are left than may be risked."""
+    return ModemError(
+        "pin_few_tries",
+        f"the SIM has {left} of {TRIES} PIN tries left; none is risked",
+        "check pin of this modem, then put the SIM in a phone and enter its PIN there once",
+    )
 
 
 def _refused() -> ModemError:
     return ModemError("pin_refused", "the SIM refused the PIN; it is not tried again", "correct pin of this modem")
 
 
-def _locked(state: str) -> ModemError:
+def locked(state: str) -> ModemError:
+    """``state``: as ``AT+CPIN?`` says it, other than READY."""
     if "PUK" in state:
         return ModemError(
             "puk", f"the SIM is blocked and asks for its {state.removeprefix('SIM ')}", "put the SIM in a phone and enter the PUK there"

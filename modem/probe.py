@@ -1,4 +1,4 @@
-"""Asking every port that may be a modem who it is, for people who set one up. Changes nothing in modem or SIM."""
+"""Asking every port that may be a modem who it is, for people who set one up. Changes nothing in modem or SIM that lasts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass
 
 from modem.at import Dialogue
-from modem.codes import error_code
+from modem.codes import SIM_BUSY, error_code
+from modem.condition import DENIED, NOT_REGISTERED
 from modem.errors import LinkLostError, ModemError, NoAnswerError
 from modem.link import Link
-from modem.pin import tries_left
+from modem.pin import TRIES, few_tries, locked, needed, no_sim, tries_left
 from modem.ports import Place, is_pattern, places
 from modem.session import identify, read_operator, read_own_number, read_registration, read_signal
 from modem.timing import Timing
@@ -18,6 +19,10 @@ __all__ = ["Probed", "probe"]
 
 _REGISTRATIONS = {0: "none", 1: "home", 2: "searching", 3: "denied", 5: "roaming", 6: "home", 7: "roaming"}
 """27.007 7.2."""
+
+
+_OFF = {"denied": DENIED, "none": NOT_REGISTERED, "searching": NOT_REGISTERED}
+_BUSY = {error_code(f"+{family} ERROR: {number}")[2] for family, number in SIM_BUSY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,19 @@ class Probed:
     """0 … 31, as in ``Health``."""
     own_number: str = ""
     """The SIM's number as the SIM tells it: often nothing."""
+
+    def trouble(self, *, pin: bool) -> ModemError | None:
+        """What keeps texts from going, in the driver's words; None: nothing that can be seen from here. ``pin``: one is given."""
+        if self.code != "answers":
+            return ModemError(self.code, self.what, self.fix)
+        if self.sim == "SIM PIN":
+            if not pin:
+                return needed()
+            return few_tries(self.pin_tries) if self.pin_tries is not None and self.pin_tries < TRIES else None
+        if self.sim and self.sim != "READY" and self.sim not in _BUSY:
+            return locked(self.sim) if self.sim.isupper() else no_sim(self.sim)
+        off = _OFF.get(self.registration)
+        return None if off is None else ModemError(*off[1:])
 
 
 async def probe(port: str = "auto", timing: Timing = Timing()) -> tuple[Probed, ...]:  # noqa: B008 - frozen
@@ -85,6 +103,7 @@ async def _tell(dialogue: Dialogue, timing: Timing, told: dict[str, str | int | 
     """Ask one thing after the other; what was heard stays told when the modem falls silent."""
     radio = await identify(dialogue, timing)
     told.update(model=radio.model, imei=radio.imei)
+    await dialogue.command("AT+CMEE=1", timeout=timing.command)  # else all that is wrong with a SIM is ERROR
     reply = await dialogue.command("AT+CPIN?", "+CPIN:", timeout=timing.command)
     told["sim"] = (reply.value("+CPIN:") or "").strip('"').upper() if reply.ok else error_code(reply.final)[2]
     if told["sim"] == "SIM PIN":

@@ -172,9 +172,10 @@ def terminal() -> Iterator[str]:
     os.close(slave)
 
 
-async def test_a_port_that_opens(terminal: str) -> None:
+async def test_a_port_where_nothing_answers(terminal: str) -> None:
     found = await probes.bearer(ModemSettings(name="gsm1", port=terminal))
-    assert (found.state, found.code) == ("ok", "port_opens")
+    assert (found.state, found.code) == ("bad", "silent")
+    assert "several ports" in found.fix
 
 
 async def test_a_port_another_program_uses(terminal: str) -> None:

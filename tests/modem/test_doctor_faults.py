@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from ari_app.doctor_radio import judge_modem, judge_reports, without_port
-from ari_app.probes import Finding
+from ari_app.probes import Finding, bearer
+from ari_app.settings import ModemSettings
 from ari_app.status import ModemStatus
 from modem.errors import ModemError
 from modem.link import Link
@@ -158,6 +159,34 @@ def test_each_is_in_the_pages_that_help(page: str) -> None:
     told = (DOCS / page).read_text("utf-8")
     codes = {row.code for row in FAULTS.values()} - {"ok"} | {"port_busy", "no_reports", "no_serial_port", "permission"}
     assert {code for code in codes if f"`{code}`" not in told} == set()
+
+
+DOWN: dict[str, tuple[str, str, Callable[[Simulator], object] | None, dict[str, Any]]] = {
+    "well": ("modem_answers", "registered with Simulated Network", None, {}),
+    "no PIN given": ("pin_needed", "set pin", None, {"pin": "1234"}),
+    "two tries left": ("pin_few_tries", "2 of 3", lambda sim: sim.sim(tries=2), {"pin": "1234"}),
+    "PUK": ("puk", "in a phone", blocked, {"pin": "1234"}),
+    "no SIM": ("no_sim", "insert the SIM", no_sim, {}),
+    "SIM that fails": ("sim_failure", "try it in a phone", fault("error", command="AT+CPIN?", code=13, count=9), {}),
+    "SIM busy": ("modem_answers", "", fault("error", command="AT+CPIN?", code=14, count=9), {}),
+    "not registered": ("not_registered", "antenna", lambda sim: sim.registration("searching"), {}),
+    "denied": ("denied", "carrier", lambda sim: sim.registration("denied"), {}),
+    "silent": ("silent", "several ports", fault("silence"), {}),
+}
+
+
+@pytest.mark.parametrize("name", DOWN)
+async def test_doctor_names_it_with_the_service_down(tmp_path: Path, name: str) -> None:
+    """A PIN is looked at and never tried."""
+    code, says, before, options = DOWN[name]
+    async with Simulator(tmp_path / "modem", **options) as sim:
+        if before is not None:
+            before(sim)
+        found = await bearer(ModemSettings(name="gsm1", port=str(tmp_path / "modem"), pin="1234" if name == "two tries left" else None))
+        lines = [entry["line"] for entry in sim.journal(events=["line"])["entries"]]
+    assert (found.state, found.code) == ("ok" if code == "modem_answers" else "bad", code)
+    assert says in f"{found.what} | {found.fix}"
+    assert not [line for line in lines if line.startswith(("AT+CPIN=", "AT+CFUN", "AT+CMG"))]
 
 
 async def test_a_modem_that_sends_again_is_well(make_rig: MakeRig) -> None:
