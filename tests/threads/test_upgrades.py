@@ -74,8 +74,8 @@ ROWS = {
         f"INSERT INTO consent (number, at, act, how, who) VALUES ('{ALICE}', '{AT}', 'opt_in', 'verbal', 'Zoë')",
     ),
 }
-MADE_BY_UPGRADE = {"person", "person_number", "consent"}
-"""Tables into which an upgrade writes what older ones say."""
+MADE_BY_UPGRADE = {"person", "person_number", "consent", "counter"}
+"""Tables into which an upgrade writes: what older ones say, and of which key the store is."""
 
 
 def full(path: Path, version: int) -> Path:
