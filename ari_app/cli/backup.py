@@ -118,7 +118,9 @@ def _draw_restored(screen: Screen, done: restoring.Restored, store: Path) -> Non
         screen.say(f"Want no texts, since the backup: {settled.opt_outs} numbers.")
     if settled.texts:
         told = ", ".join(f"{count} {state}" for state, count in sorted(settled.texts.items()))
-        screen.say(f"Texts that waited when it was made, and do not go any more: {told}. `textback threads --state to_answer` shows whose.")
+        screen.say(f"Texts that waited when it was made, by what is known of them now: {told}. None of them goes any more.")
+        if {"failed", "unknown"} & settled.texts.keys():
+            screen.say('Those that failed or are unknown stand under "Not sent" on the page, for staff to see who still needs one.')
     if settled.lost_calls is None:
         screen.say("What came since the backup is lost, who said STOP since too: nothing readable was there that knows.", style="yellow")
     elif settled.lost_calls or settled.lost_messages:

@@ -12,6 +12,7 @@ import pytest
 
 from ari_app.backup import Copy, held
 from ari_app.backup.check import inspect
+from ari_app.board import Box
 from ari_app.errors import StoreError, StoreLockedError, TextbackError
 from ari_app.privacy import erasures
 from ari_app.settings import Settings
@@ -137,6 +138,50 @@ def test_the_store_that_was_there_knows_what_became_of_them(settings: Settings, 
             "WHERE m.act = 'client:leaving' ORDER BY p.number"
         ).fetchall()
     assert [tuple(part) for part in parts] == [("delivered", 7, "sent"), ("delivered", 8, None)]
+    assert would_go(settings, LATER) == 0
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["with the store that was there", "without"])
+def test_what_staff_wrote_and_did_not_go_is_shown_as_not_sent(settings: Settings, waiting: Copy, there: bool) -> None:
+    if not there:
+        settings.store.path.unlink()
+    put_back(settings, waiting.file, LATER)
+
+    async def not_sent() -> set[tuple[str | None, bool]]:
+        store = Store(settings.store.path, HandClock(LATER))
+        await store.open()
+        try:
+            return {(row.number, row.trouble) for row in await store.board.rows(Box.TROUBLE)}
+        finally:
+            await store.close()
+
+    assert {(BOB, True), (ALICE, True)} <= asyncio.run(not_sent())
+    question = (
+        "SELECT count(*) FROM message WHERE kind = 'staff' AND code = 'restored' AND state IN ('failed', 'unknown') AND seen_to IS NULL"
+    )
+    assert value(settings.store.path, question) == 4
+
+
+def test_a_restore_is_audited(settings: Settings) -> None:
+    copy = backed_up(settings)
+    put_back(settings, copy.file, LATER)
+    with sql(settings.store.path) as store:
+        row = store.execute("SELECT act, who, face, what FROM audit ORDER BY id DESC").fetchone()
+    assert tuple(row) == ("restored", "shell", "shell", copy.file.name)
+
+
+def test_the_store_that_was_there_may_be_of_a_newer_version(settings: Settings, waiting: Copy) -> None:
+    """Back to an older version: what it knows is taken over as far as this one has a place for it, a refused PIN among it."""
+    with sql(settings.store.path) as store:
+        store.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('textback', 'm999_later', '2030')")
+        for table in ("message", "part", "attempt", "contact", "consent"):
+            store.execute(f"ALTER TABLE {table} ADD COLUMN of_later TEXT")
+        store.execute("UPDATE message SET state = 'delivered', went = ?, claimed = ? WHERE act = 'client:leaving'", (AT, AT))
+        store.execute("INSERT INTO pin_refused VALUES ('8914', 'digest', ?)", (AT,))
+    put_back(settings, waiting.file, LATER)
+    assert states(settings.store.path)["client:leaving"] == ("delivered", None)
+    assert value(settings.store.path, "SELECT count(*) FROM part p JOIN message m ON m.id = p.message WHERE m.act = 'client:leaving'") == 2
+    assert value(settings.store.path, "SELECT count(*) FROM pin_refused WHERE sim = '8914'") == 1
     assert would_go(settings, LATER) == 0
 
 
