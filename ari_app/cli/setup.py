@@ -304,7 +304,7 @@ def _undo(env: Env, paths: Any, *, asks: bool, dry_run: bool, erase: bool) -> No
     with Journal(paths.journal) as journal:
         held = journal.held()
         if not env.as_json:
-            _list("Setup takes out:" if held else "There is nothing of setup's to take out.", held)
+            _list("Setup takes out:" if held else "There is nothing of setup's to take out.", dict.fromkeys(held))
             if erase:
                 _list("It erases, for good:" if data else "There is no data to erase.", map(str, data))
         if dry_run:
@@ -319,7 +319,7 @@ def _undo(env: Env, paths: Any, *, asks: bool, dry_run: bool, erase: bool) -> No
         came = journal.undo()
 
     def human(screen: Screen) -> None:
-        for one in came:
+        for one in dict.fromkeys(came):
             if one.kept:
                 screen.say(f"Left: {one.what} ({one.kept})")
         if data and not erase:
@@ -340,7 +340,7 @@ def _undone_document(came: list[Undone], data: tuple[Path, ...], *, erased: bool
     return {
         "to_undo": list(steps),
         "undone": [one.what for one in came if not one.kept],
-        "left": [asdict(one) for one in came if one.kept],
+        "left": [asdict(one) for one in dict.fromkeys(came) if one.kept],
         "data": [str(path) for path in data],
         "erased": erased,
     }

@@ -61,10 +61,12 @@ def _login(asking: Asking, answers: Answers, folder: Path) -> str | None:
     if not user:
         return None
     answers["alarm.email.username"] = user
-    if asking.there("alarm.email.password_file") or asking.there("alarm.email.password"):
+    kept, file = folder / "mail-password", asking.given("--mail-password-file")
+    held = asking.there("alarm.email.password_file")
+    there = asking.there("alarm.email.password") or (held and (held != str(kept) or kept.exists()))
+    if there and file is None:
         return None
-    answers["alarm.email.password_file"] = str(folder / "mail-password")
-    file = asking.given("--mail-password-file")
+    answers["alarm.email.password_file"], answers["alarm.email.password"] = str(kept), None
     if file is not None:
         return read_secret(Path(file), "--mail-password-file")
     if asking.terminal is None:

@@ -44,15 +44,54 @@ def rendered(example: str, wanted: Wanted) -> str:
 
 
 def changed(text: str, wanted: Wanted) -> str:
-    """A file with what is wanted in it; one that says so already comes back as it is. Raises SetupError, as for one that is not TOML."""
-    if wanted.modems is not None:
-        text = _other_modems(text, wanted.modems)
-    for key, value in wanted.values.items():
-        there = held(text, key)
-        if there == value or (there is None and value == default_of(key)):
-            continue
-        text = _without(text, key) if value is None else _with(text, key, value)
-    return text
+    """A file with what is wanted in it; one that says so already comes back as it is.
+
+    Raises SetupError: it is not TOML ("setup_settings"), or so written that something else would change with it ("setup_settings_form").
+    """
+    before = _table(text)
+    values = {key: value for key, value in wanted.values.items() if _differs(text, key, value)}
+    try:
+        out = text if wanted.modems is None else _other_modems(text, wanted.modems)
+        for key, value in values.items():
+            out = _without(out, key) if value is None else _with(out, key, value)
+        good = tomllib.loads(out) == _meant(before, values, wanted.modems or ())
+    except (AttributeError, KeyError, TypeError, ValueError, SetupError):  # what tomlkit makes of tables in one line, and of dotted keys
+        good = False
+    if not good:
+        keys = ", ".join([*values, *(["modem"] if wanted.modems else [])])
+        raise SetupError(
+            f"textback.toml is so written that setup cannot change it alone: {keys}",
+            "write its tables with a header each ([pbx], [[modem]]), as the example has them, or change these keys by hand",
+            code="setup_settings_form",
+        )
+    return out
+
+
+def _differs(text: str, key: str, value: Any) -> bool:
+    there = held(text, key)
+    return there != value and not (there is None and value == default_of(key))
+
+
+def _meant(document: dict[str, Any], values: Values, modems: Sequence[Values]) -> dict[str, Any]:
+    """What a file that said ``document`` has to say once it is changed, and nothing else."""
+    for key, value in values.items():
+        *tables, name = key.split(".")
+        where = document
+        for table in tables:
+            where = where.setdefault(table, {})
+        if value is None:
+            del where[name]
+        else:
+            where[name] = value
+    for modem in map(_given, modems):
+        had: list[dict[str, Any]] = document.setdefault("modem", [])
+        found: dict[str, Any] | None = next((each for each in had if each["name"] == modem["name"]), None)
+        if found is None:
+            had.append(found := {})
+        if "pin_file" in modem:
+            found.pop("pin", None)
+        found.update(modem)
+    return document
 
 
 def held(text: str, key: str) -> Any:
@@ -140,7 +179,10 @@ def _uncommented(text: str, table: str, name: str, value: Any) -> str | None:
     lines[at] = lines[at].removeprefix("#")
     lines[row] = _line(name, value, lines[row])
     out = "\n".join(lines)
-    return out if held(out, f"{table}.{name}") == value else None
+    try:
+        return out if held(out, f"{table}.{name}") == value else None
+    except SetupError:  # the table stands further down once more
+        return None
 
 
 def _line(name: str, value: Any, shown: str) -> str:
@@ -204,6 +246,8 @@ def _other_modems(text: str, modems: Sequence[Values]) -> str:
     had = {str(each["name"]): each for each in tables}
     for modem in map(_given, modems):
         table: Any = had.get(str(modem["name"]), tomlkit.table())
+        if "pin_file" in modem:
+            table.pop("pin", None)  # one of them
         for key, value in modem.items():
             if key not in table or table[key] != value:
                 table[key] = value

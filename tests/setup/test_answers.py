@@ -93,6 +93,37 @@ def test_a_file_of_somebodys_own_keeps_its_order_and_comments() -> None:
         changed("[clinic\n", Wanted({"clinic.name": "B"}))
 
 
+MINE = '[clinic]\nname = "A"\nnumber = "+15145550100"\n[pbx]\nusername = "u"\npassword = "p"\n'
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        'clinic = {name = "A", number = "+15145550100"}\npbx = {username = "u", password = "p", cdr = {csv = "/x"}}\n',
+        'clinic.name = "A"\npbx.username = "u"\nclinic.number = "+15145550100"\npbx.password = "p"\n',
+        f'{MINE}[modem]\nname = "gsm1"\n',
+        f'modem = [{{name = "other"}}]\n{MINE}',
+    ],
+)
+def test_a_file_that_cannot_be_changed_alone_is_left_and_said(mine: str) -> None:
+    """Tables in one line, dotted keys apart from each other: what stands beside would move with them."""
+    wanted = {"pbx.ami.username": "u", "pbx.cdr.url_file": "/etc/x", "pbx.cdr.csv": None}
+    with pytest.raises(SetupError) as refused:
+        changed(mine, Wanted(wanted, [{"name": "gsm1", "forward": "+15145550100"}]))
+    assert refused.value.code == "setup_settings_form"
+
+
+def test_odd_files_are_changed_and_nothing_else_in_them() -> None:
+    twice = changed(f'#[hours]\n#open = "24/7"\n{MINE}[hours]\nfollow = "Custom:A"\n', Wanted({"hours.open": "Mo-Fr 08:00-17:00"}))
+    assert tomllib.loads(twice)["hours"] == {"follow": "Custom:A", "open": "Mo-Fr 08:00-17:00"}
+    windows = changed(MINE.replace("\n", "\r\n"), Wanted({"clinic.name": "B"}))
+    assert windows == MINE.replace('"A"', '"B"').replace("\n", "\r\n")
+    radio = f'{MINE}[[modem]]\nname = "gsm1"\npin = "1234" # ours\n[[modem]]\nname = "b"\n[[line]]\nname = "lab"\ndid = ["1"]\n'
+    kept = tomllib.loads(changed(radio, Wanted({}, [{"name": "gsm1", "pin_file": "/etc/pin"}])))
+    assert kept["modem"] == [{"name": "gsm1", "pin_file": "/etc/pin"}, {"name": "b"}]
+    assert kept["line"] == [{"name": "lab", "did": ["1"]}]
+
+
 def test_defaults_as_toml_holds_them() -> None:
     assert (default_of("hours.open"), default_of("pbx.ami.port"), default_of("clinic.name")) == ("24/7", 5038, None)
     assert default_of("clinic.languages") == ["fr", "en"]
