@@ -353,8 +353,8 @@ async def test_opened_twice_from_blank(path: Path) -> None:
             "m002_pool",
             "m003_portal",
             "m004_contacts",
-                "m005_privacy",
-                "m006_alarms",
+            "m005_privacy",
+            "m006_alarms",
         ]
         await database.close()
     assert schema[0] == schema[1]
