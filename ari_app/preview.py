@@ -30,7 +30,7 @@ from modem.compact import compact
 __all__ = ["Day", "Example", "Preview", "look_back", "preview", "read_records"]
 
 MOST_ROWS = 500_000
-"""Rows read: 30 days of a PBX with some 3000 calls a day, in some 300 MB."""
+"""Rows read: 30 days of a PBX with some 3000 calls a day, in some 900 MB."""
 _EXAMPLES = 5
 
 

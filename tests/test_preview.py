@@ -148,7 +148,7 @@ def test_only_the_days_asked_for() -> None:
 _CALLS = st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 3), st.booleans(), st.integers(0, 90)), max_size=40)
 
 
-@tries(max_examples=30)
+@tries(max_examples=30, deadline=None)
 @given(_CALLS)
 def test_nothing_is_lost_and_no_limit_is_passed(calls: list[tuple[int, int, bool, int]]) -> None:
     """Every call comes to one reason; nobody gets two texts within the cooldown."""
