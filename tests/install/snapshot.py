@@ -16,6 +16,7 @@ ALLOWED: dict[str, str] = {
     r"/var/log(/.*)?": "what was logged",
     r"/var/lib/dpkg/((status|available|diversions|statoverride)(-old)?|lock.*|triggers/.*)": "dpkg's lists, and those before",
     r"/var/lib/apt/(extended_states|periodic.*|daily_lock|listchanges.*)": "apt's marks",
+    r"/var/lib/apt/lists/(auxfiles|partial|lock)": "apt's own places, made at its first run",
     r"/var/cache/apt/(pkgcache|srcpkgcache)\.bin": "apt's cache, made anew at each run",
     r"/var/cache/man(/.*)?": "the index of man pages, made anew",
     r"/var/cache/ldconfig/aux-cache|/etc/ld\.so\.cache": "the linker's cache, made anew",

@@ -230,7 +230,9 @@ print(web.urlopen("https://{ADDRESS}:8790/", context=ssl.create_default_context(
                 f"may differ ({snapshot.ALLOWED[pattern]}): {', '.join(paths[:3])}{f' and {len(paths) - 3} more' if len(paths) > 3 else ''}"
             )
         self.counts["left_behind"] = len(left)
-        running = await machine.run("pgrep -fa '[t]extback'; systemctl list-units --all --no-legend 'textback*'; true")
+        running = await machine.run(
+            "ps -eo args | grep -E '^(/opt/asterisk-|/usr/bin/)textback'; systemctl list-units --all --no-legend 'textback*'; true"
+        )
         if running.strip():
             raise LabError(f"purged, and still running or known to systemd: {running.strip()}")
         if (await machine.tried("id textback")).code == 0:
