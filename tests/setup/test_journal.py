@@ -101,6 +101,8 @@ def test_a_run_that_fails_takes_its_own_back_and_leaves_what_was_there(place: Pa
         assert len(told) == 4
 
 
+# Interrupted, subprocess.run waits a quarter of a second for the shell it killed, and no longer: on a busy machine it is still there.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_signals_end_a_run_as_ctrl_c_does(place: Path) -> None:
     before = tree(place)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
