@@ -18,7 +18,7 @@ from pathlib import Path
 
 from modem.simulator import Simulator
 from tests.install.image import Image
-from tests.install.machine import ADDRESS, ENVIRONMENT, HOUSEKEEPING, SHARE, Done, Machine
+from tests.install.machine import ADDRESS, ENVIRONMENT, HOUSEKEEPING, SHARE, Done, Machine, ended_with_us
 from tests.lab.root import LabError, need
 
 __all__ = ["machine"]
@@ -59,7 +59,7 @@ ip link set lo up
 ip address add {ADDRESS}/24 dev lo
 hostname clinic
 mount --make-rshared "$root"
-exec chroot "$root" /usr/bin/env -i container=lab /lib/systemd/systemd --log-target=console --show-status=no
+exec chroot "$root" /usr/bin/env -i container=lab /lib/systemd/systemd --show-status=no
 '
 """
 
@@ -106,7 +106,10 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, p
         raise LabError("a machine of namespaces needs root: it mounts, and makes device nodes", "run it as root")
     share = folder / "share"
     share.mkdir(parents=True)
-    group = _groups() / f"textback-install-{secrets.token_hex(4)}"
+    groups = _groups()
+    for old in groups.glob("textback-install-*"):
+        _removed(old)  # of one that was killed; those that are in use cannot be
+    group = groups / f"textback-install-{secrets.token_hex(4)}"
     async with Simulator(
         folder / "modem", control=folder / "modem.sock", journal=folder / "modem.jsonl", number=number, pin=pin, profile="huawei"
     ) as modem:
@@ -125,7 +128,7 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, p
         try:
             with (folder / "console.log").open("wb") as said:
                 process = await asyncio.create_subprocess_exec(
-                    "/bin/bash", "-c", _BOOT, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said
+                    *ended_with_us(), "/bin/bash", "-c", _BOOT, env=environ, stdin=asyncio.subprocess.DEVNULL, stdout=said, stderr=said
                 )
             try:
                 it = ContainerMachine(await _first(process, folder, patience), modem, share)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modem.simulator import Simulator
-from tests.lab.root import LabError
+from tests.lab.root import LabError, need
 
-__all__ = ["ADDRESS", "ENVIRONMENT", "HOUSEKEEPING", "SHARE", "Done", "Machine"]
+__all__ = ["ADDRESS", "ENVIRONMENT", "HOUSEKEEPING", "SHARE", "Done", "Machine", "ended_with_us"]
 
 ADDRESS = "192.168.1.10"
 """The machine's, on its LAN."""
@@ -67,3 +67,8 @@ class Machine(ABC):
         if state != "running":
             failed = await self.tried("systemctl --failed --no-legend --plain; journalctl -b -p warning --no-pager | tail -20")
             raise LabError(f"the machine came up {state}: {failed.out.strip()}")
+
+
+def ended_with_us() -> list[str]:
+    """Before a command: the kernel kills it when this process ends, however that comes (prctl(2), PR_SET_PDEATHSIG)."""
+    return [need("setpriv", "util-linux"), "--pdeathsig", "KILL", "--"]

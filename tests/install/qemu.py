@@ -18,7 +18,7 @@ from pathlib import Path
 from modem.simulator import Simulator
 from tests.install.agent import Agent
 from tests.install.image import Image
-from tests.install.machine import ADDRESS, HOUSEKEEPING, SHARE, Done, Machine
+from tests.install.machine import ADDRESS, HOUSEKEEPING, SHARE, Done, Machine, ended_with_us
 from tests.lab.root import LabError, need
 
 __all__ = ["accelerated", "machine"]
@@ -61,7 +61,8 @@ async def machine(image: Image, folder: Path, *, number: str, pin: str | None, b
         folder / "modem", control=folder / "modem.sock", journal=folder / "modem.jsonl", number=number, pin=pin, profile="huawei"
     ) as modem:
         command = [
-            need("qemu-system-x86_64", "qemu-system-x86"), "-accel", "kvm" if accelerated() else "tcg,thread=multi", "-cpu", "max",
+            *ended_with_us(), need("qemu-system-x86_64", "qemu-system-x86"),
+            "-accel", "kvm" if accelerated() else "tcg,thread=multi", "-cpu", "max",
             "-m", "1024", "-smp", "2", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-serial", f"file:{folder / 'console.log'}",
             "-kernel", str(image.kernel), "-initrd", str(image.initrd),

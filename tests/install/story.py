@@ -188,7 +188,9 @@ print(web.urlopen("https://{ADDRESS}:8790/", context=ssl.create_default_context(
         with self._stage("upgrade_s", "upgrade"):
             await self._machine.run(f"{_APT} install {self._later}", patience=600)
         await self._ready()
-        self.counts["upgrade_starts"] = await self._starts() - started
+        self.counts["upgrade_starts"] = starts = await self._starts() - started
+        if starts != 1:
+            raise LabError(f"the upgrade started the service {starts} times; it should be restarted once")
         self.counts["upgrade_rows_lost"] = _lost(had, await self._rows())
 
     async def _remove(self) -> None:
