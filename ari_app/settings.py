@@ -18,23 +18,21 @@ from ari_app.errors import SettingsError
 from ari_app.modem_settings import ModemSettings
 from ari_app.numbers import e164
 from ari_app.operate_settings import AlarmSettings, BackupSettings, RetentionSettings
+from ari_app.pbx_settings import AmiSettings, CdrSettings, CelSettings, PbxSettings
 from ari_app.priority_settings import EmergencySettings, PrioritySettings, VoicemailSettings
 from ari_app.setting_types import (
     Address,
     AgiAddress,
     AnyFile,
     Country,
-    DialString,
     Duration,
     Name,
     Network,
     Part,
     Url,
     Whole,
-    Word,
     YesNo,
     say,
-    secret,
 )
 
 __all__ = [
@@ -42,6 +40,7 @@ __all__ = [
     "AgiSettings",
     "AmiSettings",
     "CdrSettings",
+    "CelSettings",
     "ClinicSettings",
     "HoursException",
     "HoursSettings",
@@ -137,89 +136,6 @@ class LineSettings(Part):
     def claims(self, did: str) -> bool:
         """Does one of the patterns (shell style: ``*``, ``?``, ``[…]``) match this DID."""
         return any(fnmatch.fnmatchcase(did, pattern) for pattern in self.did)
-
-
-class AmiSettings(Part):
-    """[pbx.ami]: optional; push, voicemail, blacklist."""
-
-    host: str = "127.0.0.1"
-    port: Whole = Field(default=5038, ge=1, le=65535)
-    tls: YesNo = False
-    """Speak TLS from the first byte (manager.conf: tlsenable, tlsbindaddr); the certificate must be trusted, as for an ARI over https."""
-    username: str
-    secret: str | None = Field(default=None, repr=False)
-    secret_file: AnyFile | None = None
-
-    @model_validator(mode="after")
-    def _valid(self) -> Self:
-        if (self.secret is None) == (self.secret_file is None):
-            raise ValueError("secret: set either secret or secret_file")
-        return self
-
-    def read_secret(self) -> str:
-        """The AMI secret; raises SettingsError when its file cannot be read."""
-        return secret(self.secret, self.secret_file, "pbx.ami.secret") or ""
-
-
-class CdrSettings(Part):
-    """[pbx.cdr]: optional; the PBX's call records, by which ``textback preview`` tells what would have been sent."""
-
-    csv: AnyFile | None = None
-    url: str | None = Field(default=None, repr=False)
-    url_file: AnyFile | None = None
-    """Holds the URL, whose password so stands in no other file."""
-
-    @model_validator(mode="after")
-    def _valid(self) -> Self:
-        if self.url is not None and self.url_file is not None:
-            raise ValueError("url: set either url or url_file")
-        return self
-
-    def read_url(self) -> str | None:
-        """The database's URL, None for a CSV file. Raises SettingsError when its file cannot be read."""
-        return secret(self.url, self.url_file, "pbx.cdr.url")
-
-
-class PbxSettings(Part):
-    """[pbx]: the Asterisk watched."""
-
-    ari: Url = "http://127.0.0.1:8088"
-    username: str = Field(min_length=1)
-    password: str | None = Field(default=None, repr=False)
-    password_file: AnyFile | None = None
-    app: Word = "textback"
-    inbound_contexts: tuple[str, ...] = Field(
-        default=("from-trunk*", "from-pstn*", "from-analog*", "from-zaptel*", "from-digital*"), min_length=1
-    )
-    internal_length: tuple[Whole, Whole] = (2, 6)
-    machines: tuple[str, ...] = ()
-    """Channel names ("PJSIP/fax*") of devices that are no person."""
-    outside: Literal["list", "trust"] = "list"
-    device: DialString = "PJSIP/{extension}"
-    """How a member's own phone is rung for a call back."""
-    dial_context: Word = "from-internal"
-    """Where calls to the outside are dialled, as from that phone."""
-    dial: DialString = "{national}"
-    """How an outside number is dialled there: "9{national}"; {e164}, {digits} (E.164 without its plus), {national}."""
-    ami: AmiSettings | None = None
-    cdr: CdrSettings | None = None
-
-    @model_validator(mode="after")
-    def _valid(self) -> Self:
-        if (self.password is None) == (self.password_file is None):
-            raise ValueError("password: set either password or password_file")
-        low, high = self.internal_length
-        if not 1 <= low <= high <= 15:
-            raise ValueError("internal_length: write two lengths, the shorter first, such as [2, 6]")
-        if "{extension}" not in self.device:
-            raise ValueError('device: names no {extension}; write it as "PJSIP/{extension}"')
-        if "{extension}" in self.dial:
-            raise ValueError('dial: is for a number of the outside; write it as "{national}" or "9{national}"')
-        return self
-
-    def read_password(self) -> str:
-        """The ARI password; raises SettingsError when its file cannot be read."""
-        return secret(self.password, self.password_file, "pbx.password") or ""
 
 
 class ReplySettings(Part):

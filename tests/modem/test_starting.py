@@ -418,7 +418,7 @@ async def test_a_modem_that_wants_reports_acknowledged_stores_them(make_rig: Mak
     await rig.until(lambda: len(rig.keeper.reports) == 1, "the report is kept")
 
 
-async def test_logs_hold_no_text_no_pin_and_no_number(make_rig: MakeRig) -> None:
+async def test_logs_hold_no_text_no_pin_and_no_number(make_rig: MakeRig, tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs:
         rig = await make_rig(pin="1234", driver={"pin": "1234"})
         await rig.ready()
@@ -429,7 +429,7 @@ async def test_logs_hold_no_text_no_pin_and_no_number(make_rig: MakeRig) -> None
         await rig.until(lambda: rig.keeper.texts == ["mon secret"], "it is kept")
         rig.sim.unplug()
         await rig.until(lambda: rig.driver.health().code == "no_port", "gone")
-    said = repr(logs)
+    said = repr(logs).replace(str(tmp_path), "")  # the path of the port may have any digits in it
     assert {"modem.ready", "modem.sent", "modem.refused", "modem.down"} <= {entry["event"] for entry in logs}
     for secret in ("secret", "1234", NUMBER[1:], *(raw.pdu for raw in rig.keeper.kept)):
         assert secret not in said
