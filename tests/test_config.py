@@ -91,7 +91,7 @@ def plain(value: object) -> object:
 def test_the_example_with_everything_switched_on_is_valid_too() -> None:
     document = everything()
     del document["pbx"]["password"]  # password_file stands there as well: one of the two
-    del document["pbx"]["ami"]["secret"], document["pbx"]["cdr"]["url"]
+    del document["pbx"]["ami"]["secret"], document["pbx"]["cdr"]["url"], document["pbx"]["cel"]["url"]
     del document["modem"][0]["pin"]
     for key in ("password", "secret"):
         del document["modem"][1][key]
