@@ -123,12 +123,24 @@ class AriRest:
 
     async def endpoint_context(self, endpoint: str) -> str | None:
         """The context a PJSIP endpoint's calls start in; None when it cannot be told."""
+        return (await self._endpoint(endpoint)).get("context")
+
+    async def shows_hidden(self, endpoint: str) -> bool | None:
+        """May a number that its caller hid be shown on a PJSIP endpoint all the same; None when it cannot be told.
+
+        It may where the trunk's own word on who calls is taken (pjsip.conf: trust_id_inbound), for P-Asserted-Identity comes with the
+        number and with Privacy. Else the number is of the From header, which says "anonymous" for a caller who hides it.
+        """
+        return {"true": True, "yes": True, "false": False, "no": False}.get((await self._endpoint(endpoint)).get("trust_id_inbound", ""))
+
+    async def _endpoint(self, endpoint: str) -> dict[str, str]:
+        """A PJSIP endpoint's settings as they are now, empty when they cannot be told: asked anew each time, for a reload changes them."""
         try:
             found = await self._request("GET", f"/asterisk/config/dynamic/res_pjsip/endpoint/{quote(endpoint, safe='')}")
         except PbxRequestError:
-            return None
+            return {}
         pairs = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-        return next((str(item.get("value")) for item in pairs if item.get("attribute") == "context"), None)
+        return {str(item.get("attribute")): str(item.get("value")) for item in pairs}
 
     async def _value(self, path: str, name: str) -> str | None:
         try:

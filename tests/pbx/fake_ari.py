@@ -34,6 +34,8 @@ class FakeAri:
         self.globals: dict[str, str] = {}
         self.devices: dict[str, str] = {}
         self.endpoints: dict[str, str] = {}
+        self.trusted: dict[str, str] = {}
+        """Endpoint → its trust_id_inbound."""
         self.filter: dict[str, Any] = {}
         self.filter_status = 200
         self.app_known = True
@@ -182,4 +184,5 @@ class FakeAri:
         context = self.endpoints.get(request.match_info["id"])
         if context is None:
             return web.json_response({"message": "Not found"}, status=404)
-        return web.json_response([{"attribute": "context", "value": context}, {"attribute": "allow", "value": "ulaw"}])
+        trusted = self.trusted.get(request.match_info["id"], "false")
+        return web.json_response([{"attribute": "context", "value": context}, {"attribute": "trust_id_inbound", "value": trusted}])

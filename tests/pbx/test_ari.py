@@ -310,6 +310,10 @@ async def test_requests() -> None:
         assert await ari.device_state("Custom:DAY/NIGHT 1") == "INUSE"
         assert await ari.endpoint_context("trunk") == "from-trunk"
         assert await ari.endpoint_context("nobody") is None
+        assert await ari.shows_hidden("trunk") is False
+        fake.trusted = {"trunk": "true"}
+        assert await ari.shows_hidden("trunk") is True
+        assert await ari.shows_hidden("nobody") is None
         assert (await ari.info())["system"]["version"] == "22.0.0"
         fake.status = 500
         with pytest.raises(PbxRequestError, match="told to") as caught:
