@@ -38,7 +38,17 @@ def configure(record: Record, rootfs: Rootfs, values: Mapping[str, str]) -> None
     base = record.folder / "asterisk"
     if base.exists():
         run_as_root("rm", "-rf", "--one-file-system", str(base))
-    for folder in ("etc", "lib/moh", "lib/sounds/custom", "spool/voicemail", "spool/tmp", "spool/monitor", "log/cdr-csv", "run"):
+    for folder in (
+        "etc",
+        "lib/moh",
+        "lib/sounds/custom",
+        "spool/voicemail",
+        "spool/tmp",
+        "spool/monitor",
+        "log/cdr-csv",
+        "log/cel-custom",
+        "run",
+    ):
         (base / folder).mkdir(parents=True)
     ports = record.ports
     known = {

@@ -130,6 +130,10 @@ class Lab:
     def cdr(self) -> Path:
         return self.record.folder / "asterisk/log/cdr-csv/Master.csv"
 
+    @property
+    def cel(self) -> Path:
+        return self.record.folder / "asterisk/log/cel-custom/Master.csv"
+
     async def _start_asterisk(self, root: rootfs.Rootfs) -> None:
         starter = asterisk.start(self.record, root)
         self._children.append(starter)
