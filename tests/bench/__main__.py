@@ -11,41 +11,50 @@ from typing import Any
 
 import click
 
-from tests.bench import calls, contacts, install, kills, modem, portal
+from tests.bench import calls, contacts, faults, install, modem, portal
 from tests.bench.report import Row, show, write
+from tests.faults.matrix import GROUPS
 from tests.lab.root import LabError
 
 TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
     "calls": calls.measure,
     "contacts": contacts.measure,
-    "faults": kills.measure,
+    "faults": faults.measure,
     "install": install.measure,
     "modem": modem.measure,
     "portal": portal.measure,
 }
+PARTS = {"faults": GROUPS, "modem": tuple(modem.SECTIONS)}
+_OF_PARTS = "; ".join(f"Of {topic}: {', '.join(parts)}" for topic, parts in PARTS.items())
+QUICK = ("contacts", "faults", "modem", "portal")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("topic", type=click.Choice(sorted(TOPICS)))
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there as JSON too.")
-@click.option("--only", help=f"Of the topic modem, only these, with commas between: {', '.join(modem.SECTIONS)}.")
-@click.option("--quick", is_flag=True, help="Of the topics contacts, modem and portal, few of everything: a trial, no measurement.")
+@click.option("--only", help=f"Only these, with commas between. {_OF_PARTS}.")
+@click.option("--quick", is_flag=True, help=f"Of the topics {', '.join(QUICK)}, few of everything: a trial, no measurement.")
+@click.option("--write", "page", is_flag=True, help="Of the topic faults, write the figures into docs/reliability.md.")
 @click.option(
     "--inside",
     type=click.Choice(["qemu", "container"]),
     help="Of the topic install, the kind of machine; the realest that is quick without.",
 )
-def main(topic: str, file: Path | None, only: str | None, quick: bool, inside: str | None) -> None:
+def main(topic: str, *, file: Path | None, only: str | None, quick: bool, page: bool, inside: str | None) -> None:
     """Measure TOPIC and print the figures. Exit status 1 when a bar is missed."""
     options: dict[str, Any] = {}
-    if topic == "modem":
-        options = {"only": _sections(only), "quick": quick}
+    if topic in PARTS:
+        options["only"] = _parts(topic, only)
     elif only:
-        raise click.UsageError("--only belongs to the topic modem")
-    elif topic in {"contacts", "portal"}:
-        options = {"quick": quick}
+        raise click.UsageError(f"--only belongs to the topics {', '.join(PARTS)}")
+    if topic in QUICK:
+        options["quick"] = quick
     elif quick:
-        raise click.UsageError("--quick belongs to the topics contacts, modem and portal")
+        raise click.UsageError(f"--quick belongs to the topics {', '.join(QUICK)}")
+    if topic == "faults":
+        options["page"] = page
+    elif page:
+        raise click.UsageError("--write belongs to the topic faults")
     if topic == "install":
         options["inside"] = inside
     elif inside:
@@ -67,10 +76,10 @@ def main(topic: str, file: Path | None, only: str | None, quick: bool, inside: s
     sys.exit(1 if missed else 0)
 
 
-def _sections(only: str | None) -> list[str]:
+def _parts(topic: str, only: str | None) -> list[str]:
     names = [name.strip() for name in (only or "").split(",") if name.strip()]
-    if unknown := [name for name in names if name not in modem.SECTIONS]:
-        raise click.UsageError(f"--only knows no {unknown[0]!r}: use some of {', '.join(modem.SECTIONS)}")
+    if unknown := [name for name in names if name not in PARTS[topic]]:
+        raise click.UsageError(f"--only knows no {unknown[0]!r}: use some of {', '.join(PARTS[topic])}")
     return names
 
 

@@ -1,4 +1,4 @@
-"""Topic ``faults``: ``kill -9`` of the service at random moments while calls come in, some of them answered.
+"""``kill -9`` of the service at random moments while calls come in, some of them answered.
 
 What must hold, counted from the simulated modem's journal, Asterisk's own events and the store: no caller texted twice, no answered
 caller texted, every call listed that Asterisk reported while the service was connected, nothing left queued, ``unknown`` only and always
@@ -11,21 +11,19 @@ import asyncio
 import json
 import random
 import sqlite3
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench.report import Row
 from tests.lab.lab import Lab
 from tests.lab.root import LabError
 from tests.lab.scripts import Phone
 from tests.lab.stage import Stage, stage, until
 from tests.lab.traffic import flood
 
-__all__ = ["Outcome", "measure", "punish"]
+__all__ = ["Outcome", "punish"]
 
 RINGS, ANSWERED = "5145550105", "5145550106"
 NETWORK_MS = 100
@@ -56,37 +54,10 @@ class Outcome:
     """… of which no Ctrl-Z arrived: the kill fell between the commit of the attempt and the PDU."""
     sent_unshown: list[str] = field(default_factory=list)
     """Texts whose Ctrl-Z arrived and whose row says that they did not go."""
+    slowest_start_s: float = 0.0
+    """Seconds from a kill to the service ready again."""
     silent_while_down: int = 0
     """Calls that began and ended while the service was not connected: not its to list on live events."""
-
-
-async def measure(say: Callable[[str], None]) -> list[Row]:
-    """200 kills."""
-    lab = await Lab.up("22", "bench-kills", progress=say)
-    try:
-        with tempfile.TemporaryDirectory(prefix="textback-kills-") as folder:
-            outcome = await punish(lab, Path(folder), kills=200, say=say)
-    finally:
-        await lab.down()
-    return rows(outcome)
-
-
-def rows(outcome: Outcome) -> list[Row]:
-    """As a table."""
-    return [
-        Row(figure="kills", unit="kill -9", ours=outcome.kills),
-        Row(figure="calls_unanswered", unit="calls", ours=outcome.missed),
-        Row(figure="calls_answered", unit="calls", ours=outcome.answered),
-        Row(figure="texted", unit="callers", ours=outcome.texted),
-        Row(figure="doubled", unit="texts", ours=len(outcome.doubled), limit=0),
-        Row(figure="answered_texted", unit="callers", ours=len(outcome.answered_texted), limit=0),
-        Row(figure="unlisted", unit="calls", ours=len(outcome.unlisted), limit=0),
-        Row(figure="lost", unit="texts", ours=len(outcome.stuck), limit=0),
-        Row(figure="sent_unshown", unit="texts", ours=len(outcome.sent_unshown), limit=0),
-        Row(figure="unknown", unit="texts", ours=outcome.unknown),
-        Row(figure="unknown_spurious", unit="texts", ours=outcome.unknown_unsent),
-        Row(figure="while_down", unit="calls", ours=outcome.silent_while_down),
-    ]
 
 
 async def punish(lab: Lab, folder: Path, *, kills: int, say: Callable[[str], None], seed: int | None = None) -> Outcome:
@@ -110,6 +81,7 @@ async def punish(lab: Lab, folder: Path, *, kills: int, say: Callable[[str], Non
                 outcome.kills += 1
                 killed.append(_now())
                 await staged.supervisor.restarted(starts, within=60)
+                outcome.slowest_start_s = max(outcome.slowest_start_s, (_now() - killed[-1]).total_seconds())
                 if outcome.kills % 10 == 0:
                     say(f"{outcome.kills} kills, {outcome.missed + outcome.answered} calls")
                 if streaming.done():

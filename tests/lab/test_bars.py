@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from tests.bench.calls import OPEN
 from tests.bench.kills import punish
+from tests.faults.fault import Recorder, record
 from tests.lab.lab import Lab
 from tests.lab.scripts import Phone
 from tests.lab.stage import Stage, stage, until
@@ -69,8 +70,17 @@ async def test_fifty_calls_from_one_caller_get_one_text(lab: Lab, tmp_path: Path
         )
 
 
-async def test_thirty_kills_double_nothing_lose_nothing_and_text_nobody_who_was_answered(lab: Lab, tmp_path: Path) -> None:
+async def test_thirty_kills_double_nothing_lose_nothing_and_text_nobody_who_was_answered(
+    lab: Lab, tmp_path: Path, record_property: Recorder
+) -> None:
     outcome = await punish(lab, tmp_path, kills=30, say=print)
+    record(
+        record_property,
+        texts_lost=len(outcome.stuck) + len(outcome.sent_unshown),
+        texts_doubled=len(outcome.doubled),
+        calls_lost=len(outcome.unlisted),
+        recovery_s=outcome.slowest_start_s,
+    )
     assert outcome.kills == 30
     assert outcome.texted > 50, "the kills left too few texts to mean anything"
     assert outcome.doubled == []
