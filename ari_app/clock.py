@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "SystemClock", "breathe", "sleep_or"]
+__all__ = ["Clock", "Pace", "SystemClock", "breathe", "sleep_or"]
 
 
 class Clock(Protocol):
@@ -34,6 +34,27 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class Pace:
+    """What comes now and then is done at once, what comes thick and fast is gathered and done together: each turn costs something.
+
+    The first ``burst`` turns are taken at once, then ``rate`` a second.
+    """
+
+    def __init__(self, clock: Clock, rate: float, *, burst: int) -> None:
+        self._clock = clock
+        self._rate = rate
+        self._burst = float(burst)
+        self._left = self._burst
+        self._at = clock.monotonic()
+
+    def take(self) -> float:
+        """Take the next turn: seconds until it comes, 0 for now."""
+        now = self._clock.monotonic()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate) - 1
+        self._at = now
+        return max(0.0, -self._left / self._rate)
 
 
 async def sleep_or(clock: Clock, seconds: float, woken: asyncio.Event) -> None:

@@ -1,15 +1,17 @@
 """One thread owns the only connection that writes; reads go over read-only connections beside it.
 
-Every write is one ``BEGIN IMMEDIATE`` transaction, durable when it returns (WAL, ``synchronous=FULL``). Notices collected in it
-leave after its commit, on the event loop, before its caller goes on.
+Every write is durable when it returns (``BEGIN IMMEDIATE``, WAL, ``synchronous=FULL``); those that wait at the same time share one
+transaction, each in a savepoint of its own. Notices collected in it leave after its commit, on the event loop, before its caller goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +39,8 @@ _BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedE
 """Errors of SQLite that are ours, not the disk's."""
 _SQLITE = (3, 37)
 """STRICT tables."""
+_TOGETHER = 64
+"""Jobs that share a transaction at most."""
 _FOLD_MS = 20
 """How long folding the log waits for readers: whoever writes meanwhile waits as long."""
 
@@ -231,8 +235,9 @@ class Database:
             return
         opened.set_result(None)
         try:
-            while (job := self._jobs.get()) is not None:
-                self._write_one(connection, job)
+            waiting: deque[_Job | None] = deque()
+            while together := self._together(waiting):
+                self._write(connection, together)
         finally:
             connection.close()
             self._lock.release()
@@ -288,25 +293,38 @@ class Database:
         if found != "ok":
             raise StoreError(f"the store {self.path} is damaged: {found}", "restore it from a backup; the damaged file was left as it is")
 
-    def _write_one(self, connection: sqlite3.Connection, job: _Job) -> None:
-        transaction = Transaction(connection)
+    def _together(self, waiting: deque[_Job | None]) -> list[_Job]:
+        """The next job and those behind it that may share its transaction: the disk syncs once for all of them. None at the end."""
+        if not waiting:
+            waiting.append(self._jobs.get())
+        with contextlib.suppress(queue.Empty):
+            while len(waiting) < _TOGETHER:
+                waiting.append(self._jobs.get_nowait())
+        jobs: list[_Job] = []
+        while waiting and (job := waiting[0]) is not None and not (jobs and (job.bare or jobs[0].bare)):
+            jobs.append(job)
+            waiting.popleft()
+        return jobs
+
+    def _write(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+        """Do these in one transaction, each as if alone: one that fails leaves no trace in it."""
+        done: list[tuple[_Job, Transaction, Any, BaseException | None]] = []
         try:
-            if not job.bare:
+            if jobs[0].bare:
+                done.append((jobs[0], (tx := Transaction(connection)), jobs[0].work(tx), None))
+            else:
                 connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = job.work(transaction)
-                if not job.bare:
-                    connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        except sqlite3.DatabaseError as error:
-            self._hand(job, (), None, error if isinstance(error, _BUGS) else self._unwritable(error))
-        except BaseException as error:  # noqa: BLE001  (handed to the caller of write)
-            self._hand(job, (), None, error)
-        else:
-            self._hand(job, tuple(transaction.notices), result, None)
+                done.extend(_done(connection, job) for job in jobs)
+                connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001  (handed to the callers of write)
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            done = [(job, Transaction(connection), None, error) for job in jobs]
+        for job, transaction, result, failed in done:
+            if isinstance(failed, sqlite3.DatabaseError) and not isinstance(failed, _BUGS):
+                self._hand(job, (), None, self._unwritable(failed))
+            else:
+                self._hand(job, () if failed else tuple(transaction.notices), result, failed)
 
     def _unwritable(self, error: sqlite3.DatabaseError) -> StoreError:
         if "locked" in str(error):
@@ -335,6 +353,22 @@ class Database:
             job.loop.call_soon_threadsafe(deliver)
         except RuntimeError:
             log.warning("store_result_unread")  # the loop ended first; what was committed is committed
+
+
+def _done(connection: sqlite3.Connection, job: _Job) -> tuple[_Job, Transaction, Any, BaseException | None]:
+    """A job done within the transaction of several, with what it came to. Raises what ended the whole transaction."""
+    transaction = Transaction(connection)
+    connection.execute("SAVEPOINT job")
+    try:
+        result = job.work(transaction)
+    except BaseException as error:
+        if not connection.in_transaction:
+            raise  # SQLite itself rolled everything back, as it does on a full disk
+        connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
+        return job, transaction, None, error
+    connection.execute("RELEASE job")
+    return job, transaction, result, None
 
 
 def fold(connection: sqlite3.Connection) -> bool:
