@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
@@ -90,7 +91,8 @@ class Service:
             notice_life=settings.reply.max_age,
             compact=settings.reply.compact,
         )
-        self.ari = AriClient(settings.pbx, self.clock, device_states=switches_of(settings))
+        owner = f"{socket.gethostname()}, {settings.store.path}"
+        self.ari = AriClient(settings.pbx, self.clock, device_states=switches_of(settings), owner=owner)
         self.watch = Watch(settings, self.ari, self.clock, on_output=self._heard)
         self.modems = tuple(bearer_of(each, _Door(self), self._wake) for each in settings.modem)
         self.outbox = Outbox(

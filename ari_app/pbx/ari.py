@@ -17,10 +17,12 @@ import aiohttp
 import structlog
 
 from ari_app.clock import Clock
-from ari_app.errors import PbxError, PbxReplacedError, PbxRequestError, PbxUnavailableError
+from ari_app.errors import PbxAuthError, PbxError, PbxReplacedError, PbxRequestError, PbxUnavailableError
 from ari_app.pbx.ari_rest import AriRest, plain
+from ari_app.pbx.claim import FIX, Claim
 from ari_app.pbx.events import (
     READ_TYPES,
+    ApplicationAsked,
     ApplicationReplaced,
     Connected,
     Disconnected,
@@ -54,8 +56,8 @@ class AriClient(AriRest):
     """Speaks ARI with one Asterisk.
 
     ``device_states`` names the devices (night switches) whose state is followed. ``heartbeat`` is the seconds between websocket
-    pings; a peer silent for one and a half of it is lost. ``patience`` is the seconds a request may take. ``events`` may be iterated
-    once at a time.
+    pings; a peer silent for one and a half of it is lost. ``patience`` is the seconds a request may take. ``owner``: which service this
+    is, for people; one that has a name takes the application from no other. ``events`` may be iterated once at a time.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class AriClient(AriRest):
         heartbeat: float = 10.0,
         patience: float = 5.0,
         queue: int = _QUEUE,
+        owner: str = "",
     ) -> None:
         super().__init__(settings, patience=patience)
         self._app = settings.app
@@ -74,6 +77,7 @@ class AriClient(AriRest):
         self._device_states = device_states
         self._heartbeat = heartbeat
         self._queue_size = queue
+        self._claim = Claim(self, clock, settings.app, owner) if owner else None
         self.unreadable = 0
         """Messages that were no JSON object."""
         self.overflows = 0
@@ -82,20 +86,28 @@ class AriClient(AriRest):
     async def events(self) -> AsyncGenerator[Event, None]:
         """Every event, for ever: Connected, what happens, Disconnected, Connected …
 
-        Raises PbxAuthError and PbxReplacedError, after which trying again is no use. Everything else is a Disconnected, and the
-        connection is made again. Close the iterator (``contextlib.aclosing``) to end the connection.
+        Raises PbxReplacedError, and before the first connection PbxAuthError: trying again is no use then. Everything else is a
+        Disconnected, and the connection is made again. Close the iterator (``contextlib.aclosing``) to end the connection.
         """
         attempt = 0
+        connected = False
         while True:
             try:
                 async for event in self._connection():
-                    attempt = 0
+                    attempt, connected = 0, True
                     yield event
                 reason = "Asterisk closed the connection"
             except _Lost as lost:
                 reason = str(lost)
+            except PbxAuthError as error:
+                if not connected:
+                    raise
+                # a password that is being changed: what waits to be sent and the pages of staff do not end for that
+                reason, attempt = error.what, 10
+                await self.close()
             except PbxUnavailableError as error:
                 reason = error.what
+                await self.close()
             except PbxRequestError as error:
                 reason = "Asterisk is still loading (404)" if error.status == 404 else error.what
             log.warning("pbx_disconnected", reason=reason, attempt=attempt)
@@ -105,22 +117,27 @@ class AriClient(AriRest):
             attempt = min(attempt + 1, 10)
 
     async def _connection(self) -> AsyncGenerator[Event, None]:
+        if self._claim is not None:
+            await self._claim.check()
         websocket = await self._open()
         queue: asyncio.Queue[Event | _Lost] = asyncio.Queue(self._queue_size + 1)
         reader = asyncio.create_task(self._read(websocket, queue), name="ari-reader")
         pulse = asyncio.create_task(self._pulse(websocket, queue), name="ari-pulse")
         try:
-            yield Connected(self._clock.now(), await self._snapshot())
+            snapshot = await self._snapshot()
+            if self._claim is not None:
+                await self._claim.take()
+            yield Connected(self._clock.now(), snapshot)
             while True:
                 event = await queue.get()
                 if isinstance(event, _Lost):
                     raise event
                 if isinstance(event, ApplicationReplaced):
-                    raise PbxReplacedError(
-                        f'another client subscribed to Asterisk as "{self._app}"',
-                        "stop the other textback, or give this one an application name of its own (pbx.app)",
-                    )
-                yield event
+                    raise PbxReplacedError(f'another client subscribed to Asterisk as "{self._app}"', FIX)
+                if not isinstance(event, ApplicationAsked):
+                    yield event
+                elif self._claim is not None:
+                    await self._claim.answer(event.nonce)
         finally:
             for task in (reader, pulse):
                 task.cancel()
@@ -129,8 +146,9 @@ class AriClient(AriRest):
 
     async def _open(self) -> aiohttp.ClientWebSocketResponse:
         try:
+            session = await self._session()
             return await asyncio.wait_for(
-                self._session().ws_connect(
+                session.ws_connect(
                     self._base + "/events",
                     params={"app": self._app, "subscribeAll": "true"},
                     heartbeat=self._heartbeat,

@@ -5,6 +5,7 @@ Source: Asterisk's ``rest-api/api-docs``.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -16,19 +17,21 @@ from urllib.parse import quote
 
 import aiohttp
 
-from ari_app.errors import PbxAuthError, PbxError, PbxRequestError, PbxUnavailableError
+from ari_app.errors import PbxAuthError, PbxError, PbxRequestError, PbxUnavailableError, SettingsError
 from ari_app.settings import PbxSettings
 
 __all__ = ["AriRest", "plain"]
 
 
 class AriRest:
-    """Asks one Asterisk. ``patience`` is the seconds a request may take."""
+    """Asks one Asterisk. ``patience`` is the seconds a request may take. Raises SettingsError when the password cannot be read."""
 
     def __init__(self, settings: PbxSettings, *, patience: float) -> None:
         self._base = settings.ari.rstrip("/") + "/ari"
         self._user = settings.username
-        self._authorization = "Basic " + base64.b64encode(f"{settings.username}:{settings.read_password()}".encode()).decode("ascii")
+        self._settings = settings
+        self._tls = self._base.lower().startswith("https:")
+        settings.read_password()
         self._patience = patience
         self._http: aiohttp.ClientSession | None = None
 
@@ -65,6 +68,15 @@ class AriRest:
     async def set_global(self, name: str, value: str) -> None:
         """Set a global variable of the dialplan."""
         await self._request("POST", "/asterisk/variable", {"variable": name, "value": value})
+
+    async def get_global(self, name: str) -> str | None:
+        """A global variable of the dialplan; "" or None where there is none."""
+        return await self._value("/asterisk/variable", name)
+
+    async def user_event(self, name: str, app: str, variables: Mapping[str, str]) -> None:
+        """Send an application a user event. Raises PbxRequestError, status 404 where there is no such application."""
+        body = {"variables": dict(variables)}
+        await self._request("POST", f"/events/user/{quote(name, safe='')}", {"application": app}, body)
 
     async def device_state(self, name: str) -> str | None:
         """State of a device ("INUSE", "NOT_INUSE" …), None when Asterisk names none."""
@@ -152,17 +164,28 @@ class AriRest:
         value = found.get("value") if isinstance(found, dict) else None
         return value if isinstance(value, str) else None
 
-    def _session(self) -> aiohttp.ClientSession:
+    async def _session(self) -> aiohttp.ClientSession:
+        """After ``close()`` a new one: the password is read again, and which certificates are trusted."""
+        # reading a machine's certificates takes 80 ms
+        context = await asyncio.to_thread(ssl.create_default_context) if self._http is None and self._tls else True
         if self._http is None:
+            try:
+                token = base64.b64encode(f"{self._user}:{self._settings.read_password()}".encode()).decode("ascii")
+            except SettingsError as error:
+                raise PbxAuthError(error.what, error.fix) from error
             # trust_env stays off: a proxy variable of the environment must not carry the PBX's password elsewhere
-            self._http = aiohttp.ClientSession(headers={"Authorization": self._authorization})
+            self._http = aiohttp.ClientSession(
+                headers={"Authorization": f"Basic {token}"},
+                connector=aiohttp.TCPConnector(ssl=context),
+            )
         return self._http
 
     async def _request(self, method: str, path: str, query: dict[str, str] | None = None, body: object = None) -> Any:
         """One REST request; raises PbxAuthError, PbxUnavailableError or PbxRequestError."""
         timeout = aiohttp.ClientTimeout(total=self._patience)
         try:
-            async with self._session().request(method, self._base + path, params=query, json=body, timeout=timeout) as answer:
+            session = await self._session()
+            async with session.request(method, self._base + path, params=query, json=body, timeout=timeout) as answer:
                 text = await answer.text(errors="replace")
                 if answer.status >= 400:
                     raise self._refusal(answer.status, f"{method} {path.partition('?')[0]}", _message(text))

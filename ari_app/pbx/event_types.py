@@ -11,6 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 __all__ = [
+    "ApplicationAsked",
     "ApplicationReplaced",
     "Bridge",
     "BridgeAttendedTransfer",
@@ -198,6 +199,14 @@ class DeviceStateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplicationAsked:
+    """Another service asks whether our application name is in use; it waits for ``nonce`` (``ari_app.pbx.claim``)."""
+
+    at: datetime
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApplicationReplaced:
     """Another client subscribed with our application name; nothing more will come."""
 
@@ -264,6 +273,7 @@ Event = (
     | BridgeAttendedTransfer
     | Dial
     | DeviceStateChanged
+    | ApplicationAsked
     | ApplicationReplaced
     | Connected
     | Disconnected

@@ -5,12 +5,14 @@ The types themselves are in ``event_types``, and may be imported from here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from ari_app.pbx.event_types import (
+    ApplicationAsked,
     ApplicationReplaced,
     Bridge,
     BridgeAttendedTransfer,
@@ -39,7 +41,10 @@ from ari_app.pbx.event_types import (
 )
 
 __all__ = [
+    "ASKED",
+    "NONCE",
     "READ_TYPES",
+    "ApplicationAsked",
     "ApplicationReplaced",
     "Bridge",
     "BridgeAttendedTransfer",
@@ -70,6 +75,9 @@ __all__ = [
     "read_event",
 ]
 
+ASKED, NONCE = "TextbackAsks", "asked"
+"""The user event by which one service asks for another, and its variable."""
+_NONCES = re.compile(r"[0-9a-f]{1,64}")
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -210,6 +218,12 @@ def _device_state(at: datetime, document: _Document) -> Event | None:
     return DeviceStateChanged(at, name, state) if name and state else None
 
 
+def _asked(at: datetime, document: _Document) -> Event | None:
+    """Of all user events only our own; a dialplan's are no business of ours."""
+    nonce = _text(_object(document.get("userevent")).get(NONCE))
+    return ApplicationAsked(at, nonce) if document.get("eventname") == ASKED and _NONCES.fullmatch(nonce) else None
+
+
 def _replaced(at: datetime, _document: _Document) -> Event | None:
     return ApplicationReplaced(at)
 
@@ -230,6 +244,7 @@ _READERS: dict[str, Callable[[datetime, _Document], Event | None]] = {
     "ChannelLeftBridge": _of_bridge(ChannelLeftBridge),
     "ChannelStateChange": _of_channel(ChannelStateChange),
     "ChannelUnhold": _of_channel(ChannelUnhold),
+    "ChannelUserevent": _asked,
     "DeviceStateChanged": _device_state,
     "Dial": _dial,
 }

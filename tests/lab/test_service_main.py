@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -225,7 +226,7 @@ async def test_a_second_service_on_the_same_store_is_refused_with_the_fix(lab: L
         assert "another" in said
 
 
-async def test_of_two_services_with_one_application_name_one_stays_and_they_do_not_fight(lab: Lab, tmp_path: Path) -> None:
+async def test_of_two_services_with_one_application_name_the_second_refuses_and_they_do_not_fight(lab: Lab, tmp_path: Path) -> None:
     first_port, second_port = (tmp_path / name for name in ("one", "two"))
     async with Simulator(first_port, imei="350000000000001"), Simulator(second_port, imei="350000000000002"):
         first = {**QUICK, "modem": [{"name": "one", "port": str(first_port)}]}
@@ -235,12 +236,15 @@ async def test_of_two_services_with_one_application_name_one_stays_and_they_do_n
             "agi": {"listen": f"127.0.0.1:{lab.record.ports.agi + 90}"},
             "portal": {"listen": f"127.0.0.1:{lab.record.ports.portal + 90}"},
         }
-        async with stage(lab, tmp_path / "a", first) as incumbent, stage(lab, tmp_path / "b", second) as newcomer:
+        async with stage(lab, tmp_path / "a", first) as incumbent, stage(lab, tmp_path / "b", second, ready=False) as newcomer:
             async with asyncio.timeout(30):
-                await incumbent.supervisor.gave_up.wait()
-            assert "another client" in incumbent.log.read_text(encoding="utf-8")
-            await newcomer.ready()
-            assert (incumbent.supervisor.starts, incumbent.supervisor.exits, newcomer.supervisor.starts) == (1, [3], 1)
+                await newcomer.supervisor.gave_up.wait()
+            said = newcomer.log.read_text(encoding="utf-8")
+            assert f"another textback ({socket.gethostname()}, {incumbent.store})" in said
+            assert "pbx.app" in said
+            await incumbent.ready()
+            assert (newcomer.supervisor.starts, newcomer.supervisor.exits) == (1, [3])
+            assert (incumbent.supervisor.starts, "pbx_disconnected" in incumbent.log.read_text(encoding="utf-8")) == (1, False)
 
 
 async def test_wrong_password_stops_the_service_and_says_what_to_do(lab: Lab, tmp_path: Path) -> None:

@@ -68,6 +68,8 @@ class FakeAri:
         app.router.add_get("/ari/bridges", self._list_bridges)
         app.router.add_get("/ari/channels/{id}/variable", self._variable)
         app.router.add_post("/ari/asterisk/variable", self._set_global)
+        app.router.add_get("/ari/asterisk/variable", self._get_global)
+        app.router.add_post("/ari/events/user/{name}", self._user_event)
         app.router.add_get("/ari/asterisk/info", self._info)
         app.router.add_get("/ari/deviceStates/{name}", self._device)
         app.router.add_get("/ari/asterisk/config/dynamic/res_pjsip/endpoint/{id}", self._endpoint)
@@ -171,6 +173,16 @@ class FakeAri:
 
     async def _set_global(self, request: web.Request) -> web.Response:
         self.globals[request.query["variable"]] = request.query["value"]
+        return web.Response(status=204)
+
+    async def _get_global(self, request: web.Request) -> web.Response:
+        return web.json_response({"value": self.globals.get(request.query["variable"], "")})
+
+    async def _user_event(self, request: web.Request) -> web.Response:
+        if not self.app_known:
+            return web.json_response({"message": "Application not found"}, status=404)
+        variables = (await request.json())["variables"]
+        await self.say({"type": "ChannelUserevent", "eventname": request.match_info["name"], "userevent": variables})
         return web.Response(status=204)
 
     async def _info(self, _request: web.Request) -> web.Response:
