@@ -312,6 +312,8 @@ class Known:
     """A call with this number is up right now: the decision waits."""
     later_due: datetime | None = None
     """Due time of the text of a later missed call from this number on this line: the earlier one waits for it."""
+    restored: datetime | None = None
+    """When the store was last put back from a backup: who called before that may have been texted by the store it replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from ari_app.model import Reason
 from ari_app.threads.audit import audit
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.ending import settle
+from ari_app.threads.history import restored
 from ari_app.threads.rows import stamp
 from ari_app.threads.sending import give_up
 
@@ -46,6 +47,7 @@ def settle_restored(connection: sqlite3.Connection, now: datetime, *, by: Actor,
         opt_outs = _take_over(tx, same_key=same_key) if present else 0
         texts = _hold(tx, now, present=present)
         lost = _lost(tx) if present else (None, None)
+        restored(tx, now)
         audit(tx, by, "restored", now, what=source)
         connection.execute("COMMIT")
     except BaseException:

@@ -102,6 +102,8 @@ def _handed_on(facts: Facts) -> str:
 
 
 def _stale(facts: Facts) -> str:
+    if facts.get("restored") is not None:
+        return f"The store was put back from a backup at {facts.at('restored')}: who called before that may have been texted already."
     limit = facts.get("max_age")
     return f"It was too late for a text: the call had ended more than {_seconds(limit) if limit else 'the longest wait'} before."
 
@@ -214,6 +216,8 @@ _KEYS: Mapping[Reason, str] = {
 
 def _key(facts: Facts, settings: Settings) -> str | None:
     reason = Reason(facts.row["reason"])
+    if reason is Reason.STALE and facts.get("restored") is not None:
+        return None
     if reason is Reason.LINE_OFF:
         return _line_key(facts, settings, "reply")
     if reason is Reason.EXCLUDED:

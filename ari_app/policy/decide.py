@@ -134,6 +134,10 @@ def _short_ring(case: Case) -> Facts | None:
 
 
 def _stale(case: Case) -> Facts | None:
+    restored = case.known.restored
+    if restored is not None and case.call.ended <= restored:
+        # the store it replaced may have sent its text
+        return {"ended": case.call.ended.isoformat(), "restored": restored.isoformat()}
     return _when(case.now > expires_at(case), ended=case.call.ended.isoformat(), max_age=_seconds(case.settings.reply.max_age))
 
 

@@ -1,4 +1,7 @@
-"""Calls into the store: call, thread, decision and queued text in one transaction."""
+"""Calls into the store: call, thread, decision and queued text in one transaction.
+
+A call whose end was not seen (``unseen``) is told once more where the PBX's records tell it; any other is filed once and for all.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from ari_app.model import (
     Presentation,
     Reason,
 )
-from ari_app.threads import people, urgent
+from ari_app.threads import people, told, urgent
 from ari_app.threads.database import Reader, Transaction
 from ari_app.threads.home import Home
 from ari_app.threads.known import DAY, gather, known_person
@@ -66,26 +69,25 @@ def number_of(call: Call) -> str | None:
 
 
 def record_call(
-    tx: Transaction, call: Call, decide: Callable[[Call, Known], Decision], *, line: str, home: Home, now: datetime, live: bool = False
+    tx: Transaction,
+    call: Call,
+    decide: Callable[[Call, Known], Decision],
+    *,
+    line: str,
+    home: Home,
+    now: datetime,
+    live: bool = False,
+    late: bool = False,
 ) -> Recorded:
-    """File one finished call with what it comes to. Recorded once: a second time changes nothing.
+    """File one finished call with what it comes to. Recorded once: a second time changes nothing, but for the end of one that was unseen.
 
-    ``decide`` is given the call as it is filed: ``asked`` where a text was asked for while it was up.
+    ``decide`` is given the call as it is filed: ``asked`` where a text was asked for while it was up. ``late``: it ended some time ago,
+    and what came after it is known already.
     """
-    known_row = tx.one(
-        "SELECT c.thread, c.decision, c.reason, c.due, m.id AS message FROM call c LEFT JOIN message m ON m.call = c.id WHERE c.id = ?",
-        (call.id,),
-    )
-    if known_row is not None:
-        return Recorded(
-            call.id,
-            known_row["thread"],
-            known_row["message"],
-            DecisionKind(known_row["decision"]),
-            Reason(known_row["reason"]),
-            moment(known_row["due"]),
-            new=False,
-        )
+    was = tx.one("SELECT * FROM call WHERE id = ?", (call.id,))
+    if was is not None:
+        settles = was["outcome"] == Outcome.UNSEEN.value and call.outcome is not Outcome.UNSEEN
+        return _settled(tx, was, call, decide, now=now, live=live) if settles else _standing(tx, call.id)
     tx.run("DELETE FROM open_call WHERE id = ?", (call.id,))
     number = number_of(call)
     asked = sorted(tx.all("DELETE FROM asked WHERE call = ? RETURNING id, at, member", (call.id,)), key=lambda row: int(row["id"]))
@@ -96,40 +98,89 @@ def record_call(
             call = replace(call, ended=max(call.started, min(call.ended, required(asked[-1]["at"]))))
     decliner = next((row["member"] for row in reversed(asked) if row["member"] is not None), None)
     decision = decide(call, gather(tx, call=call.id, number=number, line=line, ended=call.ended, now=now, live=live))
-    texts = decision.kind is not DecisionKind.SILENCE
-    if texts and (number is None or decision.reason not in REPLIES or not decision.text):
-        raise ValueError(f"call {call.id}: the decision to text ({decision.reason.value}) lacks number or text")
-    waits = _to_answer(call, decision)
-    fresh = people.TO_ANSWER if waits else people.ANSWERED if call.outcome is Outcome.ANSWERED else people.DONE
+    texts = _may_text(call, decision)
+    owed = _to_answer(call, decision)
+    waits = owed and not (late and told.dealt_with(tx, number, line, call.ended))
+    fresh = people.TO_ANSWER if waits else people.ANSWERED if owed or call.outcome is Outcome.ANSWERED else people.DONE
     thread = people.open_thread(tx, line, number, fresh, now)
     if waits:
         people.waits(tx, thread, call.ended)
         urgent.raised(tx, thread, decision.priority, home, now)
         if decliner is not None:
             tx.run("UPDATE thread SET holder = ?, held_at = ? WHERE id = ?", (decliner, stamp(now), thread))
-    kind = DecisionKind.PENDING if texts else DecisionKind.SILENCE
     due = (decision.due or now) if texts else None
     tx.insert(
         "call",
         {
             **call_columns(call),
             "thread": thread,
-            "to_answer": int(waits),
+            "to_answer": int(owed),
             "line": line,
-            **_decision_columns(decision, kind, now),
+            **_decision_columns(decision, DecisionKind.PENDING if texts else DecisionKind.SILENCE, now),
             "due": stamp_or_none(due),
         },
     )
-    message = _queue(tx, call, decision, thread=thread, number=number, now=now) if texts and number else None
+    if texts and number:
+        _queue(tx, call, decision, thread=thread, number=number, now=now)
+    _joined(tx, call, thread, settles=not owed)
+    tx.notify(CallChanged(call.id))
+    tx.notify(ThreadChanged(thread))
+    return replace(_standing(tx, call.id), new=True)
+
+
+def _settled(tx: Transaction, was: Any, call: Call, decide: Callable[[Call, Known], Decision], *, now: datetime, live: bool) -> Recorded:
+    """The call whose end was not seen (``was``) ended so. Decided now, unless a text was promised: that one stands."""
+    call = told.put_together(call_of(was), call)
+    number = number_of(call)
+    thread = told.under_its_number(tx, was, number, now)
+    columns: dict[str, Any] = {**call_columns(call), "thread": thread}
+    owed = bool(was["to_answer"])
+    if was["decision"] == DecisionKind.SILENCE.value:
+        known = gather(tx, call=call.id, number=number, line=was["line"], ended=call.ended, now=now, live=live)
+        decision = decide(call, known)
+        texts, owed = _may_text(call, decision), _to_answer(call, decision)
+        columns |= _decision_columns(decision, DecisionKind.PENDING if texts else DecisionKind.SILENCE, now)
+        columns |= {"due": stamp_or_none((decision.due or now) if texts else None), "to_answer": int(owed)}
+        if texts and number:
+            _queue(tx, call, decision, thread=thread, number=number, now=now)
+    names = ", ".join(f"{name} = :{name}" for name in columns if name != "id")
+    tx.run(f"UPDATE call SET {names} WHERE id = :id", columns)  # noqa: S608  (names are our own)
+    _joined(tx, call, thread, settles=not owed)
+    if was["to_answer"] and not owed:
+        _settle(tx, thread, call.ended, people.ANSWERED if call.outcome is Outcome.ANSWERED else people.DONE)
+    tx.notify(CallChanged(call.id))
+    tx.notify(ThreadChanged(thread))
+    return replace(_standing(tx, call.id), new=True)
+
+
+def _standing(tx: Transaction, call: str) -> Recorded:
+    """A call as it is filed."""
+    row = tx.one(
+        "SELECT c.thread, c.decision, c.reason, c.due, m.id AS message FROM call c LEFT JOIN message m ON m.call = c.id WHERE c.id = ?",
+        (call,),
+    )
+    assert row is not None, call  # noqa: S101  (the caller holds it)
+    return Recorded(
+        call, row["thread"], row["message"], DecisionKind(row["decision"]), Reason(row["reason"]), moment(row["due"]), new=False
+    )
+
+
+def _may_text(call: Call, decision: Decision) -> bool:
+    """Is a text to go. Raises ValueError where none can."""
+    texts = decision.kind is not DecisionKind.SILENCE
+    if texts and (number_of(call) is None or decision.reason not in REPLIES or not decision.text):
+        raise ValueError(f"call {call.id}: the decision to text ({decision.reason.value}) lacks number or text")
+    return texts
+
+
+def _joined(tx: Transaction, call: Call, thread: int, *, settles: bool) -> None:
+    """Was it answered here, its caller was reached; and what was missed before that is answered, where the call itself leaves nothing."""
     if call.outcome is Outcome.ANSWERED and call.answered_by is AnsweredBy.EXTENSION and not call.machine:
         joined = call.started + timedelta(seconds=call.rang)
         if call.caller:
             note_reached(tx, call.id, call.caller, joined)
-        if not waits:
+        if settles:
             _settle(tx, thread, joined)
-    tx.notify(CallChanged(call.id))
-    tx.notify(ThreadChanged(thread))
-    return Recorded(call.id, thread, message, kind, decision.reason, due, new=True)
 
 
 def _to_answer(call: Call, decision: Decision) -> bool:
@@ -141,12 +192,12 @@ def _to_answer(call: Call, decision: Decision) -> bool:
     return call.answered_by is AnsweredBy.OUTSIDE and decision.detail.get("outside") != "trust"
 
 
-def _settle(tx: Transaction, thread: int, joined: datetime) -> None:
+def _settle(tx: Transaction, thread: int, joined: datetime, state: str = people.ANSWERED) -> None:
     """A person spoke with the caller: what was missed before that is answered, unless a text of theirs waits."""
     later = tx.one("SELECT 1 FROM call WHERE thread = ? AND to_answer AND ended > ?", (thread, stamp(joined)))
     waiting = tx.one("SELECT 1 FROM thread WHERE id = ? AND state = 'to_answer' AND NOT text_waits", (thread,))
     if waiting is not None and later is None:
-        people.settle(tx, thread, people.ANSWERED)
+        people.settle(tx, thread, state)
 
 
 def _decision_columns(decision: Decision, kind: DecisionKind, now: datetime) -> dict[str, Any]:

@@ -67,8 +67,9 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
                 AND m.at >= :burst AND m.call IS NOT :call)""",
         totals,
     )
+    restored = moment(reader.value("SELECT restored FROM history WHERE one = 1"))
     if number is None:
-        return Known(number=None, all_today=all_today, burst=burst, live=live)
+        return Known(number=None, all_today=all_today, burst=burst, live=live, restored=restored)
     about = {**totals, "number": number, "line": line, "ended": stamp(ended)}
     contact = reader.one("SELECT * FROM contact WHERE number = :number", about)
     last_auto = reader.one(
@@ -119,4 +120,5 @@ def gather(reader: Reader, *, call: str, number: str | None, line: str, ended: d
         looping=bool(contact and contact["looping"]),
         live=live,
         later_due=moment(later_due),
+        restored=restored,
     )

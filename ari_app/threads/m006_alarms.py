@@ -1,4 +1,5 @@
-"""What the administrator is told of, until it is over, kept until each way of telling has taken it; and what metrics count."""
+"""What the administrator is told of, until it is over, kept until each way of telling has taken it; what metrics count; and how far the
+PBX's own records were read."""
 
 from __future__ import annotations
 
@@ -46,8 +47,9 @@ STATEMENTS = (
         PRIMARY KEY (what, one, two)
     ) STRICT, WITHOUT ROWID""",
     f"CREATE TRIGGER tally_call AFTER INSERT ON call WHEN new.decision != 'pending' BEGIN {_CALL} {_ONE_MORE}; END",
-    f"""CREATE TRIGGER tally_decided AFTER UPDATE OF decision ON call WHEN old.decision = 'pending' AND new.decision != 'pending'
-        BEGIN {_CALL} {_ONE_MORE}; END""",
+    # A call whose end was not seen, and that the PBX's records tell later, counts once more, by what they tell.
+    f"""CREATE TRIGGER tally_decided AFTER UPDATE OF decision ON call
+        WHEN (old.decision = 'pending' OR old.outcome != new.outcome) AND new.decision != 'pending' BEGIN {_CALL} {_ONE_MORE}; END""",
     f"CREATE TRIGGER tally_text AFTER INSERT ON message BEGIN {_TEXT} {_ONE_MORE}; END",
     f"CREATE TRIGGER tally_state AFTER UPDATE OF state ON message WHEN old.state IS NOT new.state BEGIN {_TEXT} {_ONE_MORE}; END",
     f"""CREATE TRIGGER tally_took AFTER UPDATE OF state ON message
@@ -58,4 +60,12 @@ STATEMENTS = (
         SELECT 'call', outcome, reason, count(*) FROM call WHERE decision != 'pending' GROUP BY outcome, reason""",
     "INSERT INTO tally (what, one, two, n) SELECT 'text', kind, state, count(*) FROM message GROUP BY kind, state",
     f"INSERT INTO tally (what, one, two, n) {_TOOK.format(n='count(*)', went='m.went', source=_WENT)} GROUP BY 2",
+    # One row. ``began``: calls that ended before are none of this store's. ``seen``: those that ended until then, and were missed here, are
+    # filed. ``restored``: nothing that ended before is texted, as it may have been.
+    """CREATE TABLE history (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        began TEXT NOT NULL,
+        seen TEXT,
+        restored TEXT
+    ) STRICT""",
 )

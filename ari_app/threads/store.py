@@ -13,7 +13,7 @@ from ari_app.clock import Clock
 from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
-from ari_app.threads import agenda, calls, declining, ending, inbound, radio, reports, sending, views
+from ari_app.threads import agenda, calls, declining, ending, history, inbound, radio, reports, sending, views
 from ari_app.threads.acts import Acts
 from ari_app.threads.alarms import Alarms
 from ari_app.threads.contacts import Contacts
@@ -76,6 +76,8 @@ class Store:
         """One person's record, its erasure, and what is kept for long enough."""
         self.alarms = Alarms(self._database, clock)
         """What the administrator is told of, and what metrics are made of."""
+        self.history = history.History(self._database, clock, self._home)
+        """What the PBX's own records tell."""
 
     async def open(self) -> None:
         """Lock, check and migrate the file, then settle what a stop left unfinished.
@@ -306,6 +308,7 @@ class Store:
 
 
 def _settle_stop(tx: Transaction, now: datetime) -> int:
+    history.begin(tx, now)
     unknown = ending.recover(tx, now)
     reports.match_waiting(tx, now)
     return unknown
