@@ -173,6 +173,12 @@ class Lab:
         await asyncio.to_thread(state.kill_all, [process], 0.0 if kill else 4.0)
         await self._start_asterisk(await asyncio.to_thread(rootfs.prepare, self.record.line, print))
 
+    async def reconnect(self) -> None:
+        """To an Asterisk that has restarted itself. Raises LabError."""
+        await self._stack.aclose()
+        self._stack = AsyncExitStack()
+        await self._connect()
+
     async def _start_carrier(self) -> None:
         """The trunk's far end, for the calls the PBX makes."""
         folder = self.record.folder / "sipp"

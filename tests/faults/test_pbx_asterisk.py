@@ -1,0 +1,98 @@
+"""Asterisk restarted, killed, reloaded and stopped under a running service, each in the middle of a call. One lab, one service."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.pbx_clinic import PROMPT, Clinic, Cost
+from tests.faults.fault import Recorder
+from tests.lab.lab import Lab
+from tests.lab.root import send_signal
+from tests.lab.stage import stage, until
+
+pytestmark = [pytest.mark.lab, pytest.mark.alone, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lab() -> AsyncIterator[Lab]:
+    lab = await Lab.up("22", f"faults-pbx-{os.getpid()}")
+    try:
+        yield lab
+    finally:
+        await lab.down()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def clinic(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clinic]:
+    changes = {"reply": PROMPT, "pbx": {"cel": {"csv": str(lab.cel)}}}
+    async with stage(lab, tmp_path_factory.mktemp("clinic"), changes) as staged:
+        yield Clinic(lab, staged)
+
+
+async def test_asterisk_restarted_in_the_middle_of_a_call(lab: Lab, clinic: Clinic, record_property: Recorder) -> None:
+    before = clinic.connections()
+    async with clinic.ringing("4385551001", owed=False) as call:
+        await lab.ami.command("core restart now")
+        await call.end()
+        await clinic.lost()
+        await lab.reconnect()
+        back = await clinic.connected(after=before)
+    await next_second()
+    await clinic.miss("4385551002")
+    assert await clinic.cost(record_property, recovery_s=back) == Cost()
+
+
+async def test_asterisk_killed_in_the_middle_of_calls(lab: Lab, clinic: Clinic, record_property: Recorder) -> None:
+    before = clinic.connections()
+    async with clinic.talking("4385551011") as answered, clinic.ringing("4385551012", owed=False) as call:
+        send_signal(lab.asterisk_pid, signal.SIGKILL)
+        await asyncio.gather(answered.end(), call.end())
+        await clinic.lost()
+        await lab.restart_asterisk(kill=True)
+        back = await clinic.connected(after=before)
+    await next_second()
+    await clinic.miss("4385551013")
+    assert await clinic.cost(record_property, recovery_s=back) == Cost()
+
+
+async def test_asterisk_reloaded_in_the_middle_of_a_call(lab: Lab, clinic: Clinic, record_property: Recorder) -> None:
+    before = clinic.connections()
+    async with clinic.ringing("4385551021", owed=True) as call:
+        await lab.ami.command("core reload")
+        await call.hang_up()
+        await call.over()
+    async with clinic.talking("4385551022") as call:
+        await lab.ami.command("core reload")
+        await call.hang_up()
+        await call.over()
+    await clinic.miss("4385551023")
+    assert await clinic.cost(record_property, recovery_s=await clinic.connected()) == Cost()
+    assert clinic.connections() == before, "a reload takes nothing away"
+
+
+async def test_asterisk_stopped_gracefully(lab: Lab, clinic: Clinic, record_property: Recorder) -> None:
+    """The call that is up ends as it would; nothing new is let in; then Asterisk is gone until somebody starts it."""
+    before = clinic.connections()
+    async with clinic.ringing("4385551031", owed=True) as call:
+        await lab.ami.command("core stop gracefully")
+        await call.hang_up()
+        await call.over()
+    await until("Asterisk's end", lambda: not lab.asterisk_up)
+    await clinic.lost()
+    await lab.restart_asterisk()
+    back = await clinic.connected(after=before)
+    await next_second()
+    await clinic.miss("4385551032")
+    assert await clinic.cost(record_property, recovery_s=back) == Cost()
+
+
+async def next_second() -> None:
+    """A call's id is the second it began in and a counter that each start of Asterisk begins anew: within one second two would be one."""
+    await asyncio.sleep(1.0 - time.time() % 1.0)
