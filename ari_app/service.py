@@ -27,6 +27,7 @@ from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, St
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
 from ari_app.metrics import Vitals
+from ari_app.missed import Missed
 from ari_app.model import Call, Decision, Inbound, Known, Outcome, Priority, Reaction
 from ari_app.notify import Notifier
 from ari_app.opening import OpeningPush
@@ -101,7 +102,7 @@ class Service:
             self.standing.decide,
             self.clock,
             live=self._live,
-            held=lambda: not self.watch.connected,
+            held=lambda: not self.watch.connected or self.missed.holds,
             limits={each.name: Limits(each.pace, each.daily_budget) for each in settings.modem},
         )
         self.push = OpeningPush(self.standing, self.ari, self.clock, lambda: self.watch.switches)
@@ -119,6 +120,19 @@ class Service:
         )
         self.voicemail = Keeper(settings, self.store, self.clock, ami=self.signals.ami, file=self.file, priority=self._priority)
         self.calls = LiveCalls(self.watch, self.signals.ami, settings.clinic.country, on_change=self._ringing_changed)
+        self.missed = Missed(
+            settings,
+            self.store,
+            self.watch,
+            self.ari,
+            self.clock,
+            decide=self.standing.decide,
+            line_of=lambda did: self.policy.line_name(did),
+            unfiled=lambda: self._unfiled,
+            blacklisted=self.calls.blacklisted,
+            on_caught_up=lambda: self.voicemail.heard(Attached(frozenset())),
+            on_released=self.outbox.wake,
+        )
         self.desk = Desk(
             self.store, self.standing, self.clock, dialler=self.dialler, switches=lambda: self.watch.switches, calls=self.calls
         )
@@ -136,7 +150,7 @@ class Service:
         """Version, while known."""
         self._outputs: asyncio.Queue[Output] = asyncio.Queue()
         self._unfiled: Counter[str] = Counter()
-        """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call."""
+        """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call. And ids of such calls."""
 
     @property
     def policy(self) -> Policy:
@@ -177,7 +191,8 @@ class Service:
     async def _run(self, notifier: Notifier) -> None:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
-            [self.watch.run, self.push.run, self.agi.run, self.portal.run, self.sync.run, *self.signals.jobs, *self.voicemail.jobs],
+            [self.watch.run, self.missed.run, self.push.run, self.agi.run, self.portal.run, self.sync.run]
+            + [*self.signals.jobs, *self.voicemail.jobs],
             [self._file, self.control.run, self.purge.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
@@ -219,7 +234,9 @@ class Service:
             case SwitchTurned():
                 self.push.changed()
         self.signals.heard(output)
-        self.voicemail.heard(output)
+        if not isinstance(output, Attached):
+            self.voicemail.heard(output)
+        self.missed.heard(output)  # which tells voicemail that calls of before are filed
         self.calls.heard(output)
         self._unfiled.update(_numbers(output))
         self._outputs.put_nowait(output)
@@ -374,6 +391,7 @@ class Service:
                 )
                 for modem in self.modems
             ),
+            history=self.missed.status,
             loop_lag_ms_p99=self.lag.p99_ms(),
         )
 
@@ -412,10 +430,10 @@ class Service:
 
 
 def _numbers(output: Output) -> tuple[str, ...]:
-    """Whom an output concerns that changes what is known of a caller."""
+    """Whom an output concerns that changes what is known of a caller; and the id of a call that ended."""
     match output:
         case CallEnded(call):
-            number = call.caller
+            return (call.id,) if call.caller is None else (call.id, call.caller)
         case Reached():
             number = output.number
         case OutgoingJoined(call) | OutgoingEnded(call):

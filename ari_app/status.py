@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["ModemStatus", "PbxStatus", "ServiceStatus"]
+__all__ = ["HistoryStatus", "ModemStatus", "PbxStatus", "ServiceStatus"]
 
 
 class _Words(BaseModel):
@@ -34,6 +35,28 @@ class PbxStatus(_Words):
     """Our clock less Asterisk's, at the last event."""
     unreadable: int = 0
     overflows: int = 0
+
+
+class HistoryStatus(_Words):
+    """How the PBX's own records are read, for calls that were missed here."""
+
+    state: Literal["off", "waiting", "ok", "failed"] = "off"
+    """``off``: none are named in the settings; ``waiting``: not read yet, as for without the PBX."""
+    read: datetime | None = None
+    """When they were last read well."""
+    found: int = 0
+    """Calls that were filed from them since the service started, ``settled`` of which had been listed as unseen."""
+    settled: int = 0
+    texts: int = 0
+    """To callers of those, queued."""
+    skipped: int = 0
+    """Lines or rows of the last read that are no record."""
+    cut: bool = False
+    """There was more than is read at once."""
+    code: str = ""
+    """What keeps them, or some of them, from being read."""
+    what: str = ""
+    fix: str = ""
 
 
 class ModemStatus(_Words):
@@ -68,5 +91,6 @@ class ServiceStatus(_Words):
     version: str
     started: datetime
     pbx: PbxStatus
+    history: HistoryStatus = HistoryStatus()
     modems: tuple[ModemStatus, ...] = ()
     loop_lag_ms_p99: float = 0.0

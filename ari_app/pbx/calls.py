@@ -92,6 +92,12 @@ class Tracker:
         """Their ids."""
         return frozenset(self.scene.calls)
 
+    @property
+    def up(self) -> frozenset[str]:
+        """Ids and channel names of inbound calls that are up, or are over and wait for voicemail's word: their end will be told."""
+        calls = [*self.scene.calls.values(), *(call for call, _ended in self.scene.saving.values())]
+        return frozenset(name for call in calls for name in (call.id, call.channel))
+
     def call_of(self, channel_id: str, now: datetime) -> Call | None:
         """The inbound call that a channel is, or was made for, as it would be filed if it ended now; None for none that is up."""
         station = self.scene.graph.stations.get(channel_id)

@@ -88,6 +88,16 @@ class Watch:
         """
         return self._tracker.live_numbers(self._clock.now() - _LONGEST_CALL)
 
+    @property
+    def up(self) -> frozenset[str]:
+        """Ids and channel names of the inbound calls whose end will be told."""
+        return self._tracker.up
+
+    @property
+    def lag(self) -> timedelta:
+        """Our clock less Asterisk's timestamp, at the last event."""
+        return self._lag or timedelta()
+
     def call_of(self, channel_id: str) -> Call | None:
         """The inbound call that a channel is, or was made for, as it would be filed if it ended now; None for none that is up."""
         return self._tracker.call_of(channel_id, self._clock.now()) if self.connected else None

@@ -93,9 +93,8 @@ class History:
         """What of these calls is not known yet. What was erased since is left out, as are calls to the outside without a number."""
 
         def look(reader: Reader) -> New:
-            found = [each for call in calls if (each := _new_call(reader, call)) is not None]
-            out = [each for call in outgoing if (each := _new_outgoing(reader, call)) is not None]
-            return New(tuple(found), tuple(out))
+            told = tuple(new for call in calls if (new := _new_call(reader, call)) is not None)
+            return New(told, tuple(out for each in outgoing if (out := _new_outgoing(reader, each)) is not None))
 
         return await self._database.read(look)
 
