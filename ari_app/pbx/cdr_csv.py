@@ -7,27 +7,17 @@ peeraccount, linkedid, sequence (newcdrcolumns). The ways of files that logrotat
 
 from __future__ import annotations
 
-import csv
-import gzip
 import re
-import zlib
-from collections import deque
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from ari_app.errors import SourceError
 from ari_app.pbx.cdr import Read, Row
+from ari_app.pbx.record_files import Lines, cells_of, read_back
 
-__all__ = ["read_csv"]
+__all__ = ["LINES", "read_csv"]
 
-_BLOCK = 1 << 16
-_LONGEST = 1 << 16
-"""Bytes of a line. Asterisk's own are shorter (``csvmaster``'s buffer is 1024); what is longer is no record."""
 _COLUMNS = 16
 _UNIQUEID = re.compile(r"(?:.+-)?[0-9]{9,11}\.[0-9]+")
-_ODD = 20
-"""So many lines in a row that are none of cdr_csv's: the file is another one."""
 
 
 def read_csv(path: Path, since: datetime, *, most: int) -> Read:
@@ -35,117 +25,14 @@ def read_csv(path: Path, since: datetime, *, most: int) -> Read:
 
     A line that Asterisk is still writing, and one that is no record, are passed over and counted. Raises SourceError (``cdr_…``).
     """
-    rows: list[Row] = []
-    skipped = 0
-    for each in _files(path):
-        packed = each.suffix == ".gz"
-        older = False
-        odd = 0
-        chunk: deque[Row] = deque(maxlen=most + 1)  # of a packed file, which is read from its begin, the newest stay
-        try:
-            for line in _lines(each):
-                row = _row(line)
-                if row is None:
-                    skipped += 1
-                    odd += 1
-                    if odd == _ODD and not rows and not chunk:
-                        raise SourceError(
-                            f"{each} is not as Asterisk's cdr_csv writes it",
-                            "set pbx.cdr.csv to Master.csv of /var/log/asterisk/cdr-csv, or pbx.cdr.url to the database of the records",
-                            code="cdr_format",
-                        )
-                    continue
-                odd = 0
-                if row.end < since:
-                    if packed:
-                        continue
-                    older = True
-                    break
-                chunk.append(row)
-                if len(rows) + len(chunk) > most and not packed:
-                    break
-        except PermissionError:
-            raise SourceError(
-                f"{each} may not be read",
-                "let the group of textback read it: setfacl -m g:textback:r, and x on its folder; or run this as root",
-                code="cdr_unreadable",
-            ) from None
-        except (OSError, EOFError, zlib.error) as error:
-            raise SourceError(f"{each} cannot be read ({_said(error)})", "see that file", code="cdr_unreadable") from None
-        rows = [*(chunk if packed else reversed(chunk)), *rows]
-        if older or len(rows) > most:
-            break
-    rows.sort(key=lambda row: row.end)
-    return Read(tuple(rows[-most:]), cut=len(rows) > most, skipped=skipped)
-
-
-def _said(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-
-
-def _files(path: Path) -> list[Path]:
-    """The file and what logrotate made of it (Master.csv.1, .2.gz, -20261101), the newest first. Raises SourceError."""
-    try:
-        turned = [
-            each
-            for each in path.parent.iterdir()
-            if re.fullmatch(re.escape(path.name) + r"[.-][0-9]+(\.gz)?", each.name) and each.is_file()
-        ]
-        turned.sort(key=lambda each: each.stat().st_mtime, reverse=True)
-        there = path.is_file()
-    except PermissionError:
-        raise SourceError(
-            f"the folder {path.parent} may not be read", "let textback's group read it (setfacl -m g:textback:rx), or run this as root",
-            code="cdr_unreadable",
-        ) from None  # fmt: skip
-    except OSError as error:
-        raise SourceError(
-            f"there is no {path} ({_said(error)})", "set pbx.cdr.csv to the file that cdr_csv writes (asterisk -rx 'cdr show status')",
-            code="cdr_missing",
-        ) from None  # fmt: skip
-    if not there and not turned:
-        raise SourceError(
-            f"there is no {path}", "set pbx.cdr.csv to the file that cdr_csv writes; FreePBX keeps its records in a database: pbx.cdr.url",
-            code="cdr_missing",
-        )  # fmt: skip
-    return [path, *turned] if there else turned
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """Whole lines, the last first; those of a packed file in their order. The end of one that is being written is left out."""
-    if path.suffix == ".gz":
-        with gzip.open(path, "rb") as packed:
-            while line := packed.readline(_LONGEST):
-                if line.endswith(b"\n"):
-                    yield line
-        return
-    with path.open("rb") as file:
-        at = file.seek(0, 2)
-        rest = b""
-        whole = False
-        while at > 0:
-            size = min(_BLOCK, at)
-            at -= size
-            file.seek(at)
-            lines = (file.read(size) + rest).split(b"\n")
-            rest = lines[0] if len(lines[0]) <= _LONGEST else b""
-            for line in reversed(lines[1:]):
-                if whole and line.strip():
-                    yield line
-                whole = True
-        if whole and rest.strip():
-            yield rest
+    found = read_back(path, LINES, lambda row: row.end < since, most=most)
+    return Read(tuple(sorted(found.rows, key=lambda row: row.end)), cut=found.cut, skipped=found.skipped)
 
 
 def _row(line: bytes) -> Row | None:
-    """A record, None for what is none. Names may be of any encoding: nothing of them is used but ASCII."""
-    if len(line) > _LONGEST:
-        return None
-    try:
-        cells = next(csv.reader([line.decode("utf-8", "replace").replace("\0", "")], strict=True))
-    except (csv.Error, StopIteration):
-        return None
-    if len(cells) < _COLUMNS:
+    """A record, None for what is none."""
+    cells = cells_of(line)
+    if cells is None or len(cells) < _COLUMNS:
         return None
     (_account, src, dst, context, _clid, channel, dstchannel, app, data, start, _answer, _end, duration, billsec, disposition, _ama) = (
         cells[:_COLUMNS]
@@ -171,3 +58,13 @@ def _row(line: bytes) -> Row | None:
         )
     except ValueError:
         return None
+
+
+LINES = Lines(
+    code="cdr",
+    writer="Asterisk's cdr_csv",
+    wrong="set pbx.cdr.csv to Master.csv of /var/log/asterisk/cdr-csv, or pbx.cdr.url to the database of the records",
+    missing="set pbx.cdr.csv to the file that cdr_csv writes (asterisk -rx 'cdr show status'); FreePBX keeps its records in a database:"
+    " pbx.cdr.url",
+    record=_row,
+)
