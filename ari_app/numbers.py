@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import phonenumbers
 
 __all__ = ["dialled", "e164", "national", "pretty", "shortened"]
 
 
+@lru_cache(maxsize=4096)
 def e164(presented: str | None, country: str) -> str | None:
     """E.164 of a number as presented ("5145551234", "15145551234", "(514) 555-1234", "+1514…"), else None.
 

@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, replace
+from itertools import groupby
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from agi.server import AgiServer, Routes
 from ari_app import __version__
 from ari_app.alarms import Alarms
 from ari_app.bearers import bearer_of
-from ari_app.clock import Clock, SystemClock
+from ari_app.clock import Clock, Pace, SystemClock
 from ari_app.contacts.importing import Door
 from ari_app.contacts.sync import Sync
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
@@ -35,6 +36,7 @@ from ari_app.outbox import Outbox
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.dial import Dialler
 from ari_app.pbx.outputs import (
+    AskPresentation,
     Attached,
     CallBackEnded,
     CallEnded,
@@ -45,6 +47,8 @@ from ari_app.pbx.outputs import (
     OutgoingJoined,
     Output,
     Reached,
+    RingingChanged,
+    StrangeContext,
     SwitchTurned,
 )
 from ari_app.pbx.watch import Watch, switches_of
@@ -69,6 +73,8 @@ log = structlog.get_logger("service")
 
 _RETRY = (0.5, 10.0)
 """Seconds between tries to file what the PBX said while the store cannot be written: first and longest."""
+_FILINGS, _TELLINGS = 20.0, 4.0
+"""Turns a second, once so many were taken at once: to file what the PBX said, and to tell lamps and pages what changed by that."""
 _LOCK_PATIENCE = 3.0
 """Seconds a command that holds the store is waited for at the start."""
 _HOUSEKEEPING = 30.0
@@ -149,6 +155,10 @@ class Service:
         self._asterisk: str | None = None
         """Version, while known."""
         self._outputs: asyncio.Queue[Output] = asyncio.Queue()
+        self._news: dict[Notice, None] = {}
+        """What changed in the store and was not told yet."""
+        self._telling: asyncio.TimerHandle | None = None
+        self._tellings = Pace(self.clock, _TELLINGS, burst=int(_TELLINGS))
         self._unfiled: Counter[str] = Counter()
         """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call. And ids of such calls."""
 
@@ -238,31 +248,55 @@ class Service:
             self.voicemail.heard(output)
         self.missed.heard(output)  # which tells voicemail that calls of before are filed
         self.calls.heard(output)
-        self._unfiled.update(_numbers(output))
-        self._outputs.put_nowait(output)
+        if not isinstance(output, AskPresentation | RingingChanged | StrangeContext | SwitchTurned):
+            self._unfiled.update(_numbers(output))
+            self._outputs.put_nowait(output)
 
     async def _file(self) -> None:
         """File everything heard, in order. A store that cannot be written is waited for: nothing heard is given up."""
+        pace = Pace(self.clock, _FILINGS, burst=int(_FILINGS))
         while True:
-            output = await self._outputs.get()
-            wait = _RETRY[0]
-            while True:
-                try:
-                    await self._file_one(output)
-                except StoreError as error:
-                    log.error("not_filed", what=error.what, fix=error.fix, kept=self._outputs.qsize() + 1)
-                    await self.clock.sleep(wait)
-                    wait = min(wait * 2, _RETRY[1])
-                    continue
-                except Exception:
-                    # one call that cannot be filed must not stop the others: it stays among the open ones, tried again at each connect
-                    log.exception("unfileable", output=type(output).__name__)
-                break
-            self._unfiled -= Counter(_numbers(output))
-            self._outputs.task_done()
+            outputs = [await self._outputs.get()]
+            if pause := pace.take():
+                await self.clock.sleep(pause)
+            while not self._outputs.empty():
+                outputs.append(self._outputs.get_nowait())
+            for together, run in groupby(outputs, key=lambda output: isinstance(output, CallStarted | Reached | CallEnded)):
+                if together:
+                    await self._file_together(tuple(run))
+                else:
+                    for output in run:
+                        await self._file_surely(output, listed=False)
+            self._unfiled -= Counter(number for output in outputs for number in _numbers(output))
+            for _ in outputs:
+                self._outputs.task_done()
             self.outbox.wake()
 
-    async def _file_one(self, output: Output) -> None:
+    async def _file_together(self, outputs: Sequence[Output]) -> None:
+        """Those whose filing is one write: they share the store's transaction, in their order."""
+        listed = await asyncio.gather(*map(self._listed, outputs))
+        await asyncio.gather(*(self._file_surely(output, listed=each) for output, each in zip(outputs, listed, strict=True)))
+
+    async def _listed(self, output: Output) -> bool:
+        """Is it a call of somebody in the PBX's blacklist that ended unanswered."""
+        return isinstance(output, CallEnded) and output.call.outcome is not Outcome.ANSWERED and await self.calls.blacklisted(output.call)
+
+    async def _file_surely(self, output: Output, *, listed: bool) -> None:
+        wait = _RETRY[0]
+        while True:
+            try:
+                await self._file_one(output, listed=listed)
+            except StoreError as error:
+                log.error("not_filed", what=error.what, fix=error.fix, kept=self._outputs.qsize() + 1)
+                await self.clock.sleep(wait)
+                wait = min(wait * 2, _RETRY[1])
+                continue
+            except Exception:
+                # one call that cannot be filed must not stop the others: it stays among the open ones, tried again at each connect
+                log.exception("unfileable", output=type(output).__name__)
+            return
+
+    async def _file_one(self, output: Output, *, listed: bool) -> None:
         match output:
             case CallStarted():
                 await self.store.note_started(output.unseen)
@@ -270,7 +304,6 @@ class Service:
                 if output.number is not None:
                     await self.store.note_reached(output.call_id, output.number, output.at)
             case CallEnded(call):
-                listed = call.outcome is not Outcome.ANSWERED and await self.calls.blacklisted(call)
                 await self.file(replace(call, blacklisted=True) if listed else call)
             case OutgoingDialled(call) | OutgoingJoined(call) | OutgoingEnded(call):
                 await self.store.note_outgoing(call)
@@ -346,6 +379,12 @@ class Service:
     def _noticed(self, notices: tuple[Notice, ...]) -> None:
         if any(isinstance(notice, MessageChanged) for notice in notices):
             self.outbox.wake()
+        self._news.update(dict.fromkeys(notices))
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(self._tellings.take(), self._tell)
+
+    def _tell(self) -> None:
+        notices, self._news, self._telling = tuple(self._news), {}, None
         self.signals.noticed(notices)
         self.voicemail.noticed(notices)
         self.portal.noticed(notices)

@@ -11,12 +11,12 @@ import json
 import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import aiohttp
 import structlog
 
-from ari_app.clock import Clock
+from ari_app.clock import Clock, Pace
 from ari_app.errors import PbxAuthError, PbxError, PbxReplacedError, PbxRequestError, PbxUnavailableError
 from ari_app.pbx.ari_rest import AriRest, plain
 from ari_app.pbx.claim import FIX, Claim
@@ -40,6 +40,9 @@ log = structlog.get_logger("pbx.ari")
 
 _QUEUE = 20_000
 """Events kept while the watcher is busy: some 40 s of a PBX with 5 calls/s."""
+_READS = 100.0
+"""A second: while more comes the socket is read that often, each time all there is. Asterisk gives up on one it cannot write to for
+100 ms, and the kernel takes megabytes meanwhile; each read costs ten times what an event in it does."""
 _ALL_DEVICES = "__AST_DEVICE_STATE_ALL_TOPIC"
 _BACKOFF = (0.2, 15.0)
 """Seconds before the first and, after doubling, between the later attempts; each drawn from the upper half of its span."""
@@ -50,6 +53,21 @@ _T = TypeVar("_T")
 
 class _Lost(Exception):  # noqa: N818 — not an error to anybody: it ends one connection, and the next one begins
     """The connection is over; the message says why."""
+
+
+class _Socket(aiohttp.ClientWebSocketResponse):
+    """A websocket that can leave what comes with the kernel for a moment."""
+
+    async def gather(self, clock: Clock, seconds: float) -> None:
+        """Read nothing for so long."""
+        transport = self._conn.transport if self._conn is not None else None
+        if not seconds or not isinstance(transport, asyncio.ReadTransport):
+            return
+        transport.pause_reading()
+        try:
+            await clock.sleep(seconds)
+        finally:
+            transport.resume_reading()
 
 
 class AriClient(AriRest):
@@ -71,7 +89,7 @@ class AriClient(AriRest):
         queue: int = _QUEUE,
         owner: str = "",
     ) -> None:
-        super().__init__(settings, patience=patience)
+        super().__init__(settings, patience=patience, websocket=_Socket)
         self._app = settings.app
         self._clock = clock
         self._device_states = device_states
@@ -144,10 +162,10 @@ class AriClient(AriRest):
             await asyncio.gather(reader, pulse, return_exceptions=True)
             await websocket.close()
 
-    async def _open(self) -> aiohttp.ClientWebSocketResponse:
+    async def _open(self) -> _Socket:
         try:
             session = await self._session()
-            return await asyncio.wait_for(
+            websocket = await asyncio.wait_for(
                 session.ws_connect(
                     self._base + "/events",
                     params={"app": self._app, "subscribeAll": "true"},
@@ -156,6 +174,7 @@ class AriClient(AriRest):
                 ),
                 self._patience,
             )
+            return cast("_Socket", websocket)
         except aiohttp.WSServerHandshakeError as error:
             raise self._refusal(error.status, "GET /events", "") from error
         except TimeoutError as error:
@@ -200,10 +219,16 @@ class AriClient(AriRest):
             log.warning("pbx_devices_not_followed", status=error.status)
             await self._subscribed()
 
-    async def _read(self, websocket: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[Event | _Lost]) -> None:
+    async def _read(self, websocket: _Socket, queue: asyncio.Queue[Event | _Lost]) -> None:
         """Drain the socket at once: Asterisk closes one it could not write to for 100 ms."""
         reason = ""
+        pace, again = Pace(self._clock, _READS, burst=int(_READS)), asyncio.Event()
+        again.set()
         async for message in websocket:
+            if again.is_set():  # the loop went round since the last one: this is another read
+                await websocket.gather(self._clock, pace.take())
+                again.clear()
+                asyncio.get_running_loop().call_soon(again.set)
             if message.type is aiohttp.WSMsgType.ERROR:
                 reason = plain(websocket.exception() or message.data)
                 break

@@ -24,15 +24,25 @@ __all__ = ["AriRest", "plain"]
 
 
 class AriRest:
-    """Asks one Asterisk. ``patience`` is the seconds a request may take. Raises SettingsError when the password cannot be read."""
+    """Asks one Asterisk. ``patience`` is the seconds a request may take; ``websocket`` the class of its event socket.
 
-    def __init__(self, settings: PbxSettings, *, patience: float) -> None:
+    Raises SettingsError when the password cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: PbxSettings,
+        *,
+        patience: float,
+        websocket: type[aiohttp.ClientWebSocketResponse] = aiohttp.ClientWebSocketResponse,
+    ) -> None:
         self._base = settings.ari.rstrip("/") + "/ari"
         self._user = settings.username
         self._settings = settings
         self._tls = self._base.lower().startswith("https:")
         settings.read_password()
         self._patience = patience
+        self._websocket = websocket
         self._http: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -177,6 +187,7 @@ class AriRest:
             self._http = aiohttp.ClientSession(
                 headers={"Authorization": f"Basic {token}"},
                 connector=aiohttp.TCPConnector(ssl=context),
+                ws_response_class=self._websocket,
             )
         return self._http
 

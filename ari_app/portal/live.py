@@ -45,6 +45,8 @@ _BEAT = 15.0
 _SLOW = 10.0
 """Seconds a page may take to read what it is given."""
 _RETRY = 1.0
+_UNSEEN = 60.0
+"""Seconds after the last page was shown: who rings is not drawn for nobody."""
 _MOST = 1000
 """Open pages."""
 
@@ -88,6 +90,8 @@ class Live:
         self._rings = False
         """Other calls ring than were told."""
         self._banners = dict.fromkeys(LANGUAGES, Markup(""))
+        self._seen = -_UNSEEN
+        """When somebody last looked (loop time)."""
         self._look = asyncio.Event()
         self._news = asyncio.Event()
         self._streams: set[_Stream] = set()
@@ -122,7 +126,10 @@ class Live:
         self._look.set()
 
     def ringing(self, reads: str) -> Markup:
-        """The calls that ring now, drawn for the pages of a language."""
+        """The calls that ring now, drawn for the pages of a language. The first page for long knows them a moment later."""
+        self._seen = asyncio.get_running_loop().time()
+        if self._rings:
+            self._look.set()
         return self._banners[reads]
 
     def overdue(self, threads: Collection[int]) -> None:
@@ -157,8 +164,11 @@ class Live:
         self._wake()
 
     async def _send_ringing(self) -> None:
-        """Also where nobody looks: who opens a page next sees what rings."""
+        """Also where no page is open, unless nobody looked for long: who opens one next sees what rings."""
         if not self._rings:
+            return
+        if not self._streams and asyncio.get_running_loop().time() - self._seen > _UNSEEN:
+            self._banners = dict.fromkeys(LANGUAGES, Markup(""))
             return
         self._rings = False
         try:
@@ -254,6 +264,8 @@ class Live:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         stream = _Stream(who, reads, lasts)
         self._streams.add(stream)
+        if self._rings:
+            self._look.set()
         try:
             await response.prepare(request)
             await self._tell(request, response, stream)
