@@ -30,7 +30,7 @@ __all__ = ["PROMPT", "RINGS", "TAKEN", "Clinic", "Cost"]
 
 RINGS, TAKEN = "5145550105", "5145550106"
 """Numbers of the lab: the first phone rings and nobody takes it; the second phone is taken."""
-PROMPT = {"delay": "1s", "min_ring": "500ms", "burst": 100000, "daily_limit": 100000}
+PROMPT = {"delay": "1s", "min_ring": "1ms", "burst": 100000, "daily_limit": 100000}
 """[reply] where little waits and nothing limits."""
 _TRUNK = "PJSIP/trunk"
 _CHANNEL, _UNIQUEID, _LINKEDID = 5, 16, 19
