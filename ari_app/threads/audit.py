@@ -57,8 +57,9 @@ def audited(
 
     ``before``: the id of the last row seen, for the page after it.
     """
+    # by time, as every index that leads to them is: where the clock was set back, so is what is read
     wanted: dict[str, object | None] = {
-        "id < ?": before,
+        "(at, id) < ((SELECT at FROM audit WHERE id = ?), ?)": before,
         "thread = ?": thread,
         "who = ?": who,
         "act = ?": act,
@@ -67,7 +68,8 @@ def audited(
     }
     given = {condition: value for condition, value in wanted.items() if value is not None}
     where = " AND ".join(given) or "1"
-    rows = reader.all(f"SELECT * FROM audit WHERE {where} ORDER BY id DESC LIMIT ?", (*given.values(), limit))  # noqa: S608  (our own)
+    values = [value for condition, value in given.items() for _ in range(condition.count("?"))]
+    rows = reader.all(f"SELECT * FROM audit WHERE {where} ORDER BY at DESC, id DESC LIMIT ?", (*values, limit))  # noqa: S608  (our own)
     return tuple(_audited(row) for row in rows)
 
 

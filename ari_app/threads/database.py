@@ -41,6 +41,8 @@ _SQLITE = (3, 37)
 """STRICT tables."""
 _TOGETHER = 64
 """Jobs that share a transaction at most."""
+_LOOK_FOR = 2.0
+"""Seconds that an opening looks for damage: of a store of more than some 500 MB the rest is looked at beside the work (``check``)."""
 _FOLD_MS = 20
 """How long folding the log waits for readers: whoever writes meanwhile waits as long."""
 
@@ -127,6 +129,8 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._closing: asyncio.Future[None] | None = None
+        self._checked = True
+        """Was all of the file looked at for damage."""
 
     async def open(self) -> None:
         """Lock, check, migrate. Raises StoreLockedError when another process writes, StoreError when the file cannot be used."""
@@ -172,6 +176,26 @@ class Database:
         if self._readers is None or self._closing is not None:
             raise StoreClosedError("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_one, work)
+
+    async def check(self) -> None:
+        """Look through the whole file for damage, where opening it did not get to the end. Raises StoreError."""
+        if self._checked:
+            return
+        connection = self._reading()
+        looking = asyncio.get_running_loop().run_in_executor(None, _damage, connection)
+        try:
+            found = await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            connection.interrupt()
+            await asyncio.gather(looking, return_exceptions=True)
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _unusable(self.path, error) from error
+        finally:
+            connection.close()
+        if found is not None:
+            raise _damaged(self.path, found)
+        self._checked = True
 
     async def close(self) -> None:
         """Finish what was asked before, then let go of file and lock. Idempotent; later calls wait for the first."""
@@ -289,9 +313,15 @@ class Database:
     def _sound(self, connection: sqlite3.Connection, mode: str) -> None:
         if mode != "wal":
             raise StoreError(f"the disk of {self.path} allows no write-ahead log", "set store.path to a local disk")
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreError(f"the store {self.path} is damaged: {found}", "restore it from a backup; the damaged file was left as it is")
+        # what is to be rewritten by an upgrade is looked at whole first
+        within = _LOOK_FOR if migrations.check(connection) else None
+        try:
+            found = _damage(connection, within)
+        except _TooLongError:
+            self._checked = False
+            return
+        if found is not None:
+            raise _damaged(self.path, found)
 
     def _together(self, waiting: deque[_Job | None]) -> list[_Job]:
         """The next job and those behind it that may share its transaction: the disk syncs once for all of them. None at the end."""
@@ -380,6 +410,40 @@ def fold(connection: sqlite3.Connection) -> bool:
     finally:
         connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     return not busy
+
+
+class _TooLongError(Exception):
+    """Not all was looked at."""
+
+
+def _damage(connection: sqlite3.Connection, within: float | None = None) -> str | None:
+    """What SQLite's own check finds first (https://sqlite.org/pragma.html#pragma_quick_check). Raises _TooLongError after ``within`` s."""
+    if within == 0:
+        raise _TooLongError
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        connection.interrupt()
+
+    timer = threading.Timer(within or 0, stop)
+    if within is not None:
+        timer.start()
+    try:
+        found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if over.is_set():
+            raise _TooLongError from error
+        raise
+    finally:
+        timer.cancel()
+        if within is not None:
+            timer.join()
+    return None if found == "ok" else found
+
+
+def _damaged(path: Path, found: str) -> StoreError:
+    return StoreError(f"the store {path} is damaged: {found}", "restore it from a backup; the damaged file was left as it is")
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StoreError:

@@ -68,4 +68,8 @@ STATEMENTS = (
         seen TEXT,
         restored TEXT
     ) STRICT""",
+    # Which modems conversations are on, and what one person or one kind of act did, are asked of years.
+    "CREATE INDEX thread_by_modem ON thread (modem) WHERE modem IS NOT NULL",
+    "CREATE INDEX audit_by_who ON audit (who, at)",
+    "CREATE INDEX audit_by_act ON audit (act, at)",
 )

@@ -95,6 +95,10 @@ class Store:
             if unknown:
                 log.warning("texts_unknown_after_stop", texts=unknown)
 
+    async def check(self) -> None:
+        """Look through all of the file for damage, where opening it, which does not wait long, did not. Raises StoreError."""
+        await self._database.check()
+
     async def close(self) -> None:
         """Finish what was asked, let go of the file. Idempotent."""
         await self._database.close()

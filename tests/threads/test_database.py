@@ -426,3 +426,27 @@ async def test_a_clean_close_leaves_one_file(tmp_path: Path) -> None:
     assert await database.read(lambda reader: reader.value("SELECT value FROM counter WHERE name = 'x'")) == 1
     await database.close()
     assert not (tmp_path / "t.db-wal").exists()
+
+
+async def test_a_large_damaged_file_is_found_out_beside_the_work(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The opening does not wait for the end of the look: what it left out is looked at after it."""
+    database = Database(path)
+    await database.open()
+
+    def many(tx: Transaction) -> None:
+        for _ in range(3000):
+            a_thread(tx)
+
+    await database.write(many)
+    await database.close()
+    monkeypatch.setattr("ari_app.threads.database._LOOK_FOR", 0)
+    sound = Database(path)
+    await sound.open()
+    await sound.check()
+    await sound.close()
+    damage(path)
+    damaged = Database(path)
+    await damaged.open()
+    with pytest.raises(StoreError, match=r"damaged|malformed"):
+        await damaged.check()
+    await damaged.close()
