@@ -206,7 +206,7 @@ class Service:
             [self._file, self.control.run, self.purge.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],
-            [self.lag.run, self._house, self.alarms.run, lambda: self._alive(notifier)],
+            [self.lag.run, self._house, self._sound, self.alarms.run, lambda: self._alive(notifier)],
         ]
         tasks = [[asyncio.create_task(job()) for job in group] for group in reversed(groups)][::-1]
         stop = asyncio.create_task(self._stop.wait())
@@ -457,6 +457,11 @@ class Service:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_HOUSEKEEPING):
                     await self._look.wait()
+
+    async def _sound(self) -> None:
+        """A large store is looked through while it is used: one that is damaged ends the service, as it does at the start."""
+        await self.store.check()
+        await asyncio.Event().wait()
 
     async def _alive(self, notifier: Notifier) -> None:
         """Feed the supervisor's watchdog from the event loop: a loop that is stuck stops it."""
