@@ -109,6 +109,8 @@ class Inbox:
         self._wanted.update(self.stores.readable)
         while True:
             self._called.clear()
+            if self._soon:
+                self._wanted.update(self.stores.readable)  # woken by something else before it was time
             self._soon = False
             await self._keep_direct()
             while self._wanted:

@@ -89,6 +89,17 @@ async def test_not_kept_means_not_deleted_and_read_again(make_rig: MakeRig) -> N
     await rig.until(lambda: rig.driver.health().code == "ok", "health is well again")
 
 
+async def test_one_that_was_not_kept_is_not_forgotten_for_what_comes_meanwhile(make_rig: MakeRig) -> None:
+    rig = await make_rig(driver={"timing": replace(QUICK, keep_again=3600.0, poll=3600.0)})
+    await rig.ready()
+    rig.keeper.fails = 1
+    rig.sim.text(SENDER, "important")
+    await rig.until(lambda: rig.keeper.calls == 1, "keep was tried")
+    assert isinstance(await rig.send(), Sent)
+    await rig.until(lambda: len(rig.keeper.reports) == 1, "a report comes")
+    await rig.until(lambda: rig.keeper.texts == ["important"], "the text is kept with it")
+
+
 async def test_one_that_cannot_be_kept_does_not_hold_up_the_others(make_rig: MakeRig) -> None:
     rig = await make_rig(before=waiting_in("SM", deliver("un"), deliver("deux"), deliver("trois")))
     rig.keeper.fails = 1
