@@ -6,8 +6,10 @@ One piece for the demo, the tests of the whole and the benches.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import sqlite3
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,6 +17,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from ari_app.control import service_status
+from ari_app.errors import TextbackError
 from tests.lab.install import install_dialplan
 from tests.lab.lab import Lab
 from tests.lab.root import LabError
@@ -34,6 +38,8 @@ class Stage:
         self.settings = settings
         self.supervisor = supervisor
         self._environ = dict(environ)
+        self._watching: sqlite3.Connection | None = None
+        self._looked: dict[tuple[str, ...], tuple[int, Any]] = {}
 
     @property
     def log(self) -> Path:
@@ -66,6 +72,20 @@ class Stage:
             raise LabError(f"textback {' '.join(arguments)} ended with {status}: {out.strip() or err.strip()}")
         return json.loads(out)
 
+    async def look(self, *arguments: str) -> Any:
+        """As ``ask``, of what stands in the store, again and again: it is run anew when the store was written to since the last time."""
+        if self._watching is None:
+            self._watching = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)
+        (version,) = self._watching.execute("PRAGMA data_version").fetchone()
+        if self._looked.get(arguments, (None,))[0] != version:
+            self._looked[arguments] = version, await self.ask(*arguments)
+        return self._looked[arguments][1]
+
+    def close(self) -> None:
+        if self._watching is not None:
+            self._watching.close()
+            self._watching = None
+
     async def modem(self, do: str, **arguments: Any) -> Any:
         """A command to the simulated modem. Raises LabError when it refuses."""
         reader, writer = await asyncio.open_unix_connection(self.lab.modem_control, limit=1 << 24)
@@ -86,19 +106,22 @@ class Stage:
         return list(texts)
 
     async def ready(self, patience: float = 30.0) -> None:
-        """Wait until doctor says so. Raises LabError with what it says else."""
+        """Wait until it is what doctor calls ready: on the PBX, with every modem on its network.
+
+        Raises LabError with what doctor says else.
+        """
         await self.supervisor.ready(patience)
-        said: Any = None
         try:
-            async with asyncio.timeout(patience):
-                while True:
-                    _, out, err = await self.run("doctor", "--json")
-                    said = json.loads(out) if out.strip() else err
-                    if isinstance(said, dict) and said.get("ready"):
-                        return
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            raise LabError(f"the service is not ready: {said}\n{self.supervisor.log_end()}") from None
+            await until("a service that is ready", self._is_ready, patience, 0.05)
+        except LabError:
+            _, out, err = await self.run("doctor", "--json")
+            raise LabError(f"the service is not ready: {out or err}\n{self.supervisor.log_end()}") from None
+
+    async def _is_ready(self) -> bool:
+        with contextlib.suppress(TextbackError):
+            told = await service_status(self.store)
+            return told.pbx.connected and bool(told.modems) and all(each.registered for each in told.modems)
+        return False
 
 
 @asynccontextmanager
@@ -120,10 +143,10 @@ async def stage(lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None
         [*TEXTBACK, "--config", str(settings), "run"], log=folder / "textback.log", pause=0.1, folder=CHECKOUT, environ=environ
     )
     async with supervisor:
-        staged = Stage(lab, settings, supervisor, environ)
-        if ready:
-            await staged.ready()
-        yield staged
+        with contextlib.closing(Stage(lab, settings, supervisor, environ)) as staged:
+            if ready:
+                await staged.ready()
+            yield staged
 
 
 def toml(document: Mapping[str, Any]) -> str:
