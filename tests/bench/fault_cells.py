@@ -6,13 +6,20 @@ when its status report is due.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["POINTS", "Cell", "Pace", "cells"]
+__all__ = ["POINTS", "STRIKES", "Cell", "Pace", "cells", "steps"]
 
 POINTS = ("before PDU", "PDU out", "after +CMGS", "report due")
 
+STRIKES = ("unplug", "silence", "reboot")
+"""What may strike a modem at any moment."""
+
+_ARGUMENT = re.compile(r"^(AT\+CMG[SD]=).*")
+"""Differs from text to text."""
 _WENT = ("delivered",)
 _WENT_OR_NOT_KNOWN = ("delivered", "unknown")
 _NO_REPORT = ("sent", "delivered")
@@ -41,11 +48,33 @@ class Cell:
     ends: tuple[str, ...] = _WENT
     answered: bool = False
     """It is played once +CMGS was written, and strikes when a text that came in is read."""
+    anew: bool = False
+    """The modem is unplugged and comes back first: it strikes on the way from there."""
+
+
+def steps(kind: str, commands: Sequence[str], pace: Pace) -> list[Cell]:
+    """One of STRIKES at each step from a modem that comes back to a text sent, one read, and what can wait done.
+
+    ``commands``: every command line of that way, in order; each is struck where it comes first. Between them lie the moments of a PDU.
+    """
+    table = [cell for cell in cells(pace) if cell.fault["kind"] == kind and cell.fault["at"] not in {"now", "command"}]
+    begins = [_ARGUMENT.sub(r"\1", line) for line in commands]
+    for index, line in enumerate(begins):
+        if line in begins[:index]:
+            continue
+        passed = sum(one.startswith(line) for one in begins[:index])
+        fault = {"kind": kind, "at": "command", "command": line, "skip": passed, "ms": _lasts(kind, pace)}
+        told = {key: value for key, value in fault.items() if value is not None}
+        table.append(Cell("set up", f"{kind} at {line}", told, _NO_REPORT, anew=True))
+    return table
+
+
+def _lasts(kind: str, pace: Pace) -> int | None:
+    return {"unplug": pace.unplug, "silence": pace.silence}.get(kind)
 
 
 def cells(pace: Pace) -> list[Cell]:
     """All of them."""
-    strikes = {"unplug": pace.unplug, "silence": pace.silence, "reboot": None}
     table: list[Cell] = []
 
     def add(point: str, name: str, ends: tuple[str, ...] = _WENT, **fault: Any) -> None:
@@ -53,8 +82,8 @@ def cells(pace: Pace) -> list[Cell]:
         table.append(Cell(point, name, {key: value for key, value in fault.items() if value is not None}, ends, answered))
 
     def strike(point: str, at: str, ends: tuple[str, ...], **more: Any) -> None:
-        for kind, ms in strikes.items():
-            add(point, f"{kind} at {more.get('command', at)}", ends, kind=kind, at=at, ms=ms, **more)
+        for kind in STRIKES:
+            add(point, f"{kind} at {more.get('command', at)}", ends, kind=kind, at=at, ms=_lasts(kind, pace), **more)
 
     before, out, after, due = POINTS
     for code in (302, 500, 314):

@@ -22,6 +22,11 @@ from tests.threads.world import STAFF
 __all__ = ["Found", "Pair", "pair"]
 
 
+_AWAY_MS = 30
+_LAST = "AT+CIMI"
+"""What a driver asks last of a modem it has set up, each time."""
+
+
 @dataclass
 class Found:
     """What runs came to."""
@@ -71,12 +76,14 @@ class Pair:
         came = f"{cell.name} {first}"
         if not cell.answered:
             self.simulator.fault(**cell.fault)
+        if cell.anew:
+            self.simulator.unplug(_AWAY_MS)
         await self._queue(first, cell.name)
         if cell.answered:
             await self._event("answer", since, lambda entry: str(entry.get("info", "")).startswith("+CMGS"))
             self.simulator.fault(**cell.fault)
         self.simulator.text("+15145559999", came)
-        fault = await self._event("fault", since, lambda _entry: True)
+        fault = await self._event("fault", since, lambda _entry: True, f"{cell.point}, {cell.name}: the fault")
         await self._queue(second, "next")
         await self._wait(f"{cell.point}, {cell.name}: the next text", lambda: self._state(second) in {"sent", "delivered"})
         await self._wait(f"{cell.point}, {cell.name}: the text", lambda: self._state(first) in {"sent", "delivered", "failed", "unknown"})
@@ -85,6 +92,18 @@ class Pair:
         await self._perhaps(lambda: self._received(came) > 0, self._patience)
         await self._perhaps(lambda: self._reported(second, since), 1)  # its report must not meet the next cell's fault
         return self._count(cell, first, second, came, since=since, struck=fault["t"])
+
+    async def way(self) -> list[str]:
+        """Unplug the modem and let it come back: every command line from there until what can wait was asked, too. Raises LabError."""
+        since = self.simulator.journal()["count"]
+        self.simulator.unplug(_AWAY_MS)
+        number = self._number()
+        await self._queue(number, "the way")
+        self.simulator.text("+15145559999", f"the way {number}")
+        await self._wait("a text out and one in", lambda: self._state(number) == "delivered" and self._received(f"the way {number}") > 0)
+        await self._event("line", since, lambda entry: entry["line"] == _LAST)
+        lines = [str(entry["line"]) for entry in self.simulator.journal(since=since, events=["line"])["entries"]]
+        return lines[: lines.index(_LAST) + 1]
 
     def _count(self, cell: Cell, first: str, second: str, came: str, *, since: int, struck: float) -> Found:
         entries = self.simulator.journal(since=since)["entries"]
@@ -123,7 +142,7 @@ class Pair:
         reports = self.simulator.journal(since=since, events=["report"])["entries"]
         return any(entry["number"] == number for entry in reports) and not self.simulator.state()["network"]["waiting"]
 
-    async def _event(self, event: str, since: int, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async def _event(self, event: str, since: int, fits: Callable[[dict[str, Any]], bool], what: str = "") -> dict[str, Any]:
         """The first such entry of the journal."""
         found: list[dict[str, Any]] = []
 
@@ -131,7 +150,7 @@ class Pair:
             found[:] = [entry for entry in self.simulator.journal(since=since, events=[event])["entries"] if fits(entry)]
             return bool(found)
 
-        await self._wait(f"a {event} in the journal", there)
+        await self._wait(what or f"a {event} in the journal", there)
         return found[0]
 
     async def _wait(self, what: str, true: Callable[[], bool]) -> None:

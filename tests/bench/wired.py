@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ari_app.clock import SystemClock
 from ari_app.events import MessageChanged, Notice
@@ -47,9 +48,15 @@ class Wired:
 
 @asynccontextmanager
 async def wired(
-    path: Path, ports: Sequence[str], clock: SystemClock, *, timing: Timing, door: type[outbox_child.Door] = outbox_child.Door
+    path: Path,
+    ports: Sequence[str],
+    clock: SystemClock,
+    *,
+    timing: Timing,
+    door: type[outbox_child.Door] = outbox_child.Door,
+    **driver: Any,
 ) -> AsyncIterator[Wired]:
-    """A store on a file, an outbox and a driver a port, running. Raises StoreError."""
+    """A store on a file, an outbox and a driver a port, running. ``driver``: more of SerialModem. Raises StoreError."""
 
     def noticed(notices: tuple[Notice, ...]) -> None:
         if any(isinstance(notice, MessageChanged) for notice in notices):
@@ -62,7 +69,9 @@ async def wired(
     await store.open()
     try:
         keeper: Door = door(store)
-        modems = tuple(SerialModem(f"gsm{index}", port, door=keeper, on_ready=wake, timing=timing) for index, port in enumerate(ports, 1))
+        modems = tuple(
+            SerialModem(f"gsm{index}", port, door=keeper, on_ready=wake, timing=timing, **driver) for index, port in enumerate(ports, 1)
+        )
         outbox = Outbox(store, modems, Clerk(), clock, live=frozenset, held=lambda: False)
         tasks = [asyncio.create_task(job) for job in (outbox.run(), *(modem.run() for modem in modems))]
         try:
