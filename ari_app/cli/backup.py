@@ -13,9 +13,11 @@ import click
 from ari_app.backup import Copy, check, make, manifest, prepare, restoring
 from ari_app.cli.access import as_owner, theirs
 from ari_app.cli.frame import Env
+from ari_app.cli.given import filters, since_option
 from ari_app.cli.render import Screen
 from ari_app.desk import SHELL
 from ari_app.errors import StoreError
+from ari_app.settings import Settings
 
 __all__ = ["backup", "restore", "verify"]
 
@@ -40,18 +42,37 @@ def _draw_made(screen: Screen, made: Copy) -> None:
 
 
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-def verify(env: Env, file: Path | None) -> None:
+@click.option("--calls", "of_calls", is_flag=True, help="Compare the calls filed here with the PBX's own records instead.")
+@since_option
+def verify(env: Env, file: Path | None, of_calls: bool, since: str | None) -> None:
     """Look through all of the store, or of the backup FILE: is it sound, and what is in it. Exit 1 when it is not.
 
     SQLite's checks, the full-text indexes, the schema; of a backup, whether its bytes are those that were written (manifest.json).
+    With --calls: every inbound call of the PBX's own records ([pbx.cdr], [pbx.cel]) beside those filed here, of the last week or --since.
     """
     settings = env.settings
+    if of_calls and file is not None:
+        raise click.UsageError("--calls compares the store itself: name no FILE")
+    if since is not None and not of_calls:
+        raise click.UsageError("--since goes with --calls")
+    if of_calls:
+        _verify_calls(env, settings, since)
+        return
     if file is None:
         with as_owner(settings.store.path):
             found = _verified(settings.store.path, listed=False)
     else:
         found = _verified(restoring.chosen(settings, str(file), datetime.now(UTC)), listed=True)
     env.answer(found, lambda screen: _draw_verified(screen, found))
+
+
+def _verify_calls(env: Env, settings: Settings, since: str | None) -> None:
+    from ari_app.cli.verify_calls import draw_compared, verify_calls  # noqa: PLC0415 - nothing else needs what reads records
+
+    compared = verify_calls(settings, filters(settings, since, None, 0)["since"], datetime.now(UTC))
+    env.answer(compared.document(), lambda screen: draw_compared(screen, compared))
+    if compared.differences:
+        sys.exit(1)
 
 
 def _verified(file: Path, *, listed: bool) -> dict[str, Any]:
