@@ -273,6 +273,9 @@ def judge_service(status: ServiceStatus, *, inbound: tuple[str, ...], calls: boo
     Times are told in ``zone``.
     """
     items = [Item("service", "ok", "running", f"version {status.version} runs as process {status.pid} since {_time(status.started, zone)}")]
+    if (store := status.store) is not None:
+        waits = f"; {store.kept} of what the PBX said wait in memory: do not stop the service" if store.kept else ""
+        items.append(Item("store", "bad", store.code, store.what + waits, store.fix))
     pbx = status.pbx
     if pbx.connected:
         about = f"Asterisk {pbx.asterisk}" if pbx.asterisk else "Asterisk"

@@ -31,6 +31,7 @@ from ari_app.metrics import Vitals
 from ari_app.missed import Missed
 from ari_app.model import Call, Decision, Inbound, Known, Outcome, Priority, Reaction
 from ari_app.notify import Notifier
+from ari_app.numbers import shortened
 from ari_app.opening import OpeningPush
 from ari_app.outbox import Outbox
 from ari_app.pbx.ari import AriClient
@@ -62,6 +63,7 @@ from ari_app.settings import Settings
 from ari_app.signals import Signals
 from ari_app.sim_calls import call_of
 from ari_app.standing import Standing
+from ari_app.status import StoreStatus
 from ari_app.threads import Store
 from ari_app.voicemail.keeper import Keeper
 from modem.driver import SerialModem
@@ -155,6 +157,8 @@ class Service:
         self._asterisk: str | None = None
         """Version, while known."""
         self._outputs: asyncio.Queue[Output] = asyncio.Queue()
+        self._filing = 0
+        """How many taken out of it are being filed."""
         self._news: dict[Notice, None] = {}
         """What changed in the store and was not told yet."""
         self._telling: asyncio.TimerHandle | None = None
@@ -261,6 +265,7 @@ class Service:
                 await self.clock.sleep(pause)
             while not self._outputs.empty():
                 outputs.append(self._outputs.get_nowait())
+            self._filing = len(outputs)
             for together, run in groupby(outputs, key=lambda output: isinstance(output, CallStarted | Reached | CallEnded)):
                 if together:
                     await self._file_together(tuple(run))
@@ -270,6 +275,7 @@ class Service:
             self._unfiled -= Counter(number for output in outputs for number in _numbers(output))
             for _ in outputs:
                 self._outputs.task_done()
+            self._filing = 0
             self.outbox.wake()
 
     async def _file_together(self, outputs: Sequence[Output]) -> None:
@@ -329,7 +335,15 @@ class Service:
 
         live = call.caller is not None and call.caller in self.watch.live_numbers
         recorded = await self.store.record_call(call, decide, line=self.policy.line_name(call.did), live=live)
-        log.info("call_filed", call=call.id, decision=str(recorded.kind), reason=str(recorded.reason))
+        log.info(
+            "call_filed",
+            call=call.id,
+            caller=shortened(call.caller),
+            outcome=str(call.outcome),
+            reached=str(call.reached),
+            decision=str(recorded.kind),
+            reason=str(recorded.reason),
+        )
 
     def _priority(self, call: Call, known: Known) -> Priority | None:
         return self.policy.priority(call, known, self.clock.now())
@@ -431,8 +445,16 @@ class Service:
                 for modem in self.modems
             ),
             history=self.missed.status,
+            store=self._store_status(),
             loop_lag_ms_p99=self.lag.p99_ms(),
         )
+
+    def _store_status(self) -> StoreStatus | None:
+        trouble = self.store.trouble
+        if trouble is None:
+            return None
+        code = "store_unwritable" if trouble.code == "store" else trouble.code
+        return StoreStatus(code=code, what=trouble.what, fix=trouble.fix, kept=self._outputs.qsize() + self._filing)
 
     def _opening_of(self, did: str) -> Opening:
         return self.policy.opening(self.policy.line_name(did), self.clock.now(), self.watch.switches)
@@ -459,9 +481,10 @@ class Service:
                     await self._look.wait()
 
     async def _sound(self) -> None:
-        """A large store is looked through while it is used: one that is damaged ends the service, as it does at the start."""
+        """A large store is looked through while it is used. One that is damaged, there or where it is met, ends the service, as it does at
+        the start: what is read of it may be wrong, and a caller be texted twice."""
         await self.store.check()
-        await asyncio.Event().wait()
+        await self.store.damage()
 
     async def _alive(self, notifier: Notifier) -> None:
         """Feed the supervisor's watchdog from the event loop: a loop that is stuck stops it."""

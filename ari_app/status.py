@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["HistoryStatus", "ModemStatus", "PbxStatus", "ServiceStatus"]
+__all__ = ["HistoryStatus", "ModemStatus", "PbxStatus", "ServiceStatus", "StoreStatus"]
 
 
 class _Words(BaseModel):
@@ -84,6 +84,16 @@ class ModemStatus(_Words):
     failing: bool = False
 
 
+class StoreStatus(_Words):
+    """A store that took nothing when it was last written to: what and fix of the error."""
+
+    code: str
+    what: str
+    fix: str
+    kept: int = 0
+    """How much of what the PBX said waits in memory for it."""
+
+
 class ServiceStatus(_Words):
     """What only the running service knows; doctor reads the rest (queue, disk, settings) itself."""
 
@@ -93,4 +103,6 @@ class ServiceStatus(_Words):
     pbx: PbxStatus
     history: HistoryStatus = HistoryStatus()
     modems: tuple[ModemStatus, ...] = ()
+    store: StoreStatus | None = None
+    """None while it can be written."""
     loop_lag_ms_p99: float = 0.0

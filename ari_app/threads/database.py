@@ -14,10 +14,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import InvalidStateError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
@@ -131,6 +131,10 @@ class Database:
         self._closing: asyncio.Future[None] | None = None
         self._checked = True
         """Was all of the file looked at for damage."""
+        self._broke: ThreadFuture[None] = ThreadFuture()
+        """Has the damage that was met while the file was used."""
+        self.trouble: StoreError | None = None
+        """Why the last write was not done; None when it was."""
 
     async def open(self) -> None:
         """Lock, check, migrate. Raises StoreLockedError when another process writes, StoreError when the file cannot be used."""
@@ -197,6 +201,11 @@ class Database:
             raise _damaged(self.path, found)
         self._checked = True
 
+    async def damage(self) -> NoReturn:
+        """Wait for damage that a question or a write meets while the file is used, and raise it (StoreError, ``store_damaged``)."""
+        await asyncio.wrap_future(self._broke)
+        raise AssertionError("it only ever has an error")
+
     async def close(self) -> None:
         """Finish what was asked before, then let go of file and lock. Idempotent; later calls wait for the first."""
         if self._closing is None:
@@ -247,6 +256,8 @@ class Database:
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.DatabaseError as error:
+            if _is_damage(error):
+                raise self._met(error) from error
             raise StoreError(f"cannot read the store ({error})", f"see that the disk of {self.path} is sound") from error
 
     def _write_all(self, opened: ThreadFuture[None]) -> None:
@@ -348,22 +359,32 @@ class Database:
                 connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001  (handed to the callers of write)
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # tried again with the next
+                    connection.execute("ROLLBACK")
             done = [(job, Transaction(connection), None, error) for job in jobs]
+        self.trouble = None
         for job, transaction, result, failed in done:
             if isinstance(failed, sqlite3.DatabaseError) and not isinstance(failed, _BUGS):
-                self._hand(job, (), None, self._unwritable(failed))
+                self.trouble = self._unwritable(failed)
+                self._hand(job, (), None, self.trouble)
             else:
                 self._hand(job, () if failed else tuple(transaction.notices), result, failed)
 
-    def _unwritable(self, error: sqlite3.DatabaseError) -> StoreError:
-        if "locked" in str(error):
-            fix = "end the program that writes to it, such as an open sqlite3 shell"
+    def _unwritable(self, error: BaseException) -> StoreError:
+        if _is_damage(error):
+            failed = self._met(error)
+        elif "locked" in str(error):
+            failed = StoreError(f"cannot write the store ({error})", "end the program that writes to it, such as an open sqlite3 shell")
         else:
-            fix = f"free space on the disk of {self.path}, or mend it"
-        failed = StoreError(f"cannot write the store ({error})", fix)
+            failed = StoreError(f"cannot write the store ({error})", f"free space on the disk of {self.path}, or mend it")
         failed.__cause__ = error
         return failed
+
+    def _met(self, error: BaseException) -> StoreError:
+        damaged = _damaged(self.path, error)
+        with contextlib.suppress(InvalidStateError):  # not the first, or nobody waits any more
+            self._broke.set_exception(damaged)
+        return damaged
 
     def _hand(self, job: _Job, notices: tuple[Notice, ...], result: Any, error: BaseException | None) -> None:
         def deliver() -> None:
@@ -442,9 +463,16 @@ def _damage(connection: sqlite3.Connection, within: float | None = None) -> str 
     return None if found == "ok" else found
 
 
-def _damaged(path: Path, found: str) -> StoreError:
-    return StoreError(f"the store {path} is damaged: {found}", "restore it from a backup; the damaged file was left as it is")
+def _damaged(path: Path, found: object) -> StoreError:
+    fix = "run systemctl stop textback, then textback restore latest, then systemctl start textback; the damaged file is kept"
+    return StoreError(f"the store {path} is damaged: {found}", fix, code="store_damaged")
+
+
+def _is_damage(error: BaseException) -> bool:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StoreError:
-    return StoreError(f"cannot use the store {path} ({error})", "see that it is textback's file and readable, or restore it from a backup")
+    if _is_damage(error):
+        return _damaged(path, error)
+    return StoreError(f"cannot use the store {path} ({error})", f"see that it is readable, and that the disk of {path.parent} has room")

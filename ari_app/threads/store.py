@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
 from ari_app.clock import Clock
+from ari_app.errors import StoreError
 from ari_app.events import Notice
 from ari_app.model import Call, Decision, Inbound, Known, OutgoingCall, Reaction
 from ari_app.settings import MAIN_LINE
@@ -98,6 +99,15 @@ class Store:
     async def check(self) -> None:
         """Look through all of the file for damage, where opening it, which does not wait long, did not. Raises StoreError."""
         await self._database.check()
+
+    async def damage(self) -> NoReturn:
+        """Wait for damage of the file that is met while it is used, and raise it (StoreError, ``store_damaged``)."""
+        await self._database.damage()
+
+    @property
+    def trouble(self) -> StoreError | None:
+        """Why the last write was not done (disk full, locked, damaged); None when it was."""
+        return self._database.trouble
 
     async def close(self) -> None:
         """Finish what was asked, let go of the file. Idempotent."""
