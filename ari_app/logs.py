@@ -82,16 +82,20 @@ class _Guard:
         return {key: _HIDDEN if key.lower() in _PRIVATE else self._clean(value, _DEEP) for key, value in event.items()}
 
     def _clean(self, value: Any, deep: int) -> Any:
+        if isinstance(value, str):
+            return self._guarded(value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if deep and isinstance(value, Mapping):
             return {str(key): _HIDDEN if str(key).lower() in _PRIVATE else self._clean(item, deep - 1) for key, item in value.items()}
-        if deep and isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes):
+        if deep and isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes):
             return [self._clean(item, deep - 1) for item in value]
-        text = value if isinstance(value, str) else self._plain(value)
+        return self._guarded(self._plain(value))
+
+    def _guarded(self, text: str) -> str:
         if self._secrets is not None:
             text = self._secrets.sub(_HIDDEN, text)
-        return _NUMBER.sub(lambda match: shortened(match[0]), text)
+        return _NUMBER.sub(lambda match: shortened(match[0]), text) if "+" in text else text
 
     @staticmethod
     def _plain(value: object) -> str:

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 
 import aiohttp
 import structlog
+from pydantic_core import from_json
 
 from ari_app.clock import Clock, Pace
 from ari_app.errors import PbxAuthError, PbxError, PbxReplacedError, PbxRequestError, PbxUnavailableError
@@ -271,15 +272,20 @@ class AriClient(AriRest):
             raise _Lost(error.what) from error
 
     def _event(self, data: object) -> Event | None:
-        try:
-            document = json.loads(data) if isinstance(data, str | bytes) else None
-        except ValueError:
-            document = None
+        document = _decoded(data) if isinstance(data, str | bytes) else None
         if not isinstance(document, dict):
             self.unreadable += 1
             log.warning("pbx_unreadable", size=len(data) if isinstance(data, str | bytes) else 0, count=self.unreadable)
             return None
         return read_event(document, self._clock.now())
+
+
+def _decoded(data: str | bytes) -> object:
+    """JSON, None for what is none. pydantic's reader takes half the time of Python's, which takes what that refuses (lone surrogates)."""
+    for read in (from_json, json.loads):
+        with suppress(ValueError):
+            return read(data)
+    return None
 
 
 def _put_last(queue: asyncio.Queue[Event | _Lost], lost: _Lost) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -94,9 +95,12 @@ def _whole(value: object) -> int | None:
 
 
 def _time(value: object) -> datetime | None:
-    """Asterisk writes "2026-11-22T03:20:00.123-0500"."""
-    if not isinstance(value, str):
-        return None
+    return _parsed(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _parsed(value: str) -> datetime | None:
+    """Asterisk writes "2026-11-22T03:20:00.123-0500". Most are told again: the creation of a channel with each of its events."""
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo is not None else None

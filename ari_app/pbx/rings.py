@@ -21,33 +21,43 @@ class Rings:
         """Ids of calls that may look otherwise than before."""
         self.deaf = False
         """Nothing is known while nothing is heard."""
-        self._phones: dict[str, tuple[str, str]] = {}
-        """Channel that rings → the call it rings for, the phone's endpoint."""
+        self._calls: dict[str, str] = {}
+        """Channel that rings → the call it rings for."""
+        self._phones: dict[str, dict[str, str]] = {}
+        """Call → the channels that ring for it → the phone's endpoint."""
         self._shown: dict[str, Waiting] = {}
 
     def see(self, channel: Channel, call: str) -> None:
         """A phone's channel made on behalf of a call, in the state it is in."""
         if channel.state == "Ringing":
-            self._phones[channel.id] = (call, trunk_name(channel.name))
+            if self._calls.setdefault(channel.id, call) != call:
+                self.gone(channel.id)
+                self._calls[channel.id] = call
+            self._phones.setdefault(call, {})[channel.id] = trunk_name(channel.name)
             self.touched.add(call)
         else:
             self.gone(channel.id)
 
     def gone(self, channel_id: str) -> None:
         """This channel rings no more."""
-        found = self._phones.pop(channel_id, None)
-        if found is not None:
-            self.touched.add(found[0])
+        call = self._calls.pop(channel_id, None)
+        if call is not None:
+            self.touched.add(call)
+            ringing = self._phones[call]
+            del ringing[channel_id]
+            if not ringing:
+                del self._phones[call]
 
     def lost(self) -> None:
         """Nothing is heard any more: who rings is seen anew."""
         self.deaf = True
         self.touched.update(self._shown)
+        self._calls.clear()
         self._phones.clear()
 
     def phones(self, call: str) -> tuple[str, ...]:
         """Ids of the channels that ring for a call."""
-        return tuple(channel for channel, (of, _) in self._phones.items() if of == call)
+        return tuple(self._phones.get(call, ()))
 
     def told(self, calls: Mapping[str, LiveCall]) -> RingingChanged | None:
         """What waits, oldest first, where that changed."""
@@ -69,7 +79,7 @@ class Rings:
         """Somebody who waits for a person: a phone rings for them, or they are in a queue."""
         if call is None or call.hung_up or call.joined is not None or call.machine is not None:
             return None
-        phones = tuple(sorted({phone for of, phone in self._phones.values() if of == call.id}))
+        phones = tuple(sorted(set(self._phones.get(call.id, {}).values())))
         if not phones and place_of(call.app) is not Reached.QUEUE:
             return None
         number = None if call.presentation is Presentation.PROHIBITED else call.number

@@ -28,6 +28,8 @@ __all__ = ["Watch", "WatchStatus", "switches_of"]
 log = structlog.get_logger("pbx.watch")
 
 _LONGEST_CALL = timedelta(hours=6)
+_AT_ONCE = 200
+"""Events handled before others have a turn of the event loop."""
 
 
 def switches_of(settings: Settings) -> tuple[str, ...]:
@@ -146,6 +148,8 @@ class Watch:
             async with aclosing(self._ari.events()) as events:
                 async for event in events:
                     self._note(event)
+                    if not self._events % _AT_ONCE:
+                        await asyncio.sleep(0)
                     await self._feed(await self._completed(event) if isinstance(event, Connected) else event)
                     if isinstance(event, Connected):
                         tracker = self._tracker
@@ -197,12 +201,12 @@ class Watch:
 
     def _log(self, output: Output) -> None:
         if isinstance(output, CallStarted):
-            log.info("call_started", call=output.id, caller=shortened(output.number), did=output.did)
+            log.debug("call_started", call=output.id, caller=shortened(output.number), did=output.did)
         elif isinstance(output, CallEnded):
             call = output.call
             if self._channelvars is None and call.presented:
                 self._channelvars = True
-            log.info("call_ended", call=call.id, caller=shortened(call.caller), outcome=str(call.outcome), reached=str(call.reached))
+            log.debug("call_ended", call=call.id, caller=shortened(call.caller), outcome=str(call.outcome), reached=str(call.reached))
         elif isinstance(output, StrangeContext):
             log.warning("strange_context", context=output.context)
 
