@@ -103,6 +103,8 @@ class History:
     outgoing: tuple[OutgoingCall, ...] = ()
     strange: Mapping[str, int] = field(default_factory=dict)
     """Calls of outside numbers that came on no inbound context, by the context of their record: not among ``calls``."""
+    took: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Devices that a record says were answered, machines left out, by the id of the call they rang for."""
 
 
 class _Served(IntEnum):
@@ -130,8 +132,10 @@ def calls_of(rows: Iterable[Row], config: WatchConfig, zone: tzinfo, *, since: d
     calls: list[Call] = []
     outgoing: list[OutgoingCall] = []
     strange = Counter[str]()
+    took: dict[str, frozenset[str]] = {}
     for group in groups:
         found = list(group.calls(trunks))
+        took.update((call.id, group.took()) for call in found)
         calls += found
         if not found and (out := group.outgoing(trunks)) is not None:
             outgoing.append(out)
@@ -142,7 +146,7 @@ def calls_of(rows: Iterable[Row], config: WatchConfig, zone: tzinfo, *, since: d
         outgoing = [call for call in outgoing if call.ended is not None and call.ended >= since]
     calls.sort(key=lambda call: (call.ended, call.id))
     outgoing.sort(key=lambda call: (call.started, call.id))
-    return History(tuple(calls), tuple(outgoing), dict(strange))
+    return History(tuple(calls), tuple(outgoing), dict(strange), took)
 
 
 def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
@@ -221,6 +225,11 @@ class _Group:
     def strange(self) -> bool:
         """Called by an outside number, by its looks."""
         return any(e164(rows[0].src, self._config.country) is not None for _channel, rows in self._callers())
+
+    def took(self) -> frozenset[str]:
+        """Devices that were answered, if no machines."""
+        answered = (row.dstchannel for row in self.rows if row.disposition == _ANSWERED)
+        return frozenset(name for name in answered if kind_of(name) is Kind.DEVICE and not self._is_machine(name))
 
     def outgoing(self, trunks: Collection[str]) -> OutgoingCall | None:
         """As a call to the outside, None when it dialled no number there."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from ari_app.model import Call, Outcome, OutgoingCall
 from ari_app.pbx.cdr import History
-from ari_app.pbx.cel_gaps import Doubt, doubt
+from ari_app.pbx.cel_gaps import NEEDED, Doubt, doubt
 from ari_app.pbx.cel_row import CelRow
 from ari_app.pbx.cel_story import Story
 from ari_app.pbx.config import WatchConfig, matcher
@@ -65,7 +65,7 @@ class _Group:
 
 
 class CelLog:
-    """Takes rows in the order of the log, and tells each call that is over, once and for good."""
+    """Takes rows in the order of the log, and tells each call that is over: for good, unless rows were waited for in vain and came."""
 
     def __init__(self, config: WatchConfig, zone: tzinfo) -> None:
         """``zone``: of times written without one, where no uniqueid tells it."""
@@ -131,6 +131,15 @@ class CelLog:
         """Calls of outside numbers that came on no inbound context, by context."""
         return dict(Counter(context for at, context in self._strange if at >= since and context not in self._inside))
 
+    @property
+    def tells_all(self) -> bool:
+        """Has it shown all types of rows that are needed."""
+        return self._knows >= NEEDED
+
+    def saw(self, uniqueid: str) -> bool:
+        """Has it rows of this channel."""
+        return uniqueid in self._past or uniqueid in self._groups
+
     def drop(self, before: datetime) -> None:
         """Forget what ended before then."""
         self._told = {key: each for key, each in self._told.items() if each.call.ended >= before}
@@ -190,7 +199,8 @@ class CelLog:
             if not over and (age < SETTLES or (group.open and age < _PATIENCE and call.outcome is not Outcome.ANSWERED)):
                 continue
             told += 1
-            if call.id not in self._told:
+            before = self._told.get(call.id)
+            if before is None or before.call.outcome is Outcome.UNSEEN:
                 found = doubt(story, call.id, self._knows, self._is_machine)
                 missed = call.outcome is Outcome.MISSED and found is Doubt.NONE
                 settled = call if missed or call.outcome is Outcome.ANSWERED else replace(call, outcome=Outcome.UNSEEN)

@@ -5,28 +5,25 @@ Blocking: to be called in a thread, one read at a time. No ARI: what only it can
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Literal
 
 from ari_app.errors import SettingsError, TextbackError
 from ari_app.model import Call, OutgoingCall, Presentation
-from ari_app.pbx.cdr import Read, calls_of, cut_off
-from ari_app.pbx.cdr_csv import read_csv
+from ari_app.pbx.cdr import History, Read, calls_of, cut_off
+from ari_app.pbx.cel import SETTLES
 from ari_app.pbx.config import WatchConfig, matcher
 from ari_app.pbx.places import trunk_name
+from ari_app.pbx.record_merge import Source, merged
+from ari_app.pbx.record_sources import CdrSource, CelSource
 from ari_app.settings import Settings
 
 __all__ = ["Found", "PbxRecords", "Source", "endpoints_to_ask", "presented"]
 
-Source = Literal["cel", "cdr"]
-
 MOST_ROWS = 100_000
 """Rows of one read: the oldest are left out where there are more, and ``cut`` says so."""
-_SETTLES = timedelta(seconds=5)
-"""A call detail record may be followed by another one of the same call for so long."""
 
 _NOTHING: Mapping[str, Source] = MappingProxyType({})
 
@@ -73,14 +70,17 @@ def _presented(call: Call, shows_hidden: Mapping[str, bool | None]) -> Call:
 
 
 class PbxRecords:
-    """The records named by [pbx.cel] and [pbx.cdr]. What was read is kept as long as it is asked for again."""
+    """The records named by [pbx.cel] and [pbx.cdr]. What was read is kept as long as it is asked for again; one read at a time."""
 
     def __init__(self, settings: Settings, config: WatchConfig | None = None) -> None:
         self._pbx = settings.pbx
         self._zone = settings.clinic.zone
         self._config = config or WatchConfig.of(settings)
-        cdr = settings.pbx.cdr
-        self._is_shown = matcher(cdr.shown if cdr is not None else ())
+        self._is_shown = matcher(settings.pbx.cdr.shown if settings.pbx.cdr is not None else ())
+        self._cdr = CdrSource(settings, MOST_ROWS)
+        self._cel = CelSource(settings, self._config, MOST_ROWS)
+        self._history = History()
+        self._since = datetime.max.replace(tzinfo=UTC)
 
     @property
     def configured(self) -> bool:
@@ -90,30 +90,52 @@ class PbxRecords:
     def read(self, since: datetime, until: datetime) -> Found:
         """Calls that ended from ``since`` to ``until`` and are over for good. Blocking.
 
+        A call of both records is told by the channel event log where that has its whole story, else by the call detail records.
         Raises SourceError (``cdr_…``, ``cel_…``) when no records can be read, SettingsError for a URL that cannot be used.
         """
-        read = self._cdr(cut_off(since, self._zone))
-        history = calls_of(read.rows, self._config, self._zone, since=since)
-        calls = tuple(self._shown(call) for call in history.calls if call.ended <= until - _SETTLES)
-        outgoing = tuple(call for call in history.outgoing if call.ended is None or call.ended <= until - _SETTLES)
-        source: dict[str, Source] = dict.fromkeys((each.id for each in _all(calls, outgoing)), "cdr")
-        return Found(calls=calls, outgoing=outgoing, source=source, strange=history.strange, skipped=read.skipped, cut=read.cut)
+        failed: list[TextbackError] = []
+        read = history = cel = None
+        try:
+            read = self._cdr.read(cut_off(since, self._zone))
+            history = None if read is None else self._told(read, since)
+        except TextbackError as error:
+            failed.append(error)
+        try:
+            # a log beside call records that cannot be read cannot be read either
+            cel = self._cel.read(since, until) if not failed or self._pbx.cel is not None else None
+        except TextbackError as error:
+            failed.append(error)
+        if history is None and cel is None:
+            raise failed[0] if failed else SettingsError(
+                "neither pbx.cdr nor pbx.cel names records", "write [pbx.cdr] csv or url_file", code="no_cdr"
+            )  # fmt: skip
+        both = merged(
+            cel.log.calls(since) if cel is not None else (),
+            cel.log.outgoing(since) if cel is not None and cel.log.tells_all else (),
+            history or History(),
+            since,
+            until - SETTLES,
+            is_known=cel.log.saw if cel is not None and cel.log.tells_all else lambda _: False,
+        )
+        strange = dict(history.strange) if history is not None else {}
+        if cel is not None:
+            strange = {**strange, **{context: max(count, strange.get(context, 0)) for context, count in cel.log.strange(since).items()}}
+        return Found(
+            calls=tuple(self._shown(call) for call in both.calls),
+            outgoing=both.outgoing,
+            source=both.source,
+            strange=strange,
+            skipped=sum(each.skipped for each in (read, cel) if each is not None),
+            cut=any(each.cut for each in (read, cel) if each is not None),
+            problems=tuple(failed),
+        )
+
+    def _told(self, read: Read, since: datetime) -> History:
+        """All calls of these rows, told anew only where the rows are others."""
+        if self._cdr.changed or since < self._since:
+            self._history = calls_of(read.rows, self._config, self._zone)
+            self._since = since
+        return self._history
 
     def _shown(self, call: Call) -> Call:
         return replace(call, presentation=Presentation.ALLOWED) if _in_doubt(call) and self._is_shown(call.channel) else call
-
-    def _cdr(self, since: datetime) -> Read:
-        cdr = self._pbx.cdr
-        url = None if cdr is None else cdr.read_url()
-        if url is not None:
-            from ari_app.pbx.cdr_sql import read_sql  # noqa: PLC0415 - SQLAlchemy is large, and of use to few
-
-            return read_sql(url, since, most=MOST_ROWS)
-        if cdr is not None and cdr.csv is not None:
-            return read_csv(cdr.csv, since, most=MOST_ROWS)
-        raise SettingsError("pbx.cdr names no call records", "write [pbx.cdr] csv or url_file", code="no_cdr")
-
-
-def _all(calls: Iterable[Call], outgoing: Iterable[OutgoingCall]) -> Iterable[Call | OutgoingCall]:
-    yield from calls
-    yield from outgoing

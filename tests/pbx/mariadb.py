@@ -16,7 +16,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-__all__ = ["PASSWORD", "Mariadb", "mariadb"]
+__all__ = ["FREEPBX_CEL", "PASSWORD", "Mariadb", "mariadb"]
 
 PASSWORD = "s3cret-of-the/reader@"
 """With signs a URL must escape."""
@@ -35,6 +35,18 @@ CREATE TABLE cdr (
 ) DEFAULT CHARSET=utf8mb4
 """
 """As FreePBX 16 and 17 make it."""
+
+FREEPBX_CEL = """
+CREATE TABLE cel (
+  id int(11) NOT NULL AUTO_INCREMENT, eventtype varchar(30) NOT NULL, eventtime datetime NOT NULL, cid_name varchar(80) NOT NULL,
+  cid_num varchar(80) NOT NULL, cid_ani varchar(80) NOT NULL, cid_rdnis varchar(80) NOT NULL, cid_dnid varchar(80) NOT NULL,
+  exten varchar(80) NOT NULL, context varchar(80) NOT NULL, channame varchar(80) NOT NULL, appname varchar(80) NOT NULL,
+  appdata varchar(255) NOT NULL, amaflags int(11) NOT NULL, accountcode varchar(20) NOT NULL, uniqueid varchar(32) NOT NULL,
+  linkedid varchar(32) NOT NULL, peer varchar(80) NOT NULL, userdeftype varchar(255) NOT NULL, extra varchar(512) NOT NULL,
+  PRIMARY KEY (id), KEY uniqueid_index (uniqueid), KEY linkedid_index (linkedid), KEY context_index (context)
+) DEFAULT CHARSET=utf8mb4
+"""
+"""As FreePBX makes it: whole seconds, without an index on them."""
 
 
 @dataclass(frozen=True)
