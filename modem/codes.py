@@ -11,7 +11,7 @@ from enum import Enum
 
 from modem.types import Refused, Unknown
 
-__all__ = ["OF_THE_MODEM", "SIM_BUSY", "UNKNOWN_ERROR", "WRONG_PIN", "error_code", "outcome"]
+__all__ = ["NO_CENTRE", "OF_THE_MODEM", "SIM_BUSY", "UNKNOWN_ERROR", "WRONG_PIN", "error_code", "outcome"]
 
 
 class _Means(Enum):
@@ -112,8 +112,15 @@ WRONG_PIN = frozenset({("CME", 16), ("CME", 12)})
 
 UNKNOWN_ERROR = "CMS 500"
 
-OF_THE_MODEM = frozenset({"CMS 300", "CMS 301", "CMS 313", "CMS 314", "CMS 320", UNKNOWN_ERROR, "CME 13", "CME 14", "CME 100", "ERROR"})
-"""Codes of ``Refused`` by which the modem or its SIM refuses, not the network: one after the other, they mean that it is stuck."""
+OF_THE_MODEM = frozenset(
+    {"CMS 300", "CMS 301", "CMS 313", "CMS 314", "CMS 320", "CMS 515", UNKNOWN_ERROR, "CME 13", "CME 14", "CME 100", "CME 515", "ERROR"}
+)
+"""Codes of ``Refused`` by which the modem or its SIM refuses, not the network: one after the other, they mean that it is stuck.
+
+515 is "please wait" of Huawei and of Sierra Wireless, whose modems have been seen to say nothing else until they are restarted.
+"""
+
+NO_CENTRE = "CMS 330"
 
 _FINAL = re.compile(r"\+(CM[ES]) ERROR:\s*(.*)", re.IGNORECASE)
 

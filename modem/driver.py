@@ -19,6 +19,7 @@ import structlog
 from modem import made, pdu, ussd
 from modem.at import Dialogue
 from modem.calls import Calls
+from modem.codes import NO_CENTRE
 from modem.condition import condition
 from modem.errors import LinkLostError, ModemError, NoAnswerError, bug
 from modem.forwarding import Forwarding
@@ -132,6 +133,8 @@ class SerialModem:
                 self._log.info("modem.sent", reference=reference, part=part.part, parts=part.parts, octets=part.length)
             case Refused(code, what, permanent):
                 self._log.warning("modem.refused", code=code, what=what, permanent=permanent, octets=part.length)
+                if code == NO_CENTRE and self._radio is not None:
+                    self._radio.smsc = False  # the look that follows asks for it again
                 self._look_now.set()
             case NotSent(what, called_off):
                 self._log.info("modem.not_sent", what=what, called_off=called_off)

@@ -57,7 +57,7 @@ class Pair:
         self.simulator = simulator
         self.running = running
         self._file = file
-        self._clock = clock
+        self.clock = clock
         self._serial = serial
         self._leaps = leaps
         self._patience = patience
@@ -85,9 +85,9 @@ class Pair:
         self.simulator.text("+15145559999", came)
         fault = await self._event("fault", since, lambda _entry: True, f"{cell.point}, {cell.name}: the fault")
         await self._queue(second, "next")
-        await self._wait(f"{cell.point}, {cell.name}: the next text", lambda: self._state(second) in {"sent", "delivered"})
-        await self._wait(f"{cell.point}, {cell.name}: the text", lambda: self._state(first) in {"sent", "delivered", "failed", "unknown"})
-        await self._perhaps(lambda: self._state(first) in {cell.ends[0], "delivered"}, self._patience / 4)
+        await self._wait(f"{cell.point}, {cell.name}: the next text", lambda: self.state(second) in {"sent", "delivered"})
+        await self._wait(f"{cell.point}, {cell.name}: the text", lambda: self.state(first) in {"sent", "delivered", "failed", "unknown"})
+        await self._perhaps(lambda: self.state(first) in {cell.ends[0], "delivered"}, self._patience / 4)
         # a modem that forgot to announce is found out by the watch, or the text by the next reading of all stores
         await self._perhaps(lambda: self._received(came) > 0, self._patience)
         await self._perhaps(lambda: self._reported(second, since), 1)  # its report must not meet the next cell's fault
@@ -100,14 +100,14 @@ class Pair:
         number = self._number()
         await self._queue(number, "the way")
         self.simulator.text("+15145559999", f"the way {number}")
-        await self._wait("a text out and one in", lambda: self._state(number) == "delivered" and self._received(f"the way {number}") > 0)
+        await self._wait("a text out and one in", lambda: self.state(number) == "delivered" and self._received(f"the way {number}") > 0)
         await self._event("line", since, lambda entry: entry["line"] == _LAST)
         lines = [str(entry["line"]) for entry in self.simulator.journal(since=since, events=["line"])["entries"]]
         return lines[: lines.index(_LAST) + 1]
 
     def _count(self, cell: Cell, first: str, second: str, came: str, *, since: int, struck: float) -> Found:
         entries = self.simulator.journal(since=since)["entries"]
-        states = {one: self._state(one) for one in (first, second)}
+        states = {one: self.state(one) for one in (first, second)}
         found = Found(tally(entries, states, [first, second]))
         for numbers in (found.tally.doubled, found.tally.lost, found.tally.unshown, found.tally.spurious, found.tally.waiting):
             numbers[:] = [f"{cell.point}, {cell.name}: {one} is {states[one]}" for one in numbers]
@@ -129,7 +129,8 @@ class Pair:
         """Beside the process's own connections, as anybody may."""
         return self._file.execute(sql, values).fetchall()
 
-    def _state(self, number: str) -> str:
+    def state(self, number: str) -> str:
+        """Of the one text to this number, as the file says; "" without one."""
         sql = "SELECT m.state FROM message m JOIN thread t ON t.id = m.thread WHERE m.direction = 'out' AND t.number = ?"
         found = self._ask(sql, number)
         return str(found[0][0]) if found else ""
@@ -176,9 +177,9 @@ class Pair:
         due = self._ask("SELECT min(due) FROM message WHERE state = 'queued'")[0][0]
         if due is None:
             return
-        wait = datetime.fromisoformat(due) - self._clock.now()
+        wait = datetime.fromisoformat(due) - self.clock.now()
         if wait.total_seconds() > 0:
-            self._clock.leap(wait)
+            self.clock.leap(wait)
             self.running.outbox.wake()
 
 
