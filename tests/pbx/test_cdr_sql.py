@@ -6,8 +6,10 @@ import contextlib
 import socket
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,8 +20,12 @@ from ari_app.errors import SettingsError, SourceError, TextbackError
 from ari_app.model import Outcome
 from ari_app.pbx.cdr import Row, calls_of
 from ari_app.pbx.cdr_sql import read_sql
-from tests.pbx.mariadb import PASSWORD, Mariadb, mariadb
+from ari_app.pbx.cel import CelRow, calls_of_cel
+from ari_app.pbx.history import PbxRecords
+from ari_app.settings import Settings
+from tests.pbx.mariadb import FREEPBX_CEL, PASSWORD, Mariadb, mariadb
 from tests.pbx.test_cdr import CONFIG, EVER, a_row, rows_of
+from tests.pbx.test_cel import cel_of
 
 _COLUMNS = ("calldate", "src", "dst", "dcontext", "channel", "dstchannel", "lastapp", "lastdata", "duration", "billsec", "disposition",
             "uniqueid", "linkedid", "did", "sequence")  # fmt: skip
@@ -76,6 +82,46 @@ def test_a_user_who_could_write_does_not(server: Mariadb) -> None:
     with engine_of(url, "pbx.cdr.url").connect() as connection, pytest.raises(sqlalchemy.exc.DBAPIError, match="READ ONLY"):
         reading(connection).exec_driver_sql("DELETE FROM cdr")
     assert len(read_sql(server.url(user="strong"), EVER, most=10_000).rows) == len(rows_of("22"))
+
+
+def settings_of(**pbx: Any) -> Settings:
+    machines = {"machines": ["PJSIP/fax*"]}
+    return Settings.model_validate(
+        {
+            "clinic": {"name": "Clinic", "number": "+15145550100", "country": "CA", "subdivision": "QC", "timezone": "America/Toronto"},
+            "pbx": {"username": "textback", "password": "x", **machines, **pbx},
+            "hours": {"open": "Mo-Fr 08:00-17:00"},
+            "modem": [{"name": "gsm1", "port": "auto"}],
+        }
+    )
+
+
+def test_freepbx_channel_event_log_is_found_beside_its_call_records(server: Mariadb) -> None:
+    """The clinic's own time, whole seconds; only what came is read, and rows are never written."""
+    columns = tuple(each.name for each in fields(CelRow))
+    toronto = ZoneInfo("America/Toronto")
+    rows = []
+    for row in cel_of("22"):
+        written = row.eventtime.astimezone(toronto).replace(tzinfo=None, microsecond=0)
+        rows.append((row.eventtype, written, *(getattr(row, name) for name in columns[2:])))
+    empty = ("cid_name", "cid_ani", "cid_rdnis", "cid_dnid", "accountcode", "userdeftype")
+    insert = f"INSERT INTO cel ({', '.join((*columns, *empty))}, amaflags) VALUES ({', '.join(['%s'] * len(columns))}, '', '', '', '', '', '', 3)"  # noqa: S608, E501
+    server.run("USE asteriskcdrdb", FREEPBX_CEL)
+    records = PbxRecords(settings_of(cdr={"url": server.url(more="&table=asteriskcdrdb.cdr")}))
+    since, until = datetime(2026, 11, 27, 9, tzinfo=UTC), datetime(2026, 11, 27, 10, tzinfo=UTC)
+    assert set(records.read(since, until).source.values()) == {"cdr"}
+    server.run("USE asteriskcdrdb", insert, rows=rows[:700])
+    assert set(records.read(since, until).source.values()) == {"cdr", "cel"}
+    server.run("USE asteriskcdrdb", insert, rows=rows[700:])
+    found = records.read(since, until)
+    assert set(found.source.values()) == {"cel"}
+    live = {call.id: call for call in calls_of_cel(cel_of("22"), CONFIG, UTC).calls}
+    assert [(call.id, call.outcome, call.handed_on, call.answered_by) for call in found.calls] == [
+        (call.id, live[call.id].outcome, live[call.id].handed_on, live[call.id].answered_by) for call in found.calls
+    ]
+    assert len(found.calls) == len(live)
+    server.run("USE asteriskcdrdb", "DROP TABLE cel")
+    assert set(records.read(since, until).source.values()) == {"cdr"}
 
 
 def failure(url: str) -> TextbackError:

@@ -22,28 +22,15 @@ from ari_app.model import AnsweredBy, Call, Outcome, Presentation, Reached
 from ari_app.pbx import history
 from ari_app.pbx.cel import CelRow
 from ari_app.pbx.history import Found, PbxRecords, endpoints_to_ask, presented
-from ari_app.settings import Settings
 from tests.lab.scenario import Scenario
 from tests.lab.scenarios import TABLE, numbers_of
 from tests.pbx.test_cdr import COUNTED_AS_ANSWERED, UNDECIDED, rows_of
-from tests.pbx.test_cdr_sql import sqlite_with
+from tests.pbx.test_cdr_sql import settings_of, sqlite_with
 from tests.pbx.test_cel import FREEPBX, RECORDED, cel_of, of_apps
 
 SINCE = datetime(2026, 11, 27, 9, tzinfo=UTC)
 UNTIL = datetime(2026, 11, 27, 10, tzinfo=UTC)
 CEL_COLUMNS = tuple(each.name for each in fields(CelRow))
-
-
-def settings_of(**pbx: Any) -> Settings:
-    machines = {"machines": ["PJSIP/fax*"]}
-    return Settings.model_validate(
-        {
-            "clinic": {"name": "Clinic", "number": "+15145550100", "country": "CA", "subdivision": "QC", "timezone": "America/Toronto"},
-            "pbx": {"username": "textback", "password": "x", **machines, **pbx},
-            "hours": {"open": "Mo-Fr 08:00-17:00"},
-            "modem": [{"name": "gsm1", "port": "auto"}],
-        }
-    )
 
 
 def recorded(line: str, *which: str, **more: Any) -> PbxRecords:
