@@ -1,4 +1,7 @@
-"""Asterisk restarted, killed, reloaded and stopped under a running service, each in the middle of a call. One lab, one service."""
+"""Asterisk restarted, killed, reloaded and stopped under a running service, each in the middle of a call; the service killed; two services.
+
+One lab, one service: what one test breaks the next finds mended.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from modem.simulator import Simulator
 from tests.faults.fault import Recorder
 from tests.faults.pbx_clinic import PROMPT, Clinic, Cost
 from tests.lab.lab import Lab
@@ -94,6 +100,55 @@ async def test_asterisk_stopped_gracefully(lab: Lab, clinic: Clinic, record_prop
     await next_second()
     await clinic.miss("4385551032")
     assert await clinic.cost(record_property, recovery_s=back) == Cost()
+
+
+async def test_the_service_killed_and_away_while_callers_call(clinic: Clinic, record_property: Recorder) -> None:
+    """Who rang at the kill, who called meanwhile, who talked all the while."""
+    before = clinic.connections()
+    service = clinic.staged.supervisor
+    async with clinic.talking("4385551041") as talking:
+        async with clinic.ringing("4385551042", owed=True) as call:
+            service.kill()
+            await service.stop()
+            await call.hang_up()
+            await call.over()
+        await clinic.miss(*(f"438555105{index}" for index in range(5)))
+        await clinic.serve("4385551061")
+        await service.start()
+        back = await clinic.connected(after=before)
+        await talking.hang_up()
+        await talking.over()
+    assert await clinic.cost(record_property, recovery_s=back) == Cost()
+
+
+async def test_a_second_service_on_one_store_refuses(clinic: Clinic, record_property: Recorder) -> None:
+    status, _, said = await clinic.staged.run("run")
+    assert status == 1
+    assert "Traceback" not in said
+    assert "another textback" in said
+    await clinic.miss("4385551071")
+    assert await clinic.cost(record_property, recovery_s=await clinic.connected()) == Cost()
+
+
+async def test_a_second_service_of_one_application_name_refuses(
+    lab: Lab, clinic: Clinic, tmp_path: Path, record_property: Recorder
+) -> None:
+    before, starts = clinic.connections(), clinic.staged.supervisor.starts
+    changes = {
+        "modem": [{"name": "two", "port": str(tmp_path / "port")}],
+        "agi": {"listen": f"127.0.0.1:{lab.record.ports.agi + 90}"},
+        "portal": {"listen": f"127.0.0.1:{lab.record.ports.portal + 90}"},
+    }
+    async with Simulator(tmp_path / "port", imei="350000000000002"), stage(lab, tmp_path, changes, ready=False) as newcomer:
+        async with asyncio.timeout(60):
+            await newcomer.supervisor.gave_up.wait()
+        assert (newcomer.supervisor.starts, newcomer.supervisor.exits) == (1, [3]), "its unit starts it no more"
+        said = newcomer.log.read_text(encoding="utf-8")
+        assert f"another textback ({socket.gethostname()}, {clinic.staged.store})" in said
+        assert "pbx.app" in said
+    await clinic.miss("4385551081")
+    assert await clinic.cost(record_property, recovery_s=await clinic.connected()) == Cost()
+    assert (clinic.connections(), clinic.staged.supervisor.starts) == (before, starts), "the first was not touched"
 
 
 async def next_second() -> None:
