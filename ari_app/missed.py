@@ -9,7 +9,7 @@ for longer than ``HOLDS``: a database that hangs must not hold up those of today
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -20,6 +20,7 @@ from ari_app.clock import Clock, sleep_or
 from ari_app.contacts.thread import in_thread
 from ari_app.errors import PbxError, SourceError, StoreError, TextbackError
 from ari_app.model import CLOCK_SLACK, Call, Decision, DecisionKind, Known, Outcome
+from ari_app.pbx.ami import Ami
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.history import Found, PbxRecords, endpoints_to_ask, presented
 from ari_app.pbx.outputs import Attached, CallEnded, Output
@@ -27,6 +28,7 @@ from ari_app.pbx.watch import Watch
 from ari_app.settings import Settings
 from ari_app.status import HistoryStatus
 from ari_app.threads import Store
+from ari_app.threads.calls import Recorded
 from ari_app.threads.history import Marks, New
 from ari_app.threads.told import made_up
 
@@ -48,6 +50,8 @@ _AGAIN = 60.0
 """Seconds until records that could not be read are tried again."""
 _PATIENCE = 600.0
 """Seconds a read is waited for, before that is a failure; it is left to itself, and no other is begun beside it."""
+_AMI = 3.0
+"""Seconds AMI is waited for."""
 _LAG = timedelta(minutes=1)
 _AFTER = timedelta(seconds=1)
 _KNOWN_AT_ONCE = 500
@@ -69,8 +73,8 @@ class Missed:
     """``decide``: by the policy in force; ``line_of``: a DID's line. Both run in the store's transaction: they are pure.
 
     ``unfiled``: ids of calls that were told live and are not in the store yet. ``blacklisted``: does a call's number stand in the PBX's
-    own blacklist. ``on_caught_up`` is called once after each connect, when what was missed until then is filed, or cannot be for now;
-    ``on_released`` when ``holds`` becomes False.
+    own blacklist (asked over ``ami``). ``on_caught_up`` is called once after each connect, when what was missed until then is filed, or
+    cannot be for now; ``on_released`` when ``holds`` becomes False.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Missed:
         decide: Callable[[Call, Known, datetime], Decision],
         line_of: Callable[[str], str],
         unfiled: Callable[[], Collection[str]],
+        ami: Ami | None,
         blacklisted: Callable[[Call], Awaitable[bool]],
         on_caught_up: Callable[[], None],
         on_released: Callable[[], None],
@@ -97,6 +102,7 @@ class Missed:
         self._decide = decide
         self._line_of = line_of
         self._unfiled = unfiled
+        self._ami = ami
         self._blacklisted = blacklisted
         self._on_caught_up = on_caught_up
         self._on_released = on_released
@@ -192,7 +198,7 @@ class Missed:
     def _release(self) -> None:
         """Nothing waits for this look any more."""
         held, self._held_until = self._held_until, None
-        if self._caught_up != self._connects:
+        if self._caught_up != self._connects and self._watch.connected:
             self._caught_up = self._connects
             self._on_caught_up()
         if held is not None:
@@ -292,13 +298,16 @@ class Missed:
             await self._store.history.note(some, ())
         for out in _batches(new.outgoing, _AT_ONCE[1]):
             await self._store.history.note((), out)
-        young = [await self._looked_up(call) for call in calls if call.ended >= begun - self._max_age]
-        decide = self._deciding(calls, begun)
+        decide, filed = self._deciding(calls, begun), list[Recorded]()
         try:
-            await self._file_all(young, decide)
-            await self._file_all([call for call in calls if call.ended < begun - self._max_age], decide)
+            async for some in self._steps(await self._looked_up([call for call in calls if call.ended >= begun - self._max_age])):
+                filed += await self._file_some(some, decide)
+            async for some in self._steps([call for call in calls if call.ended < begun - self._max_age]):
+                filed += await self._file_some(some, decide)
         finally:
-            self._on_released()
+            texts, before = sum(each.message is not None for each in filed), self.status
+            self.status = before.model_copy(update={"found": before.found + len(filed), "texts": before.texts + texts})
+            log.info("history_filed", calls=len(filed), texts=texts, outgoing=len(new.outgoing), up=len(left))
         return left
 
     def _is_up(self, call: Call) -> bool:
@@ -306,9 +315,19 @@ class Missed:
             raise _AwayError
         return bool({call.id, call.channel if made_up(call) else call.id} & (self._watch.up | set(self._unfiled())))
 
-    async def _looked_up(self, call: Call) -> Call:
-        listed = call.outcome is not Outcome.ANSWERED and await self._blacklisted(call)
-        return replace(call, blacklisted=True) if listed else call
+    async def _looked_up(self, calls: Sequence[Call]) -> list[Call]:
+        """With who stands in the PBX's blacklist: known over AMI, which connects beside ARI and is waited for."""
+        until = self._clock.monotonic() + _AMI
+        while calls and self._ami is not None and not self._ami.status.connected and self._clock.monotonic() < until:
+            await self._clock.sleep(0.1)
+        found: list[Call] = []
+        for some in _batches(calls, _AT_ONCE[1]):
+            listed = await asyncio.gather(*map(self._listed, some))
+            found += [replace(call, blacklisted=True) if on else call for call, on in zip(some, listed, strict=True)]
+        return found
+
+    async def _listed(self, call: Call) -> bool:
+        return call.outcome is not Outcome.ANSWERED and await self._blacklisted(call)
 
     def _deciding(self, calls: Sequence[Call], begun: datetime) -> Callable[[Call, Known], Decision]:
         """Of several calls of one caller the last one's text goes first: the others then need none. Nobody is told of what is long past."""
@@ -325,39 +344,31 @@ class Missed:
 
         return decide
 
-    async def _file_all(self, calls: Sequence[Call], decide: Callable[[Call, Known], Decision]) -> None:
+    async def _steps(self, calls: Sequence[Call]) -> AsyncIterator[Sequence[Call]]:
+        """As many at once as the store takes in a moment, and a breath between, in which others write."""
         at, at_once = 0, _AT_ONCE[1] // 2
         while at < len(calls):
-            some = [call for call in calls[at : at + at_once] if not self._is_up(call)]
-            at += at_once
             before = self._clock.monotonic()
-            await self._file_some(some, decide)
+            yield [call for call in calls[at : at + at_once] if not self._is_up(call)]
             took = self._clock.monotonic() - before
+            at += at_once
             at_once = max(at_once // 2, _AT_ONCE[0]) if took > _HELD else min(at_once + 2, _AT_ONCE[1])
             if at < len(calls):
                 await self._clock.sleep(max(_BREATH, took))
 
-    async def _file_some(self, calls: Sequence[Call], decide: Callable[[Call, Known], Decision]) -> None:
+    async def _file_some(self, calls: Sequence[Call], decide: Callable[[Call, Known], Decision]) -> list[Recorded]:
         try:
-            filed = await self._store.history.file(
+            return await self._store.history.file(
                 calls, decide, line_of=lambda call: self._line_of(call.did), live=self._watch.live_numbers
             )
         except StoreError:
             raise
         except Exception:
             # one call that cannot be filed must not stop the others
-            if len(calls) == 1:
-                log.exception("unfileable", call=calls[0].id)
-                return
-            for call in calls:
-                await self._file_some([call], decide)
-            return
-        if not filed:
-            return
-        texts = sum(each.message is not None for each in filed)
-        log.info("history_filed", calls=len(filed), texts=texts)
-        before = self.status
-        self.status = before.model_copy(update={"found": before.found + len(filed), "texts": before.texts + texts})
+            if len(calls) > 1:
+                return [each for call in calls for each in await self._file_some([call], decide)]
+            log.exception("unfileable", call=calls[0].id)
+            return []
 
 
 def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:

@@ -137,6 +137,7 @@ class Service:
             decide=self.standing.decide,
             line_of=lambda did: self.policy.line_name(did),
             unfiled=lambda: self._unfiled,
+            ami=self.signals.ami,
             blacklisted=self.calls.blacklisted,
             on_caught_up=lambda: self.voicemail.heard(Attached(frozenset())),
             on_released=self.outbox.wake,

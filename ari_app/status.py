@@ -45,8 +45,7 @@ class HistoryStatus(_Words):
     read: datetime | None = None
     """When they were last read well."""
     found: int = 0
-    """Calls that were filed from them since the service started, ``settled`` of which had been listed as unseen."""
-    settled: int = 0
+    """Calls that were filed from them since the service started, or settled, where they had been listed as unseen."""
     texts: int = 0
     """To callers of those, queued."""
     skipped: int = 0

@@ -129,6 +129,7 @@ class House:
             decide=self.policy.decide,
             line_of=self.policy.line_name,
             unfiled=lambda: self.unfiled,
+            ami=None,
             blacklisted=self._blacklisted,
             on_caught_up=self.caught_up.set,
             on_released=lambda: None,
