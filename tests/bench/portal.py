@@ -25,10 +25,10 @@ from tests.bench.report import Row, percentile
 from tests.lab.root import LabError
 from tests.lab.stage import CHECKOUT, toml
 
-__all__ = ["measure"]
+__all__ = ["WORDS", "child", "measure"]
 
 Say = Callable[[str], None]
-_WORDS = (
+WORDS = (
     "rendez-vous",
     "merci",
     "tremb",
@@ -63,7 +63,7 @@ async def speed(folder: Path, say: Say, *, quick: bool) -> list[Row]:
         ids = [row[0] for row in db.execute("SELECT id FROM thread ORDER BY random() LIMIT 400")]
         longest = [row[0] for row in db.execute("SELECT thread FROM message GROUP BY thread ORDER BY count(*) DESC LIMIT 20")]
     count = 40 if quick else 300
-    async with _child("tests.bench.portal_child", str(store), log=folder / "child.log") as (told, _):
+    async with child("tests.bench.portal_child", str(store), log=folder / "child.log") as (told, _):
         address = f"http://127.0.0.1:{told['port']}"
         headers = {"Cookie": told["cookie"], "Accept-Encoding": "gzip"}
         async with aiohttp.ClientSession(headers=headers) as session:
@@ -86,7 +86,7 @@ async def speed(folder: Path, say: Say, *, quick: bool) -> list[Row]:
                 "one": lambda: get("/bench/one"),
                 "inbox": lambda: get(f"/?box={dice.choice(boxes)}"),
                 "thread": lambda: get(f"/thread/{dice.choice(ids if dice.random() < 0.8 else longest)}"),
-                "search": lambda: search(dice.choice(_WORDS)),
+                "search": lambda: search(dice.choice(WORDS)),
             }
             taken: dict[str, list[float]] = {name: [] for name in asked}
             for ask in asked.values():
@@ -150,7 +150,7 @@ async def live(folder: Path, say: Say, *, quick: bool) -> list[Row]:
             cookie, since = await _signed_in(address)
             say(f"{pages} open pages, {rate} texts a second for {seconds} s")
             told = {"url": address, "cookie": cookie, "since": since, "pages": pages, "marks": marks, "patience": seconds + 60}
-            async with _child("tests.bench.portal_pages", json.dumps(told), log=folder / "pages.log") as (ready, lines):
+            async with child("tests.bench.portal_pages", json.dumps(told), log=folder / "pages.log") as (ready, lines):
                 if ready != "ready":
                     raise LabError(f"the pages did not open: {ready}")
                 sent, sizes = await _texts(simulator, rate, marks, process.pid)
@@ -237,7 +237,7 @@ async def _textback(settings: Path, *arguments: str, said: str) -> None:
 
 
 @asynccontextmanager
-async def _child(module: str, argument: str, *, log: Path) -> AsyncIterator[tuple[Any, asyncio.StreamReader]]:
+async def child(module: str, argument: str, *, log: Path) -> AsyncIterator[tuple[Any, asyncio.StreamReader]]:
     """A process of ours that says one JSON line when it is ready; that, and what it says after. Ended with the block."""
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
