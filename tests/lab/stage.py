@@ -12,7 +12,7 @@ import os
 import sqlite3
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,9 @@ TEXTBACK = (sys.executable, "-m", "ari_app")
 class Stage:
     """A running service and hands to use it. ``folder`` holds its settings, its log and its store."""
 
-    def __init__(self, lab: Lab, settings: Path, supervisor: Supervisor, environ: Mapping[str, str]) -> None:
+    def __init__(self, lab: Lab, settings: Path, supervisor: Supervisor, environ: Mapping[str, str], inside: Sequence[str] = ()) -> None:
         self.lab = lab
+        self._inside = tuple(inside)
         self.settings = settings
         self.supervisor = supervisor
         self._environ = dict(environ)
@@ -52,6 +53,7 @@ class Stage:
     async def run(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
         """The command line as an administrator uses it: exit status, stdout, stderr."""
         process = await asyncio.create_subprocess_exec(
+            *self._inside,
             *TEXTBACK,
             "--config",
             str(self.settings),
@@ -125,14 +127,20 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None, *, ready: bool = True) -> AsyncIterator[Stage]:
-    """The service on a lab until the block ends. ``changes`` are laid over the lab's own settings, table by table."""
+async def stage(
+    lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None, *, ready: bool = True, inside: Sequence[str] = ()
+) -> AsyncIterator[Stage]:
+    """The service on a lab until the block ends. ``changes`` are laid over the lab's own settings, table by table; None takes a key away.
+
+    ``inside``: the words before the command, which put it elsewhere (``ip netns exec NAME``).
+    """
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 (before anything runs)
     document = tomllib.loads(lab.settings())
     document["store"] = {"path": str(folder / "textback.db")}
     for table, keys in (changes or {}).items():
         if isinstance(keys, Mapping):
-            document[table] = {**document.get(table, {}), **keys}
+            laid = {**document.get(table, {}), **keys}
+            document[table] = {key: value for key, value in laid.items() if value is not None}
         else:
             document[table] = keys
     settings = folder / "textback.toml"
@@ -140,10 +148,10 @@ async def stage(lab: Lab, folder: Path, changes: Mapping[str, Any] | None = None
     await install_dialplan(lab)
     environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     supervisor = Supervisor(
-        [*TEXTBACK, "--config", str(settings), "run"], log=folder / "textback.log", pause=0.1, folder=CHECKOUT, environ=environ
+        [*inside, *TEXTBACK, "--config", str(settings), "run"], log=folder / "textback.log", pause=0.1, folder=CHECKOUT, environ=environ
     )
     async with supervisor:
-        with contextlib.closing(Stage(lab, settings, supervisor, environ)) as staged:
+        with contextlib.closing(Stage(lab, settings, supervisor, environ, inside)) as staged:
             if ready:
                 await staged.ready()
             yield staged
