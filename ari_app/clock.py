@@ -37,9 +37,9 @@ class SystemClock:
 
 
 class Pace:
-    """What comes now and then is done at once, what comes thick and fast is gathered and done together: each turn costs something.
+    """What comes now and then is done at once; what comes thick and fast is best gathered and done together, as each turn costs something.
 
-    The first ``burst`` turns are taken at once, then ``rate`` a second.
+    Thick and fast: more than ``rate`` a second, the first ``burst`` left out.
     """
 
     def __init__(self, clock: Clock, rate: float, *, burst: int) -> None:
@@ -49,12 +49,12 @@ class Pace:
         self._left = self._burst
         self._at = clock.monotonic()
 
-    def take(self) -> float:
-        """Take the next turn: seconds until it comes, 0 for now."""
+    def busy(self, count: int = 1) -> bool:
+        """So many came now: does it pay to gather what comes next."""
         now = self._clock.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate) - 1
-        self._at = now
-        return max(0.0, -self._left / self._rate)
+        left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._left, self._at = max(left - count, -self._burst), now
+        return self._left < 0
 
 
 async def sleep_or(clock: Clock, seconds: float, woken: asyncio.Event) -> None:

@@ -75,8 +75,10 @@ log = structlog.get_logger("service")
 
 _RETRY = (0.5, 10.0)
 """Seconds between tries to file what the PBX said while the store cannot be written: first and longest."""
-_FILINGS, _TELLINGS = 20.0, 4.0
-"""Turns a second, once so many were taken at once: to file what the PBX said, and to tell lamps and pages what changed by that."""
+_FILED, _FILE_GATHER = 20.0, 0.1
+"""What the PBX says in a second, that of some 8 calls: above that it is gathered so long, in seconds, and filed together."""
+_TOLD, _TELL_GATHER = 2.0, 0.5
+"""The same of what changed in the store, for lamps, phones and pages."""
 _LOCK_PATIENCE = 3.0
 """Seconds a command that holds the store is waited for at the start."""
 _HOUSEKEEPING = 30.0
@@ -163,7 +165,7 @@ class Service:
         self._news: dict[Notice, None] = {}
         """What changed in the store and was not told yet."""
         self._telling: asyncio.TimerHandle | None = None
-        self._tellings = Pace(self.clock, _TELLINGS, burst=int(_TELLINGS))
+        self._tellings = Pace(self.clock, _TOLD, burst=4)
         self._unfiled: Counter[str] = Counter()
         """Numbers of what the PBX said and the store does not hold yet: their texts wait as for a live call. And ids of such calls."""
 
@@ -259,11 +261,9 @@ class Service:
 
     async def _file(self) -> None:
         """File everything heard, in order. A store that cannot be written is waited for: nothing heard is given up."""
-        pace = Pace(self.clock, _FILINGS, burst=int(_FILINGS))
+        pace = Pace(self.clock, _FILED, burst=int(_FILED))
         while True:
             outputs = [await self._outputs.get()]
-            if pause := pace.take():
-                await self.clock.sleep(pause)
             while not self._outputs.empty():
                 outputs.append(self._outputs.get_nowait())
             self._filing = len(outputs)
@@ -278,6 +278,8 @@ class Service:
                 self._outputs.task_done()
             self._filing = 0
             self.outbox.wake()
+            if pace.busy(len(outputs)) and not self._stop.is_set():
+                await self.clock.sleep(_FILE_GATHER)
 
     async def _file_together(self, outputs: Sequence[Output]) -> None:
         """Those whose filing is one write: they share the store's transaction, in their order."""
@@ -396,7 +398,7 @@ class Service:
             self.outbox.wake()
         self._news.update(dict.fromkeys(notices))
         if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(self._tellings.take(), self._tell)
+            self._telling = asyncio.get_running_loop().call_later(_TELL_GATHER if self._tellings.busy() else 0, self._tell)
 
     def _tell(self) -> None:
         notices, self._news, self._telling = tuple(self._news), {}, None

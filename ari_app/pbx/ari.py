@@ -41,9 +41,11 @@ log = structlog.get_logger("pbx.ari")
 
 _QUEUE = 20_000
 """Events kept while the watcher is busy: some 40 s of a PBX with 5 calls/s."""
-_READS = 100.0
-"""A second: while more comes the socket is read that often, each time all there is. Asterisk gives up on one it cannot write to for
-100 ms, and the kernel takes megabytes meanwhile; each read costs ten times what an event in it does."""
+_BUSY = 120.0
+"""Events a second, those of some 7 calls: above that they are left to the kernel for ``_GATHER`` and read together, as a read costs more
+than an event in it. Asterisk gives up on a socket it cannot write to for 100 ms, and the kernel takes megabytes."""
+_GATHER = 0.04
+"""Seconds."""
 _ALL_DEVICES = "__AST_DEVICE_STATE_ALL_TOPIC"
 _BACKOFF = (0.2, 15.0)
 """Seconds before the first and, after doubling, between the later attempts; each drawn from the upper half of its span."""
@@ -62,7 +64,7 @@ class _Socket(aiohttp.ClientWebSocketResponse):
     async def gather(self, clock: Clock, seconds: float) -> None:
         """Read nothing for so long."""
         transport = self._conn.transport if self._conn is not None else None
-        if not seconds or not isinstance(transport, asyncio.ReadTransport):
+        if not isinstance(transport, asyncio.ReadTransport):
             return
         transport.pause_reading()
         try:
@@ -223,13 +225,16 @@ class AriClient(AriRest):
     async def _read(self, websocket: _Socket, queue: asyncio.Queue[Event | _Lost]) -> None:
         """Drain the socket at once: Asterisk closes one it could not write to for 100 ms."""
         reason = ""
-        pace, again = Pace(self._clock, _READS, burst=int(_READS)), asyncio.Event()
-        again.set()
+        pace, count, again = Pace(self._clock, _BUSY, burst=int(_BUSY)), 0, asyncio.Event()
         async for message in websocket:
             if again.is_set():  # the loop went round since the last one: this is another read
-                await websocket.gather(self._clock, pace.take())
+                if pace.busy(count):
+                    await websocket.gather(self._clock, _GATHER)
                 again.clear()
+                count = 0
+            if not count:
                 asyncio.get_running_loop().call_soon(again.set)
+            count += 1
             if message.type is aiohttp.WSMsgType.ERROR:
                 reason = plain(websocket.exception() or message.data)
                 break
