@@ -12,7 +12,7 @@ import pytest
 from tests.bench.fault_cells import Cell
 from tests.bench.fault_table import Found, Pair, pair
 from tests.faults.fault import Recorder
-from tests.faults.test_modem_steps import held
+from tests.faults.modem_found import held
 from tests.modem.conftest import QUICK
 from tests.threads.world import STAFF, until
 

@@ -11,7 +11,8 @@ from modem.sim_profiles import PROFILES
 from modem.timing import Timing
 from tests.bench.fault_cells import STRIKES, Cell, Pace, steps
 from tests.bench.fault_table import Found, pair
-from tests.faults.fault import Recorder, record
+from tests.faults.fault import Recorder
+from tests.faults.modem_found import held
 from tests.modem.conftest import QUICK
 
 BRIEF = Pace(unplug=60, silence=400)
@@ -44,20 +45,6 @@ async def struck(folder: Path, kind: str, make: str, timing: Timing, pace: Pace,
     return found
 
 
-def held(found: Found, record_property: Recorder, *, timed: bool) -> None:
-    """Nothing lost, nothing doubled, nothing said that is not so. ``timed``: its seconds are those of real waits."""
-    count = found.tally
-    record(
-        record_property,
-        texts_lost=len(count.lost) + len(count.waiting) + len(count.unshown) + found.inbound_lost,
-        texts_doubled=len(count.doubled) + found.inbound_doubled,
-        recovery_s=max(found.recovery) if timed else None,
-    )
-    record_property("steps", len(found.recovery))
-    assert (count.doubled, count.lost, count.unshown, count.spurious, count.waiting, found.wrong) == ([], [], [], [], [], [])
-    assert (found.inbound_lost, found.inbound_doubled) == (0, 0)
-
-
 @pytest.mark.parametrize(
     ("kind", "waits"),
     [("unplug", "short"), *(pytest.param(kind, "real", marks=[pytest.mark.bench, pytest.mark.timeout(900)]) for kind in STRIKES)],
@@ -68,7 +55,7 @@ async def test_struck(tmp_path: Path, record_property: Recorder, kind: str, wait
     if waits == "short":
         runs = [struck(tmp_path, kind, "generic", QUICK, BRIEF, pairs=3, leaps=True, patience=20)]
     else:
-        runs = [struck(tmp_path, kind, make, Timing(), Pace(), pairs=6, leaps=False, patience=180) for make in PROFILES]
+        runs = [struck(tmp_path, kind, make, Timing(), Pace(), pairs=10, leaps=False, patience=180) for make in PROFILES]
     for one in await asyncio.gather(*runs):
         found.add(one)
     held(found, record_property, timed=waits == "real")

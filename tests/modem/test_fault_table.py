@@ -13,6 +13,8 @@ from modem.sim_profiles import PROFILES
 from tests.bench.fault_cells import POINTS, Cell, Pace, cells
 from tests.bench.fault_table import Found, pair
 from tests.bench.radio import tally
+from tests.faults.fault import Recorder
+from tests.faults.modem_found import held
 from tests.modem.conftest import QUICK
 
 BRIEF = Pace(unplug=60, silence=400, late=150, too_late=600, result_late=900)
@@ -26,7 +28,7 @@ def test_every_fault_of_the_simulator_is_in_the_table() -> None:
     assert len({(cell.point, cell.name) for cell in table}) == len(table)
 
 
-async def test_no_fault_loses_or_doubles_a_text(tmp_path: Path) -> None:
+async def test_no_fault_loses_or_doubles_a_text(tmp_path: Path, record_property: Recorder) -> None:
     """Each make of modem takes its share of the cells."""
     table, found = cells(BRIEF), Found()
 
@@ -40,13 +42,7 @@ async def test_no_fault_loses_or_doubles_a_text(tmp_path: Path) -> None:
     makes = list(PROFILES)
     await asyncio.gather(*(work(serial, profile, table[serial :: len(makes)]) for serial, profile in enumerate(makes)))
     assert found.tally.texts == 2 * len(table)
-    assert found.tally.doubled == []
-    assert found.tally.lost == []
-    assert found.tally.unshown == [], "called not gone, though the network took them"
-    assert found.tally.spurious == [], "unknown though nothing left"
-    assert found.tally.waiting == []
-    assert found.wrong == []
-    assert (found.inbound_lost, found.inbound_doubled) == (0, 0)
+    held(found, record_property, timed=False)
 
 
 ONE = "+15145550123"

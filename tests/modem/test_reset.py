@@ -280,10 +280,11 @@ async def test_a_modem_gone_from_usb_while_it_restarts(make_rig: MakeRig) -> Non
 # refusals
 
 
-async def test_a_modem_that_refuses_one_text_after_the_other(make_rig: MakeRig) -> None:
+@pytest.mark.parametrize("said", [{"code": 300}, {"code": 515}, {"code": 515, "family": "cme"}], ids=str)
+async def test_a_modem_that_refuses_one_text_after_the_other(make_rig: MakeRig, said: dict[str, Any]) -> None:
     rig = await make_rig(profile="sim800", driver={"timing": HASTY})
     await rig.ready()
-    rig.sim.fault("refuse", code=300, count=6)
+    rig.sim.fault("refuse", count=6, **said)
     sent = False
     for turn in range(60):
         sent = isinstance(await rig.send(f"essai {turn}"), Sent)
