@@ -122,7 +122,7 @@ def plugged(*paths: Path) -> list[ListPortInfo]:
     return found
 
 
-@pytest.mark.parametrize("found", ["same port", "another port: by its pattern", "another port: by its IMEI"])
+@pytest.mark.parametrize("found", ["same port", "another port, by its pattern", "another port, by its IMEI"])
 async def test_unplugged(tmp_path: Path, record_property: Recorder, monkeypatch: pytest.MonkeyPatch, found: str) -> None:
     """And put back, where it was or as ttyUSB1."""
     monkeypatch.setattr("serial.tools.list_ports.comports", lambda: plugged(*tmp_path.glob("ttyUSB*")))
