@@ -92,6 +92,8 @@ async def examine(settings: Settings, store: Store, *, origin: Path | None = Non
     else:
         calls, options = bool(facts and facts["calls"]), any(rule.option for rule in settings.priority)
         items += judge_service(status, inbound=settings.pbx.inbound_contexts, calls=calls, options=options, zone=zone)
+        said = {item.code for item in items}
+        items += [_item("history", each) for each in doctor_pbx.judge_history(status.history, zone) if each.code not in said]
     if any(item.code == "no_port" for item in items):
         items += [_item("modem", each) for each in without_port()]
     if facts is not None:

@@ -1,4 +1,7 @@
-"""What doctor says of the PBX beyond its first answer: why nobody listens, who has our place, its clock, certificate and call records."""
+"""What doctor says of the PBX beyond its first answer: why nobody listens, who has our place, its clock, certificate and call records.
+
+And what the service found in them.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,9 @@ from ari_app.pbx.cdr import cut_off
 from ari_app.preview import read_records
 from ari_app.probes import Finding
 from ari_app.settings import PbxSettings, Settings
+from ari_app.status import HistoryStatus
 
-__all__ = ["look", "records"]
+__all__ = ["judge_history", "look", "records"]
 
 _PATIENCE = 5.0
 _APART = timedelta(seconds=5)
@@ -199,18 +203,51 @@ async def records(settings: Settings, now: datetime, zone: tzinfo, *, etc: Path 
         )
     else:
         found = Finding("ok", "cdr", f"call records can be read: {len(read.rows)} rows of the last {_LATELY.days} days")
-    unanswered = await _unanswered(settings, etc)
-    if unanswered is None:
-        return [found]
-    if not unanswered:
-        missing = Finding(
-            "warn",
-            "cdr_unanswered",
-            "Asterisk keeps no record of calls that reached no telephone (unanswered = no)",
-            "write unanswered = yes under [general] in cdr.conf (FreePBX: cdr_general_custom.conf), then asterisk -rx 'module reload cdr'",
+    more = []
+    if read.rows and not any(row.uniqueid for row in read.rows):
+        more.append(
+            Finding(
+                "warn",
+                "cdr_no_uniqueid",
+                "the call records have no uniqueid: a call of theirs is told from one seen live by its channel and second alone",
+                "write loguniqueid = yes under [csv] in cdr.conf, then asterisk -rx 'module reload cdr_csv.so'; "
+                "a table needs a column uniqueid",
+            )
         )
-        return [found, missing]
-    return [found]
+    if await _unanswered(settings, etc) is False:
+        more.append(
+            Finding(
+                "warn",
+                "cdr_unanswered",
+                "Asterisk keeps no record of calls that reached no telephone (unanswered = no)",
+                "write unanswered = yes under [general] in cdr.conf (FreePBX: cdr_general_custom.conf), "
+                "then asterisk -rx 'module reload cdr'",
+            )
+        )
+    return [found, *more]
+
+
+def judge_history(history: HistoryStatus, zone: tzinfo) -> Iterator[Finding]:
+    """What the running service makes of the records: the calls that were missed while it was away. Times in ``zone``."""
+    if history.state == "off":
+        yield Finding(
+            "warn",
+            "history_off",
+            "calls that come while the service is down are not found again: [pbx.cdr] names no records",
+            'write [pbx.cdr] csv = "/var/log/asterisk/cdr-csv/Master.csv", or for a database url_file = "/etc/textback/cdr-url"',
+        )
+    if history.code:
+        yield Finding("warn", history.code, history.what, history.fix)
+    elif history.read is not None:
+        at = history.read.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        yield Finding("ok", "history", f"the PBX's records were read at {at}: {history.found} calls found there since the service started")
+    if history.cut:
+        yield Finding(
+            "warn",
+            "history_cut",
+            "the PBX's records have more rows of that time than are read at once: the oldest calls were left out",
+            "textback verify --calls names them, where they matter",
+        )
 
 
 async def _unanswered(settings: Settings, etc: Path) -> bool | None:

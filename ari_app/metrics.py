@@ -114,6 +114,12 @@ def _pbx(facts: Facts) -> Iterator[Metric]:
     yield _gauge("textback_pbx_live_calls", "Calls up now.", float(pbx.live_calls))
     if pbx.lag_ms is not None:
         yield _gauge("textback_pbx_clock_offset_seconds", "This clock less Asterisk's, at its last event.", pbx.lag_ms / 1000)
+    history = facts.status.history
+    yield _gauge("textback_history_readable", "1 while the PBX's own records can be read, for calls missed here.", history.state == "ok")
+    yield CounterMetricFamily("textback_history_calls", "Calls found in those records since the start.", history.found)
+    if history.read is not None:
+        name = "textback_history_read_timestamp_seconds"
+        yield _gauge(name, "When they were last read well, since the epoch.", _epoch(history.read))
     yield _gauge("textback_loop_lag_seconds", "99th percentile of how late the event loop is.", facts.status.loop_lag_ms_p99 / 1000)
 
 

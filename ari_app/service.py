@@ -137,7 +137,7 @@ class Service:
             self.ari,
             self.clock,
             decide=self.standing.decide,
-            line_of=lambda did: self.policy.line_name(did),
+            line_of=self.standing.line_name,
             unfiled=lambda: self._unfiled,
             ami=self.signals.ami,
             blacklisted=self.calls.blacklisted,
@@ -208,8 +208,10 @@ class Service:
     async def _run(self, notifier: Notifier) -> None:
         # stopped in this order: nothing new is heard, what was heard is filed, what is on its way gets its result, the radios go
         groups: list[list[Callable[[], Coroutine[Any, Any, None]]]] = [
-            [self.watch.run, self.missed.run, self.push.run, self.agi.run, self.portal.run, self.sync.run]
-            + [*self.signals.jobs, *self.voicemail.jobs],
+            [
+                *(self.watch.run, self.missed.run, self.push.run, self.agi.run, self.portal.run, self.sync.run),
+                *(*self.signals.jobs, *self.voicemail.jobs),
+            ],
             [self._file, self.control.run, self.purge.run],
             [self.outbox.run],
             [modem.run for modem in self.modems],

@@ -232,6 +232,10 @@ class Standing:
         """Is this line open at this instant."""
         return self.policy.opening(line, at, switches)
 
+    def line_name(self, did: str) -> str:
+        """The line of a DID."""
+        return self.policy.line_name(did)
+
     def decide(self, call: Call, known: Known, now: datetime) -> Decision:
         """What a finished call comes to, by the policy in force."""
         return self.policy.decide(call, known, now)

@@ -16,6 +16,7 @@ import pytest
 from ari_app import doctor_pbx, probes
 from ari_app.probes import Finding
 from ari_app.settings import Settings, parse
+from ari_app.status import HistoryStatus
 from tests.pbx.fake_ami import SECRET, server
 from tests.pbx.test_cdr import a_row, line_of
 from tests.test_doctor import an_asterisk, pbx
@@ -153,7 +154,7 @@ async def recorded(more: dict[str, Any], etc: Path) -> list[tuple[str, str]]:
 )
 async def test_records_and_what_is_left_out_of_them(tmp_path: Path, conf: str | None, told: list[tuple[str, str]]) -> None:
     path = tmp_path / "Master.csv"
-    path.write_text(line_of(a_row(start=datetime(2026, 3, 1, 9))), "utf-8")  # noqa: DTZ001
+    path.write_text(line_of(a_row(start=datetime(2026, 3, 1, 9)), "1772355600.1"), "utf-8")  # noqa: DTZ001
     if conf is not None:
         (tmp_path / "cdr.conf").write_text(conf)
     assert await recorded({"cdr": {"csv": str(path)}}, tmp_path) == [("cdr", "ok"), *told]
@@ -166,13 +167,36 @@ async def test_records_that_cannot_be_read(tmp_path: Path) -> None:
     assert await recorded({"cdr": {"csv": str(tmp_path / "Master.csv")}}, tmp_path) == [("cdr_silent", "warn")]
 
 
+async def test_records_without_uniqueids_tell_calls_apart_less_well(tmp_path: Path) -> None:
+    path = tmp_path / "Master.csv"
+    path.write_text(line_of(a_row(start=datetime(2026, 3, 1, 9))), "utf-8")  # noqa: DTZ001
+    assert await recorded({"cdr": {"csv": str(path)}}, tmp_path) == [("cdr", "ok"), ("cdr_no_uniqueid", "warn")]
+
+
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        (HistoryStatus(), [("history_off", "warn")]),
+        (HistoryStatus(state="waiting"), []),
+        (HistoryStatus(state="ok", read=NOW, found=3), [("history", "ok")]),
+        (HistoryStatus(state="ok", read=NOW, cut=True), [("history", "ok"), ("history_cut", "warn")]),
+        (HistoryStatus(state="failed", read=NOW, code="cdr_missing", what="there is none", fix="make it"), [("cdr_missing", "warn")]),
+        (HistoryStatus(state="ok", read=NOW, code="cel_missing", what="there is none", fix="make it"), [("cel_missing", "warn")]),
+    ],
+)
+def test_what_the_service_makes_of_them(history: HistoryStatus, told: list[tuple[str, str]]) -> None:
+    found = list(doctor_pbx.judge_history(history, UTC))
+    assert [(each.code, each.state) for each in found] == told
+    assert all(each.fix for each in found if each.state != "ok")
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [("unanswered=yes", []), ("unanswered=no", [("cdr_unanswered", "warn")]), ("enable=yes", [("cdr_unanswered", "warn")])],
 )
 async def test_ami_tells_what_the_file_includes(tmp_path: Path, said: str, told: list[tuple[str, str]]) -> None:
     path = tmp_path / "Master.csv"
-    path.write_text(line_of(a_row(start=datetime(2026, 3, 1, 9))), "utf-8")  # noqa: DTZ001
+    path.write_text(line_of(a_row(start=datetime(2026, 3, 1, 9)), "1772355600.1"), "utf-8")  # noqa: DTZ001
     lines = ("Category-000000: general", f"Line-000000-000000: {said}", "Category-000001: csv", "Line-000001-000000: unanswered=yes")
     async with server() as (fake, settings):
         fake.messages["GetConfig"] = "\r\n".join(("here", *lines))

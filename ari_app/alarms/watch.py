@@ -24,6 +24,7 @@ CODES = (
     "backup_old",
     "clocks_apart",
     "contacts_stale",
+    "history_stale",
     "certificate_ends",
     "service_failed",
 )
@@ -36,6 +37,8 @@ _NEAR, _NEAR_NO_MORE = 0.8, 0.7
 _ROOM_AGAIN = 1.1
 _BACKUP_OLD = timedelta(days=2)
 _STALE = timedelta(days=1)
+_UNREAD = timedelta(hours=6)
+"""So long the PBX's records may be away: a database is being moved."""
 _ENDS_SOON = timedelta(days=14)
 _APART = timedelta(seconds=5)
 """As doctor: between this clock and Asterisk's."""
@@ -92,6 +95,9 @@ def _pbx(facts: Facts) -> Iterator[Condition]:
     pbx = facts.status.pbx
     if not pbx.connected:
         yield Condition(code="pbx_lost", facts={"error": pbx.reason})
+    history, read = facts.status.history, facts.status.history.read or facts.status.started
+    if history.state == "failed" and facts.now - read > _UNREAD:
+        yield Condition(code="history_stale", facts={"history_code": history.code, "hours": _hours(facts.now - read)})
     if pbx.lag_ms is not None and abs(pbx.lag_ms) > _APART.total_seconds() * 1000:
         yield Condition(code="clocks_apart", facts={"seconds": round(abs(pbx.lag_ms) / 1000)})
 

@@ -61,6 +61,11 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
             "Les contacts ne suivent plus la base de la clinique depuis {hours} heures ({sync_code})",
             "Voyez pourquoi\N{NO-BREAK SPACE}: textback doctor",
         ),
+        "history_stale": Words(
+            "Les registres d’appels du PBX ne sont pas lus depuis {hours} heures\N{NO-BREAK SPACE}: "
+            "ce qui est manqué pendant un arrêt n’y serait pas retrouvé ({history_code})",
+            "Voyez pourquoi\N{NO-BREAK SPACE}: textback doctor",
+        ),
         "certificate_ends": Words(
             "Le certificat du portail est bon jusqu’au {until}", "Renouvelez-le, puis\N{NO-BREAK SPACE}: systemctl restart textback"
         ),
@@ -92,6 +97,10 @@ WORDS: Mapping[str, Mapping[str, Words]] = {
         "clocks_apart": Words("This machine's clock and Asterisk's are {seconds} seconds apart", "keep both right by NTP"),
         "contacts_stale": Words(
             "Contacts are out of step with the clinic's own database for {hours} hours ({sync_code})", "see why: textback doctor"
+        ),
+        "history_stale": Words(
+            "The PBX's own records are not read for {hours} hours: what is missed during a stop would not be found there ({history_code})",
+            "see why: textback doctor",
         ),
         "certificate_ends": Words("The portal's certificate is good until {until}", "renew it, then: systemctl restart textback"),
         "service_failed": Words(

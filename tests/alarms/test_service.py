@@ -75,7 +75,7 @@ async def a_house(folder: Path) -> AsyncIterator[House]:
     async with FakeAri.up() as ari, receiver() as hook, Simulator(folder / "modem", report_ms=5) as sim:
         document: dict[str, Any] = {
             "clinic": {"name": "Clinique", "number": "+15145550199"},
-            "pbx": {"ari": ari.url, "username": USER, "password": PASSWORD},
+            "pbx": {"ari": ari.url, "username": USER, "password": PASSWORD, "cdr": {"csv": str(folder / "Master.csv")}},
             "modem": [{"name": "gsm1", "port": str(folder / "modem"), "daily_budget": 100}],
             "reply": {"delay": "0s"},
             "store": {"path": str(folder / "textback.db"), "backup": {"folder": str(folder / "backups")}},
@@ -89,6 +89,7 @@ async def a_house(folder: Path) -> AsyncIterator[House]:
             "contacts": {"source": {"kind": "csv", "path": str(folder / "clients.csv")}},
             "alarm": {"after": "0s", "disk": 16, "language": "en", "webhook": hook.webhook},
         }
+        (folder / "Master.csv").write_text("", "utf-8")
         (folder / "backups").mkdir()
         (copy := folder / "backups" / "textback-20261127T031500Z.db").write_bytes(b"")
         write(folder / "backups", [Copy(copy, SystemClock().now(), 0, "0" * 64, "m006_alarms", 0, 0)])
@@ -135,7 +136,9 @@ async def _one_of_everything(house: House) -> None:
 
     async def counted() -> bool:
         _, text = await house.get("/metrics")
-        return "textback_text_delay_seconds_count 1.0" in text and "textback_pbx_clock" in text and "textback_contacts_synced" in text
+        return "textback_text_delay_seconds_count 1.0" in text and all(
+            f"textback_{each}" in text for each in ("pbx_clock", "contacts_synced", "history_read_")
+        )
 
     await until(counted)
 

@@ -15,7 +15,7 @@ from ari_app.alarms.watch import CODES, Judged, Ledger, judge
 from ari_app.alarms.words import WORDS, fix, letter, what
 from ari_app.person import Synced
 from ari_app.settings import Settings, parse
-from ari_app.status import ModemStatus, PbxStatus, ServiceStatus
+from ari_app.status import HistoryStatus, ModemStatus, PbxStatus, ServiceStatus
 from ari_app.threads.alarms import Alarm, Condition, House
 from tests.alarms.receivers import settings
 from tests.threads.world import START
@@ -94,6 +94,11 @@ def test_where_all_is_well_nothing_is_raised(clinic: Settings) -> None:
     assert judge(WELL, clinic) == Judged((), frozenset())
 
 
+def history(hours: float) -> Facts:
+    unread = HistoryStatus(state="failed", read=START - timedelta(hours=hours), code="cdr_unreadable", what="x", fix="y")
+    return replace(WELL, status=WELL.status.model_copy(update={"history": unread}))
+
+
 RAISES = {
     "modem_down": modem(registered=False, state="warn", what="the network refuses +1 514 555-0123"),
     "texts_fail": modem(failing=True, failed=3, tried=25),
@@ -104,11 +109,13 @@ RAISES = {
     "backup_old": replace(WELL, backup=START - timedelta(hours=49)),
     "clocks_apart": pbx(lag_ms=-6000.0),
     "contacts_stale": synced(25),
+    "history_stale": history(7),
     "certificate_ends": replace(WELL, certificate=START + timedelta(days=13)),
 }
 SPARES = {
     "queue_old": house(queued=2, oldest_due=START - timedelta(minutes=9)),
     "contacts_stale": synced(23),
+    "history_stale": history(5),
     "backup_old": replace(WELL, backup=None),
     "certificate_ends": replace(WELL, certificate=None),
     "clocks_apart": pbx(lag_ms=4000.0),
