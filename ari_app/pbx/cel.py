@@ -35,6 +35,8 @@ _SHUFFLED = 20
 """Channels are numbered as they are made, and told almost in that order; the count begins anew with each start of Asterisk."""
 _MEMORY = 20_000
 """How many ended channels are remembered, so that a row told late begins no story."""
+_MOST_ROWS = 5_000
+"""Of one story. A conference in which there is always somebody has no end: it is cut."""
 _EVER = datetime(1971, 1, 1, tzinfo=UTC)
 _END = frozenset({"HANGUP", "CHAN_END", "LINKEDID_END"})
 
@@ -106,6 +108,7 @@ class CelLog:
             self.last = max(self.last, timed.eventtime)
             group.rows.append((self._place, timed))
             group.pending = True
+            group.dead = group.dead or len(group.rows) > _MOST_ROWS
 
     def tell(self, until: datetime) -> None:
         """Take up the calls that were over by then."""

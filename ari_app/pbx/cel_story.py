@@ -51,6 +51,8 @@ class Story:
     """Caller → ids of the channels that a path led to, at any time, and that were up."""
     _tracker: Tracker = field(init=False)
     _incoming: set[str] = field(default_factory=set)
+    _dialled_pieces: list[tuple[str, str]] = field(default_factory=list)
+    """Technology, and what follows it, of all that was dialled."""
     _held: dict[str, list[str]] = field(default_factory=dict)
     _linked: dict[str, str] = field(default_factory=dict)
     _apps: dict[str, str] = field(default_factory=dict)
@@ -60,7 +62,12 @@ class Story:
 
     def play(self, *, over: bool = False) -> None:
         """Play all rows. ``over``: nothing more will come, though channels may not have ended in the log."""
-        self._incoming = {each for each in {row.uniqueid for row in self.rows} if self._came_in(each)}
+        dials = dict.fromkeys(row.appdata.partition(",")[0] for row in self.rows if row.appname.lower() == "dial")
+        self._dialled_pieces = [(kind, rest) for each in dials for kind, _, rest in (piece.partition("/") for piece in each.split("&"))]
+        of: dict[str, list[CelRow]] = {}
+        for row in self.rows:
+            of.setdefault(row.uniqueid, []).append(row)
+        self._incoming = {identity for identity, mine in of.items() if _came_in(mine)}
         hang_ups = self._hang_ups()
         for index, row in enumerate(self.rows):
             for last in hang_ups.get(index, ()):
@@ -70,12 +77,6 @@ class Story:
                 self._feed(event)
         if over:
             self._feed(ari.Connected(self.rows[-1].eventtime, ari.Snapshot()))
-
-    def _came_in(self, identity: str) -> bool:
-        """Did this channel come in, or was it dialled. A channel that was dialled is in the application of its making from its start."""
-        mine = [row for row in self.rows if row.uniqueid == identity]
-        app = next((row.appname for row in mine if row.appname), "")
-        return not app.startswith(_OUTGOING_LEG) and (bool(app) or mine[0].exten != "s" or mine[0].linkedid == identity)
 
     def _hang_ups(self) -> dict[int, list[CelRow]]:
         """Index of a row → the HANGUP of callers whose far end had hung up before it: what is torn down after that is no news.
@@ -179,14 +180,8 @@ class Story:
     def _dialstring(self, row: CelRow) -> str:
         """The piece of a Dial's arguments that names this channel's trunk, without its technology; "" for none that does."""
         technology, _, resource = trunk_name(row.channame).partition("/")
-        for other in self.rows:
-            if other.appname.lower() != "dial":
-                continue
-            for piece in other.appdata.partition(",")[0].split("&"):
-                kind, _, rest = piece.partition("/")
-                if kind == technology and (rest.endswith(f"@{resource}") or rest.startswith(f"{resource}/")):
-                    return rest
-        return ""
+        found = (rest for kind, rest in self._dialled_pieces if kind == technology)
+        return next((rest for rest in found if rest.endswith(f"@{resource}") or rest.startswith(f"{resource}/")), "")
 
     def _attended(self, row: CelRow, at: datetime, channel: ari.Channel) -> Iterator[ari.Event]:
         """Success only where whoever transferred went away: in a call of three they stay."""
@@ -208,6 +203,12 @@ class Story:
         self._held[row.uniqueid] = others
         for identity in others:
             yield ari.ChannelHold(at, ari.Channel(identity))
+
+
+def _came_in(mine: Sequence[CelRow]) -> bool:
+    """Did this channel come in, or was it dialled. One that was dialled is in the application of its making from its start."""
+    app = next((row.appname for row in mine if row.appname), "")
+    return not app.startswith(_OUTGOING_LEG) and (bool(app) or mine[0].exten != "s" or mine[0].linkedid == mine[0].uniqueid)
 
 
 def _channel(row: CelRow, state: str = "") -> ari.Channel:
