@@ -198,10 +198,12 @@ def _origin(settings: Settings, origin: Path) -> Iterator[Item]:
 
 
 async def _store(settings: Settings, store: Store) -> tuple[list[Item], dict[str, Any] | None]:
+    path = settings.store.path
+    disk = [_item("disk", probes.disk(path))] if path.parent.is_dir() else []
     try:
         await store.open()
     except TextbackError as error:
-        return [Item("store", "bad", error.code, error.what, error.fix)], None
+        return [Item("store", "bad", error.code, error.what, error.fix), *disk], None
     try:
         facts = await store.counts()
         newest = await store.calls(limit=1)
@@ -213,13 +215,11 @@ async def _store(settings: Settings, store: Store) -> tuple[list[Item], dict[str
         voicemail = await store.voicemail.facts()
         alarms, owed = await store.alarms.open(), await store.alarms.due()
     except TextbackError as error:
-        return [Item("store", "bad", error.code, error.what, error.fix)], None
+        return [Item("store", "bad", error.code, error.what, error.fix), *disk], None
     finally:
         await store.close()
-    path = settings.store.path
     findings = [await probes.intact(path), *probes.files(path)]
-    items = [_item("store", finding) for finding in findings]
-    items.append(_item("disk", probes.disk(path)))
+    items = [*(_item("store", finding) for finding in findings), *disk]
     more = {
         "calls": newest,
         "newest": newest[0]["ended"] if newest else None,

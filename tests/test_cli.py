@@ -288,7 +288,7 @@ def test_a_damaged_store_is_one_line(tmp_path: Path) -> None:
     config = write_settings(tmp_path)
     (tmp_path / "textback.db").write_bytes(b"SQLite format 3\x00" + b"\xff" * 8000)
     for command in (("calls",), ("thread", ALICE), ("send", ALICE, "x")):
-        assert error(config, *command)["code"] == "store"
+        assert error(config, *command)["code"] == "store_damaged"
 
 
 # -- changing, with the service up, down and on its way

@@ -266,7 +266,7 @@ class Database:
             connection = self._writing()
         except BaseException as error:  # noqa: BLE001  (handed to the caller of open)
             self._lock.release()
-            opened.set_exception(error)
+            opened.set_exception(_unopened(self.path, error) if isinstance(error, OSError) else error)
             return
         opened.set_result(None)
         try:
@@ -472,7 +472,17 @@ def _is_damage(error: BaseException) -> bool:
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+def _unopened(path: Path, error: OSError) -> StoreError:
+    failed = StoreError(f"cannot open the store {path} ({error.strerror})", f"free space on the disk of {path.parent}, or mend it")
+    failed.__cause__ = error
+    return failed
+
+
 def _unusable(path: Path, error: sqlite3.Error) -> StoreError:
     if _is_damage(error):
         return _damaged(path, error)
-    return StoreError(f"cannot use the store {path} ({error})", f"see that it is readable, and that the disk of {path.parent} has room")
+    if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        return StoreError(f"cannot use the store {path} ({error})", f"free space on the disk of {path.parent}, or mend it")
+    return StoreError(
+        f"cannot use the store {path} ({error})", "see that it is textback's file and readable, or name another as store.path"
+    )

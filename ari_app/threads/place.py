@@ -32,15 +32,17 @@ class Lock:
                 f"another textback holds the store {self.path.with_suffix('')}" + (f" (process {holder})" if holder else ""),
                 "stop that one first, or let the command talk to it",
             ) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
         self._fd = fd
+        with contextlib.suppress(OSError):  # a full disk: who holds it is for people, that it is held is the kernel's
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
         """Idempotent. The file stays: taking it away would let two processes lock two files of one name."""
         if self._fd is not None:
             fd, self._fd = self._fd, None
-            os.ftruncate(fd, 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(fd, 0)
             os.close(fd)
 
 
