@@ -47,8 +47,8 @@ class Told:
 
     call: Call
     doubt: Doubt
-    names: frozenset[str]
-    """Channels its story names."""
+    answered: frozenset[str]
+    """Names of the channels that were answered in it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -194,7 +194,8 @@ class CelLog:
     def _play(self, group: _Group, until: datetime, *, over: bool) -> None:
         story = Story([row for _, row in group.rows], self._config)
         story.play(over=over)
-        names = frozenset(row.channame for _, row in group.rows)
+        up = {row.uniqueid for row in story.rows if row.eventtype == "ANSWER"}
+        answered = frozenset(row.channame for row in story.rows if row.uniqueid in up)
         told = 0
         for call in story.calls:
             age = until - call.ended
@@ -207,7 +208,7 @@ class CelLog:
                 found = doubt(story, call.id, self._knows, self._is_machine)
                 missed = call.outcome is Outcome.MISSED and found is Doubt.NONE
                 settled = call if missed or call.outcome is Outcome.ANSWERED else replace(call, outcome=Outcome.UNSEEN)
-                self._told[call.id] = Told(settled, found, names)
+                self._told[call.id] = Told(settled, found, answered)
         legs = [leg for leg in story.outgoing if over or (leg.ended is not None and until - leg.ended >= SETTLES)]
         self._outgoing.update((leg.id, leg) for leg in legs)
         group.pending = told < len(story.callers) or len(legs) < len(story.outgoing)

@@ -63,7 +63,8 @@ def _row(line: bytes) -> CelRow | None:
 LINES = Lines(
     code="cel",
     writer="Asterisk's cel_custom, with the columns of its own example,",
-    wrong="write the [mappings] of cel_custom.conf as docs/history.md has it, or set pbx.cel.url to the database of the log",
+    wrong="write the [mappings] of cel_custom.conf as docs/history.md has it, and no dateformat into cel.conf; or set pbx.cel.url to the"
+    " database of the log",
     missing="set pbx.cel.csv to the file that cel_custom writes, such as /var/log/asterisk/cel-custom/Master.csv",
     record=_row,
 )

@@ -86,7 +86,7 @@ def _settled(one: Told, other: Call, took: frozenset[str]) -> tuple[Call, Source
     call = one.call
     if call.outcome is Outcome.ANSWERED:
         return call, "cel"
-    if call.outcome is Outcome.MISSED and took <= one.names:
+    if call.outcome is Outcome.MISSED and took <= one.answered:
         return _placed(call, other), "cel"
     if other.outcome is Outcome.MISSED and (one.doubt is Doubt.TAKEN or call.outcome is Outcome.MISSED):
         return replace(_placed(call, other), outcome=Outcome.UNSEEN), "cel"
