@@ -13,6 +13,7 @@ _TOOK = """SELECT 'took', CASE WHEN s < 60 THEN round(s, 1) ELSE round(s) END AS
     FROM (SELECT max((julianday({went}) - julianday(c.ended)) * 86400, 0) AS s FROM {source})"""
 _WENT = """message m JOIN call c ON c.id = m.call
     WHERE m.kind = 'auto' AND m.went IS NOT NULL AND m.state IN ('sent', 'delivered')"""
+_TIMES = (("message", "at"), ("note", "at"), ("voicemail", "at"), ("call_back", "at"), ("reached", "at"), ("outgoing", "started"))
 
 STATEMENTS = (
     # ``subject``: which modem or folder. One open alarm per code and subject. ``facts``: JSON, what its words are filled with.
@@ -72,4 +73,9 @@ STATEMENTS = (
     "CREATE INDEX thread_by_modem ON thread (modem) WHERE modem IS NOT NULL",
     "CREATE INDEX audit_by_who ON audit (who, at)",
     "CREATE INDEX audit_by_act ON audit (act, at)",
+    # What is too old to be kept is found from the oldest on, once an hour.
+    *(f"CREATE INDEX {table}_by_time ON {table} ({column})" for table, column in _TIMES),
+    # What lies in the spool is little, however much ever did.
+    "DROP INDEX voicemail_by_folder",
+    "CREATE INDEX voicemail_in_spool ON voicemail (mailbox, context, folder) WHERE folder IS NOT NULL",
 )

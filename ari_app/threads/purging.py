@@ -50,23 +50,25 @@ class Kept:
         return {name: until(kept) for name, kept in spans.items()} | {"both": until(both), "reports": stamp(now - UNMATCHED)}
 
 
-_QUIET = "(SELECT id FROM thread WHERE state != 'to_answer')"
+# asked of each row that is old: a list of all quiet threads would be made anew for each few rows that go
+_QUIET = "(SELECT state FROM thread WHERE id = {}.thread) != 'to_answer'"
 _EMPTY = """NOT EXISTS (SELECT 1 FROM message WHERE thread = t.id) AND NOT EXISTS (SELECT 1 FROM call WHERE thread = t.id)
     AND NOT EXISTS (SELECT 1 FROM note WHERE thread = t.id) AND NOT EXISTS (SELECT 1 FROM voicemail WHERE thread = t.id)
     AND NOT EXISTS (SELECT 1 FROM call_back WHERE thread = t.id)"""
 _WHICH = {
-    "texts": f"SELECT id FROM message WHERE at < :texts AND state NOT IN ('queued', 'sending') AND thread IN {_QUIET}",
-    "notes": f"SELECT id FROM note WHERE at < :texts AND thread IN {_QUIET}",
-    "transcripts": f"SELECT id FROM voicemail WHERE at < :texts AND transcript IS NOT NULL AND thread IN {_QUIET}",
+    "texts": f"SELECT id FROM message WHERE at < :texts AND state NOT IN ('queued', 'sending') AND {_QUIET.format('message')}",
+    "notes": f"SELECT id FROM note WHERE at < :texts AND {_QUIET.format('note')}",
+    "transcripts": f"SELECT id FROM voicemail WHERE at < :texts AND transcript IS NOT NULL AND {_QUIET.format('voicemail')}",
     "recordings": f"""SELECT v.id FROM voicemail v JOIN recording r ON r.voicemail = v.id
-        WHERE v.at < :recordings AND v.thread IN {_QUIET}""",
+        WHERE v.at < :recordings AND {_QUIET.format("v")}""",
     "received": "SELECT id FROM inbound WHERE message IS NULL AND received < :texts",
     "reports": "SELECT id FROM report WHERE part IS NULL AND received < :reports",
     # a call stays while words or the sound of its message do
-    "calls": f"""SELECT id FROM call WHERE ended < :calls AND thread IN {_QUIET} AND id NOT IN (SELECT call FROM voicemail
-        WHERE transcript IS NOT NULL OR transcription = 'waiting' OR id IN (SELECT voicemail FROM recording))""",
+    "calls": f"""SELECT id FROM call WHERE started < :calls AND ended < :calls AND {_QUIET.format("call")}
+        AND NOT EXISTS (SELECT 1 FROM voicemail v WHERE v.call = call.id AND (v.transcript IS NOT NULL OR v.transcription = 'waiting'
+            OR v.id IN (SELECT voicemail FROM recording WHERE voicemail = v.id)))""",
     "outgoing": "SELECT id FROM outgoing WHERE started < :calls AND ended IS NOT NULL",
-    "call_backs": f"SELECT id FROM call_back WHERE at < :calls AND thread IN {_QUIET}",
+    "call_backs": f"SELECT id FROM call_back WHERE at < :calls AND {_QUIET.format('call_back')}",
     "reached": "SELECT call AS id FROM reached WHERE at < :calls",
     "threads": f"SELECT t.id FROM thread t WHERE t.changed < :both AND t.state != 'to_answer' AND t.holder IS NULL AND {_EMPTY}",
     "contacts": """SELECT id FROM contact c WHERE created < :both AND NOT EXISTS (SELECT 1 FROM thread WHERE number = c.number)""",
