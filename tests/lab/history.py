@@ -164,6 +164,7 @@ def table(played: Played, sources: Mapping[str, After]) -> list[str]:
             f"{name}: of {agreed.calls} calls {agreed.outcome} with the same outcome, {agreed.rows} with the same row, "
             f"{agreed.unseen} unseen, {agreed.wrong} told otherwise, {agreed.missing} missing; {sum(after.texts.values())} texts"
         )
+        lines.append(f"  textback verify --calls: {' '.join(after.said.split())}")
     return [line.rstrip() for line in lines]
 
 

@@ -42,7 +42,7 @@ def sent(staged: Stage) -> Counter[str]:
 
 async def settled(staged: Stage, calls: int) -> list[dict[str, Any]] | None:
     """The calls, once all are listed and none is pending."""
-    listed: list[dict[str, Any]] = await staged.ask("calls", "--limit", "0")
+    listed: list[dict[str, Any]] = await staged.look("calls", "--limit", "0")
     return listed if len(listed) == calls and not any(call["decision"] == "pending" for call in listed) else None
 
 

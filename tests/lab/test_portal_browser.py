@@ -47,7 +47,7 @@ class House:
         await self.staged.modem("text", **{"from": "+1" + number, "text": words})
 
     async def thread(self, number: str) -> dict[str, Any]:
-        return dict(await self.staged.ask("thread", "+1" + number))
+        return dict(await self.staged.look("thread", "+1" + number))
 
     @asynccontextmanager
     async def desk(self, login: str, language: str) -> AsyncIterator[Page]:
