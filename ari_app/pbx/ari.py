@@ -46,6 +46,8 @@ _BUSY = 120.0
 than an event in it. Asterisk gives up on a socket it cannot write to for 100 ms, and the kernel takes megabytes."""
 _GATHER = 0.04
 """Seconds."""
+_MANY = 64
+"""Events of one read: after so many the next is not put off, we are behind."""
 _ALL_DEVICES = "__AST_DEVICE_STATE_ALL_TOPIC"
 _BACKOFF = (0.2, 15.0)
 """Seconds before the first and, after doubling, between the later attempts; each drawn from the upper half of its span."""
@@ -228,7 +230,7 @@ class AriClient(AriRest):
         pace, count, again = Pace(self._clock, _BUSY, burst=int(_BUSY)), 0, asyncio.Event()
         async for message in websocket:
             if again.is_set():  # the loop went round since the last one: this is another read
-                if pace.busy(count):
+                if pace.busy(count) and count < _MANY:
                     await websocket.gather(self._clock, _GATHER)
                 again.clear()
                 count = 0
