@@ -11,6 +11,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
+from ari_app.errors import SourceError
 from ari_app.pbx.cdr import Read, Row
 from ari_app.pbx.record_files import Lines, cells_of, read_back
 
@@ -60,11 +61,20 @@ def _row(line: bytes) -> Row | None:
         return None
 
 
-LINES = Lines(
-    code="cdr",
-    writer="Asterisk's cdr_csv",
-    wrong="set pbx.cdr.csv to Master.csv of /var/log/asterisk/cdr-csv, or pbx.cdr.url to the database of the records",
-    missing="set pbx.cdr.csv to the file that cdr_csv writes (asterisk -rx 'cdr show status'); FreePBX keeps its records in a database:"
-    " pbx.cdr.url",
-    record=_row,
-)
+def _odd(path: Path) -> SourceError:
+    return SourceError(
+        f"{path} is not as Asterisk's cdr_csv writes it",
+        "set pbx.cdr.csv to Master.csv of /var/log/asterisk/cdr-csv, or pbx.cdr.url to the database of the records",
+        code="cdr_format",
+    )
+
+
+def _missing(path: Path, why: str) -> SourceError:
+    return SourceError(
+        f"there is no {path}{why}",
+        "set pbx.cdr.csv to the file that cdr_csv writes (asterisk -rx 'cdr show status'); FreePBX keeps them in a database: pbx.cdr.url",
+        code="cdr_missing",
+    )
+
+
+LINES = Lines("cdr", _odd, _missing, _row)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
+from ari_app.errors import SourceError
 from ari_app.pbx.cel_row import CelRow
 from ari_app.pbx.record_files import Lines, cells_of
 
@@ -60,11 +62,20 @@ def _row(line: bytes) -> CelRow | None:
         return None
 
 
-LINES = Lines(
-    code="cel",
-    writer="Asterisk's cel_custom, with the columns of its own example,",
-    wrong="write the [mappings] of cel_custom.conf as docs/history.md has it, and no dateformat into cel.conf; or set pbx.cel.url to the"
-    " database of the log",
-    missing="set pbx.cel.csv to the file that cel_custom writes, such as /var/log/asterisk/cel-custom/Master.csv",
-    record=_row,
-)
+def _odd(path: Path) -> SourceError:
+    return SourceError(
+        f"{path} is not as Asterisk's cel_custom writes it, with the columns of its own example",
+        "write [mappings] of cel_custom.conf as docs/history.md has it, and no dateformat into cel.conf; or set pbx.cel.url",
+        code="cel_format",
+    )
+
+
+def _missing(path: Path, why: str) -> SourceError:
+    return SourceError(
+        f"there is no {path}{why}",
+        "set pbx.cel.csv to the file that cel_custom writes: /var/log/asterisk/cel-custom/Master.csv (asterisk -rx 'cel show status')",
+        code="cel_missing",
+    )
+
+
+LINES = Lines("cel", _odd, _missing, _row)

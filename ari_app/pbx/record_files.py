@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from ari_app.errors import SourceError
 
@@ -33,14 +33,12 @@ T = TypeVar("T")
 class Lines(Generic[T]):
     """How lines of one kind of file are read."""
 
-    code: str
-    """Of errors, before its last word: "cdr" or "cel"."""
-    writer: str
-    """What writes it."""
-    wrong: str
-    """What to do where the file is another one."""
-    missing: str
-    """What to do where there is none."""
+    code: Literal["cdr", "cel"]
+    """Of errors, before its last word."""
+    odd: Callable[[Path], SourceError]
+    """The file is another one."""
+    missing: Callable[[Path, str], SourceError]
+    """There is none, and why not."""
     record: Callable[[bytes], T | None]
 
 
@@ -86,7 +84,7 @@ def read_back(path: Path, lines: Lines[T], is_older: Callable[[T], bool], *, mos
                     skipped += 1
                     odd += 1
                     if odd == _ODD and not rows and not chunk:
-                        raise SourceError(f"{each} is not as {lines.writer} writes it", lines.wrong, code=f"{lines.code}_format")
+                        raise lines.odd(each)
                     continue
                 odd = 0
                 if is_older(row):
@@ -151,17 +149,18 @@ def cells_of(line: bytes) -> list[str] | None:
 @contextlib.contextmanager
 def _told(path: Path, lines: Lines[T]) -> Iterator[None]:
     """What the operating system says of a file, for people."""
-    code = f"{lines.code}_unreadable"
     try:
         yield
     except PermissionError:
         raise SourceError(
             f"{path} may not be read",
             "let the group of textback read it: setfacl -m g:textback:r, and x on its folder; or run this as root",
-            code=code,
+            code="cdr_unreadable" if lines.code == "cdr" else "cel_unreadable",
         ) from None
     except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"{path} cannot be read ({_said(error)})", "see that file", code=code) from None
+        raise SourceError(
+            f"{path} cannot be read ({_said(error)})", "see that file", code="cdr_unreadable" if lines.code == "cdr" else "cel_unreadable"
+        ) from None
 
 
 def _said(error: Exception) -> str:
@@ -181,12 +180,12 @@ def _files(path: Path, lines: Lines[T]) -> list[Path]:
     except PermissionError:
         raise SourceError(
             f"the folder {path.parent} may not be read", "let textback's group read it (setfacl -m g:textback:rx), or run this as root",
-            code=f"{lines.code}_unreadable",
+            code="cdr_unreadable" if lines.code == "cdr" else "cel_unreadable",
         ) from None  # fmt: skip
     except OSError as error:
-        raise SourceError(f"there is no {path} ({_said(error)})", lines.missing, code=f"{lines.code}_missing") from None
+        raise lines.missing(path, f" ({_said(error)})") from None
     if not there and not turned:
-        raise SourceError(f"there is no {path}", lines.missing, code=f"{lines.code}_missing")
+        raise lines.missing(path, "")
     return [path, *turned] if there else turned
 
 

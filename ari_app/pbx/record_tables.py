@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy
 from sqlalchemy.engine import Connection
@@ -22,7 +22,7 @@ class Kind:
     """A kind of records. ``key``: of settings; ``code``: of errors, before its last word; ``named``: as people call them."""
 
     key: str
-    code: str
+    code: Literal["cdr", "cel"]
     named: str
     table: str
     """Its usual name; ``?table=NAME`` at the URL's end names another."""
@@ -78,7 +78,7 @@ def opened(given: str, kind: Kind) -> Iterator[Table]:
         raise SourceError(
             f"{name} cannot be read: {driver_words(error, url)}",
             f"see that the database is up, that {kind.key} is right, and that its user may SELECT from that table",
-            code=f"{kind.code}_unreadable",
+            code="cdr_unreadable" if kind.code == "cdr" else "cel_unreadable",
         ) from None
 
 
@@ -88,14 +88,16 @@ def _table(connection: Connection, table: str, name: str, kind: Kind) -> Table:
         columns = {each["name"].lower(): each for each in sqlalchemy.inspect(connection).get_columns(bare, schema or None)}
     except NoSuchTableError:
         raise SourceError(
-            f"{name} has no table {table}", f"write {kind.key} with ?table=NAME of the table of {kind.named}", code=f"{kind.code}_format"
+            f"{name} has no table {table}",
+            f"write {kind.key} with ?table=NAME of the table of {kind.named}",
+            code="cdr_format" if kind.code == "cdr" else "cel_format",
         ) from None
     lacks = ", ".join(names[0] for names in kind.needed if not any(each in columns for each in names))
     if lacks:
         raise SourceError(
             f"table {table} of {name} is none of {kind.named}: no column {lacks}",
             f"write {kind.key} with ?table=NAME",
-            code=f"{kind.code}_format",
+            code="cdr_format" if kind.code == "cdr" else "cel_format",
         )
     return Table(connection, sqlalchemy.table(bare, schema=schema or None), columns)
 
