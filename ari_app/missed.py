@@ -113,7 +113,9 @@ class Missed:
         self._kept = settings.store.retention.calls
         self._connects = 0
         self._caught_up = 0
-        """The connect (``_connects``) whose calls are filed."""
+        """The connect (``_connects``) whose calls are filed,"""
+        self._looking = 0
+        """and the one of the look that is under way."""
         self._held_until: float | None = None
         self._at = 0.0
         """When it is to be looked next, by the monotonic clock."""
@@ -170,7 +172,7 @@ class Missed:
                 return
 
     async def _look(self) -> None:
-        connect = self._connects
+        connect = self._looking = self._connects
         self._at = self._clock.monotonic() + self._every
         try:
             await self._round()
@@ -197,10 +199,14 @@ class Missed:
 
     def _release(self) -> None:
         """Nothing waits for this look any more."""
-        held, self._held_until = self._held_until, None
+        self._let_go()
         if self._caught_up != self._connects and self._watch.connected:
             self._caught_up = self._connects
             self._on_caught_up()
+
+    def _let_go(self) -> None:
+        """Texts do not wait for it any more."""
+        held, self._held_until = self._held_until, None
         if held is not None:
             self._on_released()
 
@@ -213,16 +219,16 @@ class Missed:
 
     async def _round(self) -> None:
         """Raises StoreError, SourceError, SettingsError, _AwayError."""
-        marks = await self._store.history.marks()
-        now = self._clock.now()
-        # by the PBX's own clock; a lag that was long once says nothing of now
-        found, until = await self._read(self._since(marks, now), now - min(self._watch.lag, _LAG) - _GRACE)
-        new = await self._new(found)
-        left = until
-        if new:
-            left = min([left, *[call.ended for call in await self._file(new)]])
-        await self._store.history.seen(min(left, self._clock.now()))
-        self._well(found)
+        old = True
+        while old:
+            old = self._reading is not None  # of a look that did not wait for its end: this one wants to know of later
+            marks, now = await self._store.history.marks(), self._clock.now()
+            # by the PBX's own clock; a lag that was long once says nothing of now
+            found, until = await self._read(self._since(marks, now), now - min(self._watch.lag, _LAG) - _GRACE)
+            new = await self._new(found)
+            left = await self._file(new) if new else ()
+            await self._store.history.seen(min(until, self._clock.now(), *(call.ended for call in left)))
+            self._well(found)
 
     def _since(self, marks: Marks, now: datetime) -> datetime:
         since = max(marks.began, now - LOOKBACK)
@@ -238,7 +244,7 @@ class Missed:
         reading, until = self._reading
         if self._held_until is not None:
             await asyncio.wait({reading}, timeout=max(self._held_until - self._clock.monotonic(), 0.0))
-            if not reading.done():
+            if not reading.done() and not self.holds:
                 self._failed(self._slow(HOLDS))
                 self._release()
         await asyncio.wait({reading}, timeout=self._patience)
@@ -302,6 +308,8 @@ class Missed:
         try:
             async for some in self._steps(await self._looked_up([call for call in calls if call.ended >= begun - self._max_age])):
                 filed += await self._file_some(some, decide)
+            if self._looking == self._connects:
+                self._let_go()  # nobody whose call is older is texted
             async for some in self._steps([call for call in calls if call.ended < begun - self._max_age]):
                 filed += await self._file_some(some, decide)
         finally:

@@ -417,6 +417,22 @@ async def test_records_that_cannot_be_read_are_told_and_tried_again(tmp_path: Pa
         assert house.missed.status.code == ""
 
 
+async def test_a_clock_that_was_wrong_hides_nothing(tmp_path: Path) -> None:
+    records = Records(tmp_path / "Master.csv")
+    call = records.told(ALICE, 300)
+
+    async def before(house: House) -> None:
+        await house.store.history.seen(records.now + timedelta(days=3650))
+
+    await begun(tmp_path, timedelta(days=-3650))  # made while the year was wrong too
+    with closing(sqlite3.connect(tmp_path / "textback.db")) as store:
+        assert store.execute("SELECT began > ? FROM history", (records.now.isoformat(),)).fetchone()[0]
+    await begun(tmp_path, timedelta(days=1))
+    async with a_house(tmp_path, before=before) as house:
+        await house.caught()
+        assert decided((await house.calls())[call]) == ("missed", "pending", "missed")
+
+
 async def test_a_database_that_hangs_holds_up_neither_texts_nor_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HOLDS", 0.3)
     await begun(tmp_path)
