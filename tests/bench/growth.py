@@ -46,11 +46,12 @@ Figures = dict[str, dict[int, float]]
 
 
 async def measure(say: Say, *, quick: bool = False, page: bool = False) -> list[Row]:
-    """Some five minutes. ``quick``: a hundredth of the threads. ``page``: write pictures and table into docs/. Raises LabError."""
+    """Some five minutes. ``quick``: a hundredth of the threads. ``page``: write pictures and table into docs/,
+    never those of a trial. Raises LabError."""
     with tempfile.TemporaryDirectory(prefix="textback-growth-") as folder:
         calls = await _calls(Path(folder), say, quick=quick)
         stores = await _stores(Path(folder), say, quick=quick)
-    if page:
+    if page and not quick:
         _draw(calls, stores)
         write_section("growth", _body(calls, stores))
     return [*_rows(calls, "calls at once"), *_rows(stores, "threads")]

@@ -3,7 +3,7 @@
 The whole service (``whole``), with the clock of the calls: a million of them are a year. ``synchronous`` is off, for they are some four
 million commits; nothing is logged.
 
-Prints one JSON line per sample, and one with the statements the store was asked when it ends.
+Prints one JSON line per sample, and one with what was seen of the statements' plans when it ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ari_app.portal.security import cookie_name
 from ari_app.threads.rows import stamp
 from tests.bench.replay import Recording, Telling, recordings
 from tests.bench.whole import whole
-from tests.plans import Statements
+from tests.plans import Plans
 
 __all__ = ["MISSED"]
 
@@ -179,10 +179,10 @@ def main() -> None:
     """Run it: PATH CALLS EVERY."""
     path, calls, every = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40), logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    statements = Statements()
-    statements.listen()
+    plans = Plans()
+    plans.listen()
     asyncio.run(Soak(path, calls, every).run())
-    say({"statements": list(statements.heard.values())})
+    say({"statements": len(plans.statements), "findings": [f"{file}: {step}: {sql}" for (step, sql), file in plans.findings.items()]})
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ari_app.board import Box
+from ari_app.clock import SystemClock
 from ari_app.model import Kind
 from ari_app.threads import (
+    Store,
     contact_edits,
     contact_finding,
     figures,
@@ -33,21 +35,10 @@ from ari_app.threads.database import Params, Reader
 from ari_app.threads.keyed import teach
 from ari_app.threads.matching import Left
 from ari_app.threads.persons import people_of
+from tests import plans
 from tests.bench.threads_made import END, LINES, make
 
-BIG = (
-    *("message", "thread", "call", "contact", "outgoing", "audit", "part", "reached", "note", "call_back", "said"),
-    *("person", "person_number", "voicemail"),
-)
-FEW = ("thread_waits", "message_open_trouble", "message_expires", "voicemail_misplaced")
-"""Indexes of the few rows that wait, or are in trouble."""
 NUMBERS = ("+15145550101", "+15142000005")
-BOUND = (
-    "SCAN thread USING INDEX thread_by_change",
-    "SCAN thread USING COVERING INDEX thread_by_change",
-    "SCAN p USING INDEX person_by_sort",
-)
-"""Read in the order of the index, and no further than the page's end."""
 
 
 @pytest.fixture(scope="module")
@@ -96,17 +87,7 @@ def reader(made: Path) -> Iterator[Watched]:
 
 def scans(reader: Watched) -> list[tuple[str, str]]:
     """Steps that read a big table, or an index of it, from its one end to the other."""
-    found = []
-    for sql, plan in reader.plans.items():
-        for step in plan:
-            words = step.split()
-            if words[0] != "SCAN" or step in BOUND:
-                continue
-            # an alias stands for its table: our aliases are the letters that begin with it
-            table = next((big for big in BIG if words[1] == big or f" {big} {words[1]}" in " ".join(sql.split())), None)
-            if table is not None and not any(few in step for few in FEW):
-                found.append((step, sql))
-    return found
+    return [found for sql, plan in reader.plans.items() for found in plans.scans(sql, plan)]
 
 
 def ask(reader: Watched, what: str) -> None:
@@ -187,3 +168,41 @@ def test_a_page_of_the_inbox_is_not_sorted(reader: Watched) -> None:
 def test_a_search_reads_no_more_rows_than_it_may_show(reader: Watched, words: str) -> None:
     finding.find(reader, words, END, limit=5)
     assert reader.rows <= 200 + 100 + 100 + 100 + 5 * 7
+
+
+def test_what_a_row_goes_with_is_found_by_an_index(reader: Watched) -> None:
+    """Deleting a row has SQLite look for rows that name it (https://sqlite.org/foreignkeys.html#fk_indexes): no plan shows that."""
+    stays = {"member"}  # members are never deleted
+    ask = reader.connection.execute
+    bare = []
+    for (table,) in ask("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        led = {row["name"] for row in ask(f"PRAGMA table_info({table})") if row["pk"] == 1}
+        for index in ask(f"PRAGMA index_list({table})").fetchall():
+            column = ask(f"PRAGMA index_info({index['name']})").fetchone()["name"]
+            made = ask("SELECT sql FROM sqlite_master WHERE name = ?", (index["name"],)).fetchone()
+            if not index["partial"] or made["sql"].endswith(f"WHERE {column} IS NOT NULL"):
+                led.add(column)
+        keys = ask(f"PRAGMA foreign_key_list({table})").fetchall()
+        bare += [(table, key["from"]) for key in keys if key["table"] not in stays and key["from"] not in led]
+    assert bare == []
+
+
+async def test_a_statement_of_the_application_is_looked_at_as_it_comes(tmp_path: Path) -> None:
+    """As in every test (tests/conftest.py), here by one that is told apart."""
+    seen = plans.Plans()
+    end = seen.listen()
+    try:
+        store = Store(tmp_path / "textback.db", SystemClock())
+        await store.open()
+        await store.calls(limit=1)
+        await store.close()
+    finally:
+        end()
+    assert any("FROM call c" in each for each in seen.statements)
+    assert not seen.findings
+
+
+def test_what_may_read_tables_whole_is_there() -> None:
+    """No leave is kept for what is gone."""
+    house = Path(plans.__file__).parents[1]
+    assert [room for room in plans.ROOMS if not (house / room).exists()] == []
