@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ import structlog
 
 from ari_app.clock import Clock
 from ari_app.errors import StoreError
-from ari_app.model import Call, Decision, Known, MessageKind
+from ari_app.model import CLOCK_SLACK, Call, Decision, Known, MessageKind
 from ari_app.pool import DAY, Limits, Pool, Tried
 from ari_app.threads import Store
 from ari_app.threads.agenda import Due
@@ -25,6 +26,8 @@ _T = TypeVar("_T")
 _LOOK_AGAIN = 5.0
 """Seconds after which rows that wait for a modem, a live call or the PBX are looked at even if nobody said ``wake``."""
 _STORE_WAIT = (0.5, 10.0)
+_TEXTED = 10_000
+"""Most numbers of which it is remembered when they were texted."""
 DRAIN = timedelta(seconds=20)
 """How long a part already on its way may take to get its result when the service stops."""
 
@@ -60,6 +63,8 @@ class Outbox:
         self._drain = drain
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
+        self._texted: dict[str, float] = {}
+        """When numbers last had an automatic text, by the monotonic clock."""
         self._stopping = False
 
     def wake(self) -> None:
@@ -147,7 +152,7 @@ class Outbox:
 
     async def _claim(self, due: Due, bearer: Bearer) -> Claimed | None:
         live = due.kind is MessageKind.AUTO and due.number in self._live()
-        claiming = asyncio.ensure_future(self._store.claim(due.id, self._decide, bearer.split, live=live))
+        claiming = asyncio.ensure_future(self._store.claim(due.id, self._decide_now, bearer.split, live=live))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -160,6 +165,22 @@ class Outbox:
             log.error("text_unclaimable", message=due.id, error=type(error).__name__)
             await self._store.fail(due.id, "internal", f"it could not be prepared: {type(error).__name__}")
             return None
+
+    def _decide_now(self, call: Call, known: Known, now: datetime) -> Decision:
+        """The decision, by what is sure of the last text: the wall clock may have been set since, and a caller be texted twice by it."""
+        texted = None if known.number is None else self._texted.get(known.number)
+        if texted is not None:
+            last = now - timedelta(seconds=self._clock.monotonic() - texted)
+            if known.last_auto is None or abs(last - known.last_auto) > CLOCK_SLACK:
+                known = replace(known, last_auto=last, first=False)
+        return self._decide(call, known, now)
+
+    def _note_texted(self, claimed: Claimed, result: SendResult) -> None:
+        if claimed.kind is MessageKind.AUTO and isinstance(result, Sent | Unknown):
+            self._texted.pop(claimed.number, None)
+            self._texted[claimed.number] = self._clock.monotonic()
+            if len(self._texted) > _TEXTED:
+                del self._texted[next(iter(self._texted))]
 
     def _carry(self, bearer: Bearer, claimed: Claimed) -> None:
         self.pool.begin(bearer.name)
@@ -203,6 +224,7 @@ class Outbox:
         attempt = await self._begun(begun)
         if attempt is None and isinstance(result, Sent | Unknown):
             result = NotSent("the attempt could not be stored")  # without it no PDU leaves
+        self._note_texted(claimed, result)
         if self.pool.result(bearer.name, claimed.id, result):
             standing = self.pool.standing(bearer.name)
             log.warning("modem_alarm" if standing.failing else "modem_alarm_over", modem=bearer.name, failed=standing.failed)

@@ -17,10 +17,10 @@ __all__ = ["AHEAD", "SET_BACK", "Agenda", "Due", "agenda"]
 
 _AT_ONCE = 16
 AHEAD = timedelta(minutes=1)
-SET_BACK = """(m.kind IN ('staff', 'notice') AND (m.scheduled IS NULL OR m.scheduled <= :now)
+SET_BACK = """((m.kind = 'auto' OR m.scheduled IS NULL OR m.scheduled <= :now)
     AND ((m.at > :ahead AND m.due >= m.at) OR (m.claimed > :ahead AND m.due >= m.claimed)))"""
-"""Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time.
-A text that a person put off to an hour goes at that hour."""
+"""Due though its time says otherwise: queued, or tried and put off, before the clock was set back. The next try gives it a true time; an
+automatic text waits for its delay first (``sending.claim``). A text that a person put off to an hour goes at that hour."""
 _DUE = f"""SELECT * FROM (
     SELECT m.id, m.thread, m.kind, m.notice, m.due, m.tries, t.number, coalesce(t.modem, m.modem) AS prefers,
         coalesce(CASE WHEN m.bound THEN m.modem END,

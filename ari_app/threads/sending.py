@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ari_app.events import MessageChanged
+from ari_app.events import CallChanged, MessageChanged
 from ari_app.model import Call, Decision, DecisionKind, Known, MessageKind, MessageState, Reason
 from ari_app.threads import people, radio
 from ari_app.threads.agenda import AHEAD, SET_BACK
 from ari_app.threads.calls import write_decision
 from ari_app.threads.database import Transaction
 from ari_app.threads.known import gather
-from ari_app.threads.rows import call_of, stamp
+from ari_app.threads.rows import call_of, required, stamp
 from modem.types import NotSent, Refused, SendResult, Sent, Submit, Unknown
 
 __all__ = [
@@ -88,6 +88,9 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
     if row["due"] > at and tx.one(f"SELECT 1 FROM message m WHERE m.id = :id AND {SET_BACK}", ahead) is None:  # noqa: S608  (our own)
         return None
     kind, number = MessageKind(row["kind"]), str(row["number"])
+    if row["due"] > at and kind is MessageKind.AUTO:
+        _set_right(tx, row, now)
+        return None
     text = row["text"]
     planned = tx.value("SELECT count(*) FROM part WHERE message = ?", (message,)) > 0
     if kind is MessageKind.AUTO and row["went"] is None:
@@ -111,6 +114,26 @@ def claim(tx: Transaction, message: int, decide: Decide, split: Split, *, now: d
     total = tx.value("SELECT parts FROM message WHERE id = ?", (message,))
     parts = tuple(PartToSend(part["id"], Submit(number, part["number"], total, part["pdu"], part["length"])) for part in rows)
     return Claimed(message, kind, number, parts)
+
+
+def _set_right(tx: Transaction, row: Any, now: datetime) -> None:
+    """The clock was set back since the text was queued, or tried: its call counts as ended now, and it waits from now on.
+
+    By its old times it would go when the clock comes there again: an hour late, or a year.
+    """
+    call = tx.one("SELECT started, ended FROM call WHERE id = ?", (row["call"],))
+    assert call is not None  # noqa: S101  (foreign key)
+    back = max(required(call["ended"]) - now, timedelta(0))
+    tried = row["claimed"] is not None and row["claimed"] > stamp(now)
+    due = stamp(now if tried else required(row["due"]) - back)
+    tx.run("UPDATE call SET started = ?, ended = ? WHERE id = ?", (*(stamp(required(at) - back) for at in call), row["call"]))
+    tx.run("UPDATE call SET due = ? WHERE id = ? AND decision = 'pending'", (due, row["call"]))
+    tx.run(
+        "UPDATE message SET at = min(at, ?), claimed = min(claimed, ?), due = ?, expires = ? WHERE id = ?",
+        (stamp(now), stamp(now), due, stamp(required(row["expires"]) - back), row["id"]),
+    )
+    tx.notify(CallChanged(row["call"]))
+    tx.notify(MessageChanged(row["id"], row["thread"]))
 
 
 def _decide_again(tx: Transaction, row: Any, decide: Decide, now: datetime, live: bool) -> Decision | None:

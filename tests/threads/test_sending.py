@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -267,12 +267,29 @@ async def test_a_stop_while_the_clock_was_ahead_holds_nothing_up(store: Store, c
     await store.close()
 
 
-async def test_an_automatic_text_is_never_early(store: Store, clock: HandClock) -> None:
-    clock.move(hours=5)
+async def test_an_automatic_text_of_a_clock_that_was_set_back_waits_for_its_delay_and_goes(store: Store, clock: HandClock) -> None:
+    clerk = Clerk(delay=timedelta(seconds=30))
+    clock.move(days=365)
+    message = await due_auto(store, clerk)
+    clock.at = START
+    for _ in range(2):
+        assert await claim(store, message, clerk) is None
+    (call,) = await store.calls()
+    assert datetime.fromisoformat(call["ended"]) == START
+    clock.move(seconds=29)
+    assert (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)).due == ()
+    clock.move(seconds=1)
+    assert await claim(store, message, clerk) is not None
+
+
+async def test_a_try_of_an_automatic_text_put_off_while_the_clock_was_ahead_is_made_again(store: Store, clock: HandClock) -> None:
     message = await due_auto(store)
+    clock.move(minutes=90)
+    part = (await claimed(store, message)).parts[0]
+    await attempt(store, part.id, NotSent("the modem went away"))
     clock.at = START
     assert await claim(store, message) is None
-    assert (await store.agenda(ready=["gsm1"], known_modems=["gsm1"], live=(), held=False)).due == ()
+    assert await claim(store, message) is not None
 
 
 async def test_too_late(store: Store, clock: HandClock, heard: list[Notice]) -> None:
