@@ -187,8 +187,13 @@ class Missed:
         except Exception as error:
             # what a library makes of somebody's records must not end the service
             log.exception("history_failed")
-            what = f"textback failed at reading the PBX's records ({type(error).__name__})"
-            self._failed(SourceError(what, "report it with the lines of its log", code="history_failed"))
+            self._failed(
+                SourceError(
+                    f"textback failed at reading the PBX's records ({type(error).__name__})",
+                    "report it with the lines of its log",
+                    code="history_failed",
+                )
+            )
             self._look_in(_AGAIN)
         else:
             if self._twice and connect == self._connects:
