@@ -22,9 +22,10 @@ from ari_app.numbers import e164
 from ari_app.pbx.config import WatchConfig, matcher
 from ari_app.pbx.places import Kind, dialled_number, kind_of, other_half, place_of, trunk_name
 
-__all__ = ["History", "Read", "Row", "calls_of", "cut_off"]
+__all__ = ["CONFIRMS", "UNIQUEID", "History", "Read", "Row", "apart_from_utc", "calls_of", "cut_off"]
 
-_UNIQUEID = re.compile(r"(?:.+-)?([0-9]{9,11})\.[0-9]+")
+UNIQUEID = re.compile(r"((?:.+-)?)([0-9]{9,11})\.([0-9]+)")
+"""The system's name, the second a channel was made in, and which one of this start of Asterisk it is."""
 _QUARTER = 900
 """Seconds: zones differ by quarters of an hour."""
 _ZONES_APART = timedelta(hours=26)
@@ -35,7 +36,7 @@ _MEETS = frozenset({"confbridge", "meetme", "bridge", "page", "stasis", "pickup"
 """Applications in which a caller may be with somebody, whatever other channel is in the row, or none."""
 _OUTGOING_LEG = "AppDial"
 """Application of the channel that was dialled: no caller of its own."""
-_CONFIRMS = re.compile(r"\b[UM]\([^)]*(?<!auto-)confirm", re.IGNORECASE)
+CONFIRMS = re.compile(r"\b[UM]\([^)]*(?<!auto-)confirm", re.IGNORECASE)
 """A Dial option that asks who picked up to take the call: a phone that was picked up proves nothing then."""
 _ANSWERED = "ANSWERED"
 _YEARS = 1971, 2999
@@ -184,11 +185,17 @@ def _keys(row: Row) -> list[tuple[str, str]]:
 
 def _instant(row: Row, at: datetime, first: Row, zone: tzinfo) -> datetime:
     """``at``, a time of ``row`` as written, in UTC. ``first``: the first row of its channel, which began with it."""
-    made = _UNIQUEID.fullmatch(row.uniqueid)
+    apart = apart_from_utc(first.start, row.uniqueid)
+    return at.replace(tzinfo=zone).astimezone(UTC) if apart is None else at.replace(tzinfo=UTC) - apart
+
+
+def apart_from_utc(written: datetime, uniqueid: str) -> timedelta | None:
+    """How far the zone that a channel's begin was ``written`` in is from UTC; None where the uniqueid does not tell."""
+    made = UNIQUEID.fullmatch(uniqueid)
     if made is None:
-        return at.replace(tzinfo=zone).astimezone(UTC)
-    apart = (first.start.replace(tzinfo=UTC) - datetime.fromtimestamp(int(made[1]), UTC)).total_seconds()
-    return at.replace(tzinfo=UTC) - timedelta(seconds=round(apart / _QUARTER) * _QUARTER)
+        return None
+    apart = (written.replace(tzinfo=UTC) - datetime.fromtimestamp(int(made[2]), UTC)).total_seconds()
+    return timedelta(seconds=round(apart / _QUARTER) * _QUARTER)
 
 
 class _Group:
@@ -324,7 +331,7 @@ class _Group:
             return _Served.NOBODY
         if self._is_machine(row.dstchannel):
             return _Served.MACHINE
-        if _CONFIRMS.search(row.data):
+        if CONFIRMS.search(row.data):
             return _Served.DOUBT
         return _Served.OUTSIDE if trunk_name(row.dstchannel) in trunks else _Served.PERSON
 

@@ -7,18 +7,16 @@ peeraccount, linkedid, sequence (newcdrcolumns). The ways of files that logrotat
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from pathlib import Path
 
 from ari_app.errors import SourceError
-from ari_app.pbx.cdr import Read, Row
+from ari_app.pbx.cdr import UNIQUEID, Read, Row
 from ari_app.pbx.record_files import Lines, cells_of, read_back
 
 __all__ = ["LINES", "read_csv"]
 
 _COLUMNS = 16
-_UNIQUEID = re.compile(r"(?:.+-)?[0-9]{9,11}\.[0-9]+")
 
 
 def read_csv(path: Path, since: datetime, *, most: int) -> Read:
@@ -39,8 +37,8 @@ def _row(line: bytes) -> Row | None:
         cells[:_COLUMNS]
     )
     more = cells[_COLUMNS:]
-    uniqueid = more[0] if more and _UNIQUEID.fullmatch(more[0]) else ""
-    linkedid = more[-2] if len(more) >= 3 and _UNIQUEID.fullmatch(more[-2]) else ""
+    uniqueid = more[0] if more and UNIQUEID.fullmatch(more[0]) else ""
+    linkedid = more[-2] if len(more) >= 3 and UNIQUEID.fullmatch(more[-2]) else ""
     try:
         return Row(
             start=datetime.fromisoformat(start),

@@ -7,14 +7,13 @@ would have been live. One that nobody took is told as missed only where its stor
 from __future__ import annotations
 
 import heapq
-import re
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ari_app.model import Call, Outcome, OutgoingCall
-from ari_app.pbx.cdr import History
+from ari_app.pbx.cdr import UNIQUEID, History, apart_from_utc
 from ari_app.pbx.cel_gaps import NEEDED, Doubt, doubt
 from ari_app.pbx.cel_row import CelRow
 from ari_app.pbx.cel_story import Story
@@ -28,9 +27,6 @@ _PATIENCE = timedelta(minutes=10)
 """So long a story is waited for whose call is over and whose other channels are not."""
 _LONGEST = timedelta(hours=6)
 """A story to which nothing was added for so long is over, whatever the log lacks (as ``watch`` has it)."""
-_UNIQUEID = re.compile(r"((?:.+-)?)([0-9]{9,11})\.([0-9]+)")
-_QUARTER = 900
-"""Seconds: zones differ by quarters of an hour."""
 _SHUFFLED = 20
 """Channels are numbered as they are made, and told almost in that order; the count begins anew with each start of Asterisk."""
 _MEMORY = 20_000
@@ -168,20 +164,19 @@ class CelLog:
     def _started(self, row: CelRow, group: _Group) -> None:
         if row.cid_num.isdigit() and self._config.internal_length[0] <= len(row.cid_num) <= self._config.internal_length[1]:
             self._inside.add(row.context)
-        made = _UNIQUEID.fullmatch(row.uniqueid)
+        made = UNIQUEID.fullmatch(row.uniqueid)
         if made is None:
             return
         system, number = made[1], int(made[3])
         if number + _SHUFFLED < self._numbers.get(system, 0):
             # what was up at another start of Asterisk is gone
             for identity, other in self._groups.items():
-                before = _UNIQUEID.fullmatch(identity)
+                before = UNIQUEID.fullmatch(identity)
                 other.dead = other.dead or (other is not group and before is not None and before[1] == system)
             self._numbers[system] = number
         self._numbers[system] = max(number, self._numbers.get(system, 0))
         if group.apart is None and row.eventtime.tzinfo is None:
-            apart = (row.eventtime.replace(tzinfo=UTC) - datetime.fromtimestamp(int(made[2]), UTC)).total_seconds()
-            group.apart = timedelta(seconds=round(apart / _QUARTER) * _QUARTER)
+            group.apart = apart_from_utc(row.eventtime, row.uniqueid)
 
     def _timed(self, row: CelRow, group: _Group) -> CelRow:
         """The row with its time in UTC."""

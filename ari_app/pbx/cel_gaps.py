@@ -7,22 +7,20 @@ and 22). The caller's HANGUP says ANSWER where a Dial or a Queue was answered, b
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from enum import IntEnum
 
 from ari_app.model import Reached
+from ari_app.pbx.cdr import CONFIRMS
 from ari_app.pbx.cel_row import CelRow
 from ari_app.pbx.cel_story import Story
 from ari_app.pbx.places import Kind, kind_of, other_half
 
-__all__ = ["CONFIRMS", "NEEDED", "Doubt", "doubt"]
+__all__ = ["NEEDED", "Doubt", "doubt"]
 
 NEEDED = frozenset({"CHAN_START", "ANSWER", "BRIDGE_ENTER", "HANGUP", "CHAN_END"})
 """Without these types of rows a log cannot tell who was joined to whom."""
-CONFIRMS = re.compile(r"\b[UM]\([^)]*(?<!auto-)confirm", re.IGNORECASE)
-"""A Dial option that asks who picked up to take the call: a phone that was picked up proves nothing then."""
 _PAIRS = (("BRIDGE_ENTER", "BRIDGE_EXIT"), ("PARK_START", "PARK_END"), ("APP_START", "APP_END"))
 _ALONE = frozenset({"softmix", "holding_bridge"})
 """Bridges in which somebody may be alone: conferences, and where nobody hears anybody."""
@@ -73,15 +71,15 @@ def _taken(story: Story, caller: str, of: dict[str, list[CelRow]], is_machine: C
             said = said or any(row.eventtype == "ANSWER" and row.appname.lower() == "dial" for row in rows)
             if said and not joined:
                 yield Doubt.TAKEN
-    if caller in of and any(row.extra_of("reason") == "ParkedCallUnparked" for row in of[caller]):
-        after = of[caller][max(index for index, row in enumerate(of[caller]) if row.eventtype == "PARK_END") :]
-        if not any(row.eventtype == "BRIDGE_ENTER" for row in after):
-            yield Doubt.TAKEN
+    fetched = [index for index, row in enumerate(of[caller]) if row.extra_of("reason") == "ParkedCallUnparked"]
+    if fetched and not any(row.eventtype == "BRIDGE_ENTER" for row in of[caller][fetched[-1] :]):
+        yield Doubt.TAKEN
 
 
 def _hung_up_on(rows: Iterable[CelRow]) -> bool:
     """Somebody else's hanging up ended the channel: they were talking."""
-    return any(row.eventtype == "HANGUP" and "/" in row.extra_of("hangupsource").replace(row.channame, "") for row in rows)
+    sources = ((row.channame, row.extra_of("hangupsource")) for row in rows if row.eventtype == "HANGUP")
+    return any(source != name and kind_of(source) is not Kind.OTHER for name, source in sources)
 
 
 def _lives(of: dict[str, list[CelRow]], caller: str, heard: Collection[str]) -> Iterator[Doubt]:
@@ -94,8 +92,6 @@ def _lives(of: dict[str, list[CelRow]], caller: str, heard: Collection[str]) -> 
         half = other_half(rows[0].channame)
         if half is not None and half not in names:
             yield Doubt.GAPS
-    if caller not in of:
-        yield Doubt.GAPS
 
 
 def _whereabouts(story: Story, caller: str, of: dict[str, list[CelRow]]) -> Iterator[Doubt]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from ari_app.model import Call, Outcome, OutgoingCall, Reached
-from ari_app.pbx.cdr import History
+from ari_app.pbx.cdr import UNIQUEID, History
 from ari_app.pbx.cel import Told
 from ari_app.pbx.cel_gaps import Doubt
 
@@ -18,7 +17,6 @@ __all__ = ["Merged", "Source", "merged"]
 Source = Literal["cel", "cdr"]
 """Which records told a call."""
 
-_UNIQUEID = re.compile(r"(?:.+-)?[0-9]{9,11}\.[0-9]+")
 _SAME = timedelta(seconds=2)
 """Records without a uniqueid tell whole seconds: the same channel that began so near is the same call."""
 _SAME_OUT = timedelta(seconds=10)
@@ -49,7 +47,7 @@ def merged(
     others = {each.id: each for each in history.calls}
     by_channel: dict[str, list[Call]] = {}
     for each in history.calls:
-        if _UNIQUEID.fullmatch(each.id) is None:
+        if UNIQUEID.fullmatch(each.id) is None:
             by_channel.setdefault(each.channel, []).append(each)
     for one in told:
         other = others.get(one.call.id) or _near(one.call, by_channel.get(one.call.channel, ()))
