@@ -29,6 +29,7 @@ from ari_app.pbx.events import (
     Disconnected,
     Event,
     Snapshot,
+    passes,
     read_bridge,
     read_channel,
     read_event,
@@ -240,6 +241,8 @@ class AriClient(AriRest):
             if message.type is aiohttp.WSMsgType.ERROR:
                 reason = plain(websocket.exception() or message.data)
                 break
+            if isinstance(message.data, str) and passes(message.data):
+                continue
             event = self._event(message.data)
             if event is None:
                 continue

@@ -28,8 +28,8 @@ __all__ = ["Watch", "WatchStatus", "switches_of"]
 log = structlog.get_logger("pbx.watch")
 
 _LONGEST_CALL = timedelta(hours=6)
-_AT_ONCE = 200
-"""Events handled before others have a turn of the event loop."""
+_AT_ONCE = 1000
+"""Events handled before others have a turn of the event loop: more than one read of the socket brings, so that none pile up."""
 
 
 def switches_of(settings: Settings) -> tuple[str, ...]:

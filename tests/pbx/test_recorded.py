@@ -13,7 +13,7 @@ import pytest
 
 from ari_app.model import Call, Outcome
 from ari_app.pbx.calls import Tracker, WatchConfig
-from ari_app.pbx.events import Connected, Disconnected, Event, Snapshot, read_event
+from ari_app.pbx.events import PASSING, Connected, Disconnected, Event, Snapshot, passes, read_event
 from ari_app.pbx.outputs import CallEnded, CallStarted, Output
 
 HERE = Path(__file__).parent / "recorded"
@@ -59,6 +59,38 @@ def test_nothing_is_left_behind(path: Path) -> None:
 def test_each_event_told_twice_changes_nothing(path: Path) -> None:
     events = stream(path)
     assert calls(feed([event for event in events for _ in range(2)])) == calls(feed(events))
+
+
+@each
+def test_steps_of_the_dialplan_that_pass_a_call_on_need_not_be_read(path: Path) -> None:
+    rows = (HERE / path).read_text(encoding="utf-8").splitlines()
+    read = [row for row in map(json.loads, rows) if row["type"] != "ChannelDialplan" or row["dialplan_app"] not in PASSING]
+    events = [event for row in read if (event := read_event(row, LONG_AGO)) is not None]
+    assert calls(feed(events)) == calls(feed(stream(path)))
+
+
+@pytest.mark.parametrize(
+    ("message", "skipped"),
+    [
+        ('{"type":"ChannelDialplan","timestamp":"T","dialplan_app":"GotoIf","channel":{}}', True),
+        ('{"type":"ChannelDialplan","timestamp":"T","dialplan_app":"Queue","channel":{}}', False),
+        ('{"type":"ChannelDialplan","timestamp":"T","dialplan_app":"Goto","channel":{"dialplan":{"exten":"fax"}}}', False),
+        ('{"type":"ChannelDestroyed","timestamp":"T","channel":{"dialplan":{"app_name":"Set"}}}', False),
+        ('{"channel":{},"type":"ChannelDialplan","dialplan_app":"Set"}', False),
+        ("[" * 1000, False),
+    ],
+)
+def test_a_step_is_told_by_its_text(message: str, skipped: bool) -> None:
+    """One that is not told so is read: nothing is lost by it."""
+    assert passes(message) is skipped
+
+
+def test_a_real_asterisk_puts_it_so() -> None:
+    """As recorded, byte for byte, in tests/bench/recorded."""
+    told = [row for path in (HERE.parents[1] / "bench/recorded").glob("*.ari") for row in path.read_text(encoding="utf-8").splitlines()]
+    passed = [json.loads(row)["dialplan_app"] for row in told if passes(row)]
+    assert {"NoOp", "Goto", "Gosub", "Set"} <= set(passed)
+    assert len(passed) == sum(json.loads(row).get("dialplan_app") in PASSING for row in told)
 
 
 @each
