@@ -43,7 +43,7 @@ ROOMS: dict[str, str] = {
 PIECES: dict[str, str] = {
     "FROM opted_out)": "whether there is one at all",
     "FROM thread INDEXED BY thread_by_change ORDER BY changed DESC, id DESC LIMIT": "a page of the inbox, in the order of the index",
-    "FROM thread t LEFT JOIN contact c ON c.number = t.number WHERE 1 ORDER BY t.changed DESC, t.id DESC LIMIT": "`textback threads`",
+    "FROM thread WHERE 1 ORDER BY changed DESC, id DESC LIMIT": "`textback threads`, in the order of the index",
     "FROM call c LEFT JOIN message m ON m.call = c.id WHERE ": "`textback calls`, from the newest back until there are enough",
     "FROM audit WHERE 1 ORDER BY at DESC, id DESC LIMIT": "a page of the audit, in the order of the index",
     "FROM person p WHERE 1 ORDER BY p.sort, p.id LIMIT": "a page of the contacts, in the order of the index",
