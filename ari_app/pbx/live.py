@@ -217,4 +217,5 @@ class LiveLeg:
 
     def so_far(self, ended: datetime | None = None) -> OutgoingCall:
         """The leg as an outgoing call."""
-        return OutgoingCall(id=self.id, started=self.started, joined=self.joined, ended=ended, number=self.number, call_back=self.call_back)
+        over = None if ended is None else max(ended, self.started)  # the PBX's clock may be set back meanwhile
+        return OutgoingCall(id=self.id, started=self.started, joined=self.joined, ended=over, number=self.number, call_back=self.call_back)

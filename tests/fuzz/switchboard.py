@@ -9,14 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ari_app.errors import SourceError
+from ari_app.model import Outcome
 from ari_app.pbx.ami import Ami, Waiting
 from ari_app.pbx.calls import Tracker
 from ari_app.pbx.cdr import History, calls_of
 from ari_app.pbx.cdr_csv import read_csv
 from ari_app.pbx.events import Connected, Snapshot, read_event
+from ari_app.pbx.history import PbxRecords
 from ari_app.pbx.outputs import CallEnded
+from ari_app.settings import parse
 from tests.fuzz.targets import Check, Target, check_only
 from tests.pbx.fake_ami import FakeAmi, Impatient, server
 from tests.pbx.story import CONFIG
@@ -86,6 +90,44 @@ def told(found: History) -> None:
         assert out.ended is None or out.started <= out.ended
 
 
+def _logs() -> list[bytes]:
+    """Whole stories of cel.csv, a few at a time."""
+    found = []
+    for version in ("22", "16"):
+        stories: dict[bytes, list[bytes]] = {}
+        for line in (RECORDED / version / "cel.csv").read_bytes().splitlines(keepends=True):
+            stories.setdefault(line.split(b'","')[15], []).append(line)
+        whole = list(stories.values())
+        found += [b"".join(b"".join(story) for story in whole[at : at + 2]) for at in range(0, len(whole), 2)]
+    return [each for each in found if len(each) < 30_000]
+
+
+def _cel(data: bytes, folder: Path) -> None:
+    """Read as it grows, with the call records of the same run beside it: never an exception but SourceError, no call told two ways."""
+    log = folder / "cel.csv"
+    settings = parse({**_CLINIC, "pbx": {**_CLINIC["pbx"], "cel": {"csv": str(log)}}})
+    records = PbxRecords(settings, CONFIG)
+    final: dict[str, Outcome] = {}
+    half = data.find(b"\n", len(data) // 2) + 1
+    for part in (data[:half], data):
+        log.write_bytes(part)
+        try:
+            found = records.read(SINCE, UNTIL)
+        except SourceError:
+            continue
+        told(History(calls=found.calls, outgoing=found.outgoing))
+        for call in found.calls:
+            before = final.setdefault(call.id, call.outcome)
+            assert before in {call.outcome, Outcome.UNSEEN}, "an outcome was told, and another later"
+            final[call.id] = call.outcome
+
+
+_CLINIC: dict[str, Any] = {
+    "clinic": {"name": "Clinique", "number": "+15145550100"},
+    "pbx": {"username": "textback", "password": "secret"},
+}
+SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 6, 1, tzinfo=UTC)
+
 _AMI = (
     b"Event: MessageWaiting\r\nMailbox: 101@default\r\nWaiting: 1\r\nNew: 1\r\nOld: 0\r\n\r\n",
     b"Response: Success\r\nActionID: 1\r\nMessage: Event Filter Added\r\n\r\n",
@@ -144,5 +186,6 @@ def _say(fake: FakeAmi, data: bytes) -> None:
 TARGETS = (
     Target("ari", "events of ARI into the tracker", _streams, check_only(_ari), lines=True, values=True),
     Target("ami", "lines of AMI", lambda: list(_AMI), _ami, (b"Event: ", b"Response: ", b"\r\n\r\n", b"ActionID: ", b": "), lines=True),
+    Target("cel", "the channel event log", _logs, check_only(_cel), (b'","', b'""', b"\r\n"), lines=True),
     Target("cdr", "call detail records", lambda: _records("22") + _records("16"), check_only(_cdr), (b'","', b'""', b"\r\n"), lines=True),
 )
