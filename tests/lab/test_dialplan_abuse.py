@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 
 from tests.agi.crowd import drop, throw
+from tests.faults.fault import Recorder, record
 from tests.lab.install import install_dialplan
 from tests.lab.lab import Lab
 from tests.lab.scripts import Caller
@@ -120,9 +121,22 @@ async def test_a_thousand_idle_sockets_and_all_kinds_of_garbage_hold_no_call(
     assert "agi_failed" not in service.log.read_text(encoding="utf-8")
 
 
-async def test_a_call_in_the_middle_of_a_question_is_let_go_by_the_watchdog(
-    lab: Lab, service: Stage, capsys: pytest.CaptureFixture[str]
+async def test_a_call_in_the_middle_of_a_question_is_let_go_by_the_watchdog(lab: Lab, service: Stage, record_property: Recorder) -> None:
+    await let_go(lab, service, "4385550811", signal.SIGSTOP, record_property)
+    assert service.supervisor.watchdog_kills == 1
+    assert (await held(lab, "4385550812"))[1] == "unknown"
+
+
+@pytest.mark.bench
+async def test_a_call_in_the_middle_of_a_question_goes_on_where_the_service_is_killed(
+    lab: Lab, service: Stage, record_property: Recorder
 ) -> None:
+    await let_go(lab, service, "4385550813", signal.SIGKILL, record_property)
+    assert (await held(lab, "4385550814"))[1] == "unknown"
+
+
+async def let_go(lab: Lab, service: Stage, number: str, how: signal.Signals, record_property: Recorder) -> None:
+    """A call is asked something when the service gets this signal; how long the call is held, and whether it is listed after."""
     start, runs = len(lab.listener.heard), service.supervisor.starts
     speech = f"{lab.record.name}/asterisk/speech/"
 
@@ -133,17 +147,21 @@ async def test_a_call_in_the_middle_of_a_question_is_let_go_by_the_watchdog(
                     return True
         return False
 
-    async with lab.trunk_call(Caller("4385550811", GREETED)) as call:
+    async with lab.trunk_call(Caller(number, GREETED)) as call:
         await until("the words played", plays)
-        service.supervisor.kill(signal.SIGSTOP)
+        service.supervisor.kill(how)
         frozen = asyncio.get_running_loop().time()
         await until("the dialplan going on", lambda: went(lab, GREETED, start), 20)
         waited = asyncio.get_running_loop().time() - frozen
         await call.over()
-    with capsys.disabled():
-        print(f"\nFastAGI, service frozen in mid-call: the call went on after {waited:.1f} s")
-    assert waited < 10
-    assert service.supervisor.watchdog_kills == 1
     await service.supervisor.restarted(since=runs)
     await service.ready()
-    assert (await held(lab, "4385550812"))[1] == "unknown"
+
+    async def row() -> Any:
+        return await service.ask("calls", "--number", f"+1{number}")
+
+    listed = await until("the call in the list", row, patience=60)
+    texts = await service.modem("inbox", number=f"+1{number}")
+    record(record_property, texts_doubled=max(0, len(texts) - 1), calls_lost=int(len(listed) != 1), recovery_s=waited)
+    assert waited < 10
+    assert (len(listed), len(texts) <= 1) == (1, True)
