@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from tests.bench import calls, contacts, faults, install, modem, portal
+from tests.bench import calls, contacts, faults, growth, install, modem, pipeline, portal, soak, watching
+from tests.bench.page import SECTIONS, table, write_section
 from tests.bench.report import Row, show, write
 from tests.faults.matrix import GROUPS
 from tests.lab.root import LabError
@@ -20,13 +21,20 @@ TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
     "calls": calls.measure,
     "contacts": contacts.measure,
     "faults": faults.measure,
+    "growth": growth.measure,
     "install": install.measure,
     "modem": modem.measure,
+    "pipeline": pipeline.measure,
     "portal": portal.measure,
+    "soak": soak.measure,
+    "watch": watching.measure,
 }
 PARTS = {"faults": GROUPS, "modem": tuple(modem.SECTIONS)}
 _OF_PARTS = "; ".join(f"Of {topic}: {', '.join(parts)}" for topic, parts in PARTS.items())
-QUICK = ("contacts", "faults", "modem", "portal")
+QUICK = ("contacts", "faults", "growth", "modem", "pipeline", "portal", "soak", "watch")
+DRAW = ("faults", "growth")
+"""Topics that write more than their table, and do it themselves."""
+PAGED = (*DRAW, *SECTIONS)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +42,9 @@ QUICK = ("contacts", "faults", "modem", "portal")
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there as JSON too.")
 @click.option("--only", help=f"Only these, with commas between. {_OF_PARTS}.")
 @click.option("--quick", is_flag=True, help=f"Of the topics {', '.join(QUICK)}, few of everything: a trial, no measurement.")
-@click.option("--write", "page", is_flag=True, help="Of the topic faults, write the figures into docs/reliability.md.")
+@click.option(
+    "--write", "page", is_flag=True, help=f"Write the figures into the documentation. Of the topics {', '.join(sorted(set(PAGED)))}."
+)
 @click.option(
     "--inside",
     type=click.Choice(["qemu", "container"]),
@@ -51,10 +61,10 @@ def main(topic: str, *, file: Path | None, only: str | None, quick: bool, page: 
         options["quick"] = quick
     elif quick:
         raise click.UsageError(f"--quick belongs to the topics {', '.join(QUICK)}")
-    if topic == "faults":
+    if page and (topic not in PAGED or (quick and topic not in DRAW)):
+        raise click.UsageError(f"--write belongs to whole runs of the topics {', '.join(sorted(set(PAGED)))}")
+    if topic in DRAW:
         options["page"] = page
-    elif page:
-        raise click.UsageError("--write belongs to the topic faults")
     if topic == "install":
         options["inside"] = inside
     elif inside:
@@ -66,6 +76,8 @@ def main(topic: str, *, file: Path | None, only: str | None, quick: bool, page: 
         click.echo(f"error: {error.what}\n  fix: {error.fix}" if error.fix else f"error: {error.what}", err=True)
         sys.exit(1)
     show(topic, rows)
+    if page and topic not in DRAW:
+        write_section(topic, table(rows))
     if file is not None:
         write(topic, rows, file)
     missed = [row for row in rows if row.missed]

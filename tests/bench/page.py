@@ -11,9 +11,11 @@ from pathlib import Path
 from tests.bench.report import Row
 from tests.lab.root import LabError
 
-__all__ = ["PAGE", "machine", "table", "write_section"]
+__all__ = ["PAGE", "SECTIONS", "machine", "table", "write_section"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+SECTIONS = ("calls", "modem", "pipeline", "portal", "soak", "watch")
+"""Topics whose table the page has a place for."""
 
 
 def write_section(topic: str, body: str) -> None:
