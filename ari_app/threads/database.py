@@ -115,6 +115,10 @@ class _Job:
     """Not in a transaction."""
 
 
+_Ended = tuple[asyncio.Future[Any], tuple[Notice, ...], Any, BaseException | None]
+"""A job's future, and what it came to."""
+
+
 class Database:
     """The file, opened. ``read_only``: no lock, no writer, and the file must be there."""
 
@@ -363,12 +367,17 @@ class Database:
                     connection.execute("ROLLBACK")
             done = [(job, Transaction(connection), None, error) for job in jobs]
         self.trouble = None
+        ended: dict[asyncio.AbstractEventLoop, list[_Ended]] = {}
         for job, transaction, result, failed in done:
+            told = failed
             if isinstance(failed, sqlite3.DatabaseError) and not isinstance(failed, _BUGS):
-                self.trouble = self._unwritable(failed)
-                self._hand(job, (), None, self.trouble)
-            else:
-                self._hand(job, () if failed else tuple(transaction.notices), result, failed)
+                told = self.trouble = self._unwritable(failed)
+            ended.setdefault(job.loop, []).append((job.future, () if told else tuple(transaction.notices), result, told))
+        for loop, results in ended.items():
+            try:
+                loop.call_soon_threadsafe(self._deliver, results)
+            except RuntimeError:
+                log.warning("store_result_unread")  # the loop ended first; what was committed is committed
 
     def _unwritable(self, error: BaseException) -> StoreError:
         if _is_damage(error):
@@ -386,24 +395,19 @@ class Database:
             self._broke.set_exception(damaged)
         return damaged
 
-    def _hand(self, job: _Job, notices: tuple[Notice, ...], result: Any, error: BaseException | None) -> None:
-        def deliver() -> None:
+    def _deliver(self, results: Sequence[_Ended]) -> None:
+        for future, notices, result, error in results:
             if notices and self._on_notices is not None:
                 try:
                     self._on_notices(notices)
                 except Exception as fault:  # noqa: BLE001  (a listener's fault is not the writer's)
                     log.error("notices_failed", notices=len(notices), error=type(fault).__name__)
-            if job.future.done():
-                return
+            if future.done():
+                continue
             if error is None:
-                job.future.set_result(result)
+                future.set_result(result)
             else:
-                job.future.set_exception(error)
-
-        try:
-            job.loop.call_soon_threadsafe(deliver)
-        except RuntimeError:
-            log.warning("store_result_unread")  # the loop ended first; what was committed is committed
+                future.set_exception(error)
 
 
 def _done(connection: sqlite3.Connection, job: _Job) -> tuple[_Job, Transaction, Any, BaseException | None]:

@@ -13,6 +13,7 @@ import structlog
 
 from ari_app.clock import SystemClock
 from ari_app.errors import PbxAuthError, PbxReplacedError, PbxRequestError, PbxUnavailableError
+from ari_app.pbx import ari as ari_module
 from ari_app.pbx.ari import AriClient
 from ari_app.pbx.events import READ_TYPES, ChannelCreated, Connected, DeviceStateChanged, Disconnected, Event
 from ari_app.settings import PbxSettings
@@ -208,6 +209,41 @@ async def test_a_slow_consumer_stalls_nobody_and_loses_nothing() -> None:
         heard = [await anext(events) for _ in range(count)]
         assert [event.channel.id for event in heard if isinstance(event, ChannelCreated)] == [str(number) for number in range(count)]
         assert fake.opened == 1
+
+
+async def test_a_storm_is_gathered_and_comes_whole_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered: list[float] = []
+    real = SystemClock.sleep
+
+    async def sleep(clock: SystemClock, seconds: float) -> None:
+        if seconds == ari_module._GATHER:
+            gathered.append(seconds)
+        await real(clock, seconds)
+
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    async with FakeAri.up() as fake, connected(fake) as (ari, events):
+        names = [f"c{number}" for number in range(600)]
+        told = asyncio.create_task(_each_by_itself(fake, names))
+        async with asyncio.timeout(30):
+            assert [event.channel.id for event in [await anext(events) for _ in names] if isinstance(event, ChannelCreated)] == names
+        await told
+        assert gathered
+        assert ari.overflows == ari.unreadable == 0
+
+
+async def test_a_client_that_gathers_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ari_module, "_GATHER", 3600.0)
+    async with FakeAri.up() as fake, asyncio.timeout(30), connected(fake) as (_, events):
+        await _each_by_itself(fake, [f"c{number}" for number in range(400)])
+        for _ in range(100):
+            await anext(events)  # and the rest is not read for an hour
+
+
+async def _each_by_itself(fake: FakeAri, names: list[str]) -> None:
+    """As a PBX tells them: not all in one packet."""
+    for name in names:
+        await fake.say(created(name))
+        await asyncio.sleep(0.001)
 
 
 async def test_an_overflow_is_said_and_resynchronised() -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,69 @@ async def test_notices_come_after_the_commit_on_the_loop_before_the_result(path:
 
     thread = await database.write(work)
     assert heard == [((ThreadChanged(thread),), 1, True)]
+    await database.close()
+
+
+async def test_what_waits_together_is_one_commit_and_each_has_its_own_result(path: Path) -> None:
+    """The writer is held up, so that all of them wait; one of them fails, and only that one leaves nothing."""
+    heard: list[tuple[Notice, ...]] = []
+    database = Database(path, on_notices=heard.append)
+    await database.open()
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Transaction) -> None:
+        held.set()
+        assert go_on.wait(20)
+
+    def work(tx: Transaction) -> int:
+        thread = a_thread(tx)
+        tx.notify(ThreadChanged(thread))
+        return thread
+
+    def fails(tx: Transaction) -> None:
+        work(tx)
+        raise RuntimeError("in the middle")
+
+    first = asyncio.create_task(database.write(hold))
+    await asyncio.to_thread(held.wait, 20)
+    commits: list[str] = []
+    jobs: list[Callable[[Transaction], object]] = [lambda tx: tx.connection.set_trace_callback(commits.append), work, fails, work]
+    writes = [asyncio.create_task(database.write(one)) for one in jobs]
+    await asyncio.sleep(0)  # each has asked
+    go_on.set()
+    await first
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert [str(one) for one in results] == ["None", "1", "in the middle", "2"]
+    assert heard == [(ThreadChanged(1),), (ThreadChanged(2),)]
+    assert commits.count("COMMIT") == 1
+    assert await database.read(lambda r: r.value("SELECT count(*) FROM thread")) == 2
+    await database.close()
+
+
+async def test_a_rollback_of_everything_is_told_to_all_that_were_together(path: Path) -> None:
+    """As SQLite does by itself on a full disk: nothing was kept, and nobody is told otherwise."""
+    database = Database(path)
+    await database.open()
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Transaction) -> None:
+        held.set()
+        assert go_on.wait(20)
+
+    def all_lost(tx: Transaction) -> None:
+        tx.connection.execute("ROLLBACK")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    first = asyncio.create_task(database.write(hold))
+    await asyncio.to_thread(held.wait, 20)
+    writes = [asyncio.create_task(database.write(one)) for one in (a_thread, all_lost, a_thread)]
+    await asyncio.sleep(0)
+    go_on.set()
+    await first
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(one) for one in results] == [StoreError] * 3
+    assert await database.read(lambda r: r.value("SELECT count(*) FROM thread")) == 0
+    assert await database.write(a_thread) == 1
     await database.close()
 
 
