@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from modem.simulator import Simulator
+from tests.faults.fault import Recorder, record
 from tests.lab.stage import CHECKOUT, toml
 
 NUMBER = "+15145550142"
@@ -43,7 +44,7 @@ def settings(folder: Path) -> Path:
     return path
 
 
-async def test_the_attempt_is_on_disk_before_the_pdu_and_the_text_before_its_deletion(tmp_path: Path) -> None:
+async def test_the_attempt_is_on_disk_before_the_pdu_and_the_text_before_its_deletion(tmp_path: Path, record_property: Recorder) -> None:
     config, trace = settings(tmp_path), tmp_path / "trace"
     textback = [sys.executable, "-m", "ari_app", "--config", str(config)]
     async with Simulator(tmp_path / "port") as simulator:
@@ -70,8 +71,10 @@ async def test_the_attempt_is_on_disk_before_the_pdu_and_the_text_before_its_del
             await service.wait()
 
     calls = order(trace, tmp_path)
+    came = order_holds(calls, after="AT+CMGL", sync="sync", before="AT+CMGD")
+    record(record_property, texts_lost=int(not came), texts_doubled=int(not order_holds(calls, after="AT+CMGS", sync="sync", before="PDU")))
     assert order_holds(calls, after="AT+CMGS", sync="sync", before="PDU"), calls
-    assert order_holds(calls, after="AT+CMGL", sync="sync", before="AT+CMGD"), calls
+    assert came, calls
 
 
 def order(trace: Path, folder: Path) -> list[str]:

@@ -21,6 +21,7 @@ from ari_app.outbox import Outbox
 from ari_app.threads import Store
 from modem.driver import SerialModem
 from modem.simulator import Simulator
+from tests.faults.fault import Recorder, record
 from tests.modem.conftest import QUICK, running
 from tests.outbox_child import Door, number
 from tests.threads.world import STAFF, Clerk, a_call
@@ -187,7 +188,7 @@ async def test_what_becomes_of_a_number_that_fails(make_rig: MakeRig, code: int)
     assert (await rig.store.message(message))["state"] == state
 
 
-async def test_killed_at_any_moment_nobody_is_texted_twice(tmp_path: Path) -> None:
+async def test_killed_at_any_moment_nobody_is_texted_twice(tmp_path: Path, record_property: Recorder) -> None:
     """SIGKILL at random moments, restarted each time: one text each but where a stop leaves it open, and nothing forgotten."""
     callers, kills = 60, 10
     moments = random.Random(20260302)  # noqa: S311  (the same moments each run, as far as the machine allows)
@@ -216,7 +217,10 @@ async def test_killed_at_any_moment_nobody_is_texted_twice(tmp_path: Path) -> No
         finally:
             await end(child)
         states: Counter[str] = Counter()
-        for call in await watcher.calls():
+        listed = await watcher.calls()
+        doubled = sum(max(len(sim.inbox(call["caller"])) - 1, 0) for call in listed)
+        record(record_property, texts_doubled=doubled, calls_lost=callers - len(listed))
+        for call in listed:
             received = len(sim.inbox(call["caller"]))
             if call["outcome"] == "answered":
                 assert (call["decision"], call["message"], received) == ("silence", None, 0)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ari_app.events import CallChanged, MessageChanged, ThreadChanged
 from ari_app.model import (
+    CLOCK_SLACK,
     REPLIES,
     AnsweredBy,
     Call,
@@ -89,6 +90,7 @@ def record_call(
         settles = was["outcome"] == Outcome.UNSEEN.value and call.outcome is not Outcome.UNSEEN
         return _settled(tx, was, call, decide, now=now, live=live) if settles else _standing(tx, call.id)
     tx.run("DELETE FROM open_call WHERE id = ?", (call.id,))
+    call = _past(call, now)
     number = number_of(call)
     asked = sorted(tx.all("DELETE FROM asked WHERE call = ? RETURNING id, at, member", (call.id,)), key=lambda row: int(row["id"]))
     if asked:
@@ -181,6 +183,12 @@ def _joined(tx: Transaction, call: Call, thread: int, *, settles: bool) -> None:
             note_reached(tx, call.id, call.caller, joined)
         if settles:
             _settle(tx, thread, joined)
+
+
+def _past(call: Call, now: datetime) -> Call:
+    """A call that ended in the future did so by a clock that is wrong, or was set back since: it ended now, and its text goes in time."""
+    ahead = call.ended - now
+    return replace(call, started=call.started - ahead, ended=now) if ahead > CLOCK_SLACK else call
 
 
 def _to_answer(call: Call, decision: Decision) -> bool:

@@ -20,6 +20,7 @@ from ari_app.threads import Store, keyed
 from ari_app.threads.place import Lock
 from tests.backup.clinic import NOW, backed_up, killed_at, put_back, sql, value
 from tests.contract.clinic import CAROL, DAVE, FRANK
+from tests.faults.fault import Recorder, record
 from tests.threads.world import ALICE, BOB, HandClock
 
 LATER = NOW + timedelta(hours=1)
@@ -80,7 +81,7 @@ def would_go(settings: Settings, now: datetime) -> int:
     return asyncio.run(look())
 
 
-def test_without_the_store_that_was_there_what_waited_may_have_gone(settings: Settings, waiting: Copy) -> None:
+def test_without_the_store_that_was_there_what_waited_may_have_gone(settings: Settings, waiting: Copy, record_property: Recorder) -> None:
     for end in ("", "-wal", "-shm"):
         settings.store.path.with_name(settings.store.path.name + end).unlink(missing_ok=True)
     done = put_back(settings, waiting.file, LATER)
@@ -93,7 +94,9 @@ def test_without_the_store_that_was_there_what_waited_may_have_gone(settings: Se
         "client:ahead": ("failed", "restored"),
     } | {act: state for act, state in states(settings.store.path).items() if act not in TOLD}
     assert (done.before, done.settled.lost_calls, done.settled.texts) == (None, None, {"unknown": 5, "failed": 1})
-    assert would_go(settings, LATER) == 0
+    again = would_go(settings, LATER)
+    record(record_property, texts_doubled=again)
+    assert again == 0
     # it counts as sent: this caller's next missed call is in the cooldown
     question = "SELECT went IS NOT NULL AND claimed IS NOT NULL FROM message WHERE act = 'call:auto'"
     assert value(settings.store.path, question) == 1
@@ -112,7 +115,7 @@ def test_a_report_that_comes_after_all_lets_no_second_part_go(settings: Settings
     assert would_go(settings, LATER) == 0
 
 
-def test_the_store_that_was_there_knows_what_became_of_them(settings: Settings, waiting: Copy) -> None:
+def test_the_store_that_was_there_knows_what_became_of_them(settings: Settings, waiting: Copy, record_property: Recorder) -> None:
     with sql(settings.store.path) as store:
         store.execute("UPDATE message SET state = 'delivered', went = ?, claimed = ? WHERE act = 'client:leaving'", (AT, AT))
         store.execute("UPDATE part SET state = 'delivered', reference = 7, modem = 'gsm1' WHERE state = 'sending'")
@@ -138,7 +141,9 @@ def test_the_store_that_was_there_knows_what_became_of_them(settings: Settings, 
             "WHERE m.act = 'client:leaving' ORDER BY p.number"
         ).fetchall()
     assert [tuple(part) for part in parts] == [("delivered", 7, "sent"), ("delivered", 8, None)]
-    assert would_go(settings, LATER) == 0
+    again = would_go(settings, LATER)
+    record(record_property, texts_doubled=again, calls_lost=done.settled.lost_calls)
+    assert again == 0
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["with the store that was there", "without"])

@@ -1,4 +1,4 @@
-"""The machine's clock is set, an hour or a year, back or ahead, while texts wait, are on their way and have gone; and nights of changed clocks."""
+"""The clock is set, an hour or a year, back or ahead, while texts wait, are on their way and have gone; and nights of changed clocks."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class House:
     carrier: Carrier
     calls: list[str] = field(default_factory=list)
 
-    async def misses(self, number: str) -> int | None:
-        call = a_call(number, ended=self.clock.now())
+    async def misses(self, number: str, ahead: timedelta = timedelta(0)) -> int | None:
+        call = a_call(number, ended=self.clock.now() + ahead)
         self.calls.append(call.id)
         now = self.clock.now()
         recorded = await self.store.record_call(call, lambda call, known: self.policy.decide(call, known, now), line="main")
@@ -73,7 +73,7 @@ class House:
             sleeps = self.clock.sleeps
             self.outbox.wake()
             async with asyncio.timeout(20):
-                while self.clock.sleeps == sleeps or self._under_way():
+                while self.clock.sleeps == sleeps or self._under_way():  # noqa: ASYNC110  (a clock by hand has no event)
                     await asyncio.sleep(0)
 
     def _under_way(self) -> bool:
