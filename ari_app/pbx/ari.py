@@ -47,8 +47,8 @@ _BUSY = 120.0
 than an event in it. Asterisk gives up on a socket it cannot write to for 100 ms, and the kernel takes megabytes."""
 _GATHER = 0.04
 """Seconds."""
-_MANY = 64
-"""Events of one read: after so many the next is not put off, we are behind."""
+_MUCH = 1 << 16
+"""Characters of one read: after so many the next is not put off, we are behind."""
 _ALL_DEVICES = "__AST_DEVICE_STATE_ALL_TOPIC"
 _BACKOFF = (0.2, 15.0)
 """Seconds before the first and, after doubling, between the later attempts; each drawn from the upper half of its span."""
@@ -228,16 +228,18 @@ class AriClient(AriRest):
     async def _read(self, websocket: _Socket, queue: asyncio.Queue[Event | _Lost]) -> None:
         """Drain the socket at once: Asterisk closes one it could not write to for 100 ms."""
         reason = ""
-        pace, count, again = Pace(self._clock, _BUSY, burst=int(_BUSY)), 0, asyncio.Event()
+        pace, again = Pace(self._clock, _BUSY, burst=int(_BUSY)), asyncio.Event()
+        count = size = 0
         async for message in websocket:
             if again.is_set():  # the loop went round since the last one: this is another read
-                if pace.busy(count) and count < _MANY:
+                if pace.busy(count) and size < _MUCH:
                     await websocket.gather(self._clock, _GATHER)
                 again.clear()
-                count = 0
+                count = size = 0
             if not count:
                 asyncio.get_running_loop().call_soon(again.set)
             count += 1
+            size += len(message.data) if isinstance(message.data, str) else 0
             if message.type is aiohttp.WSMsgType.ERROR:
                 reason = plain(websocket.exception() or message.data)
                 break
