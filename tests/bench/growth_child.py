@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from ari_app.cli.running import settle_memory
 from ari_app.clock import SystemClock
 from ari_app.events import CallChanged, Notice
 from ari_app.pbx.events import ChannelDestroyed, Event
@@ -106,8 +107,7 @@ def _within(recording: Recording, told: list[Told], begun: datetime) -> list[Tol
 
 
 async def _run(calls: Calls) -> None:
-    gc.collect()
-    gc.freeze()  # as ``textback run`` does
+    settle_memory()
     await calls.service.run()
 
 

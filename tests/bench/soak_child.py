@@ -9,7 +9,6 @@ Prints one JSON line per sample, and one with what was seen of the statements' p
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import random
 import re
@@ -23,6 +22,7 @@ import aiohttp
 import structlog
 
 from ari_app.board import Role
+from ari_app.cli.running import settle_memory
 from ari_app.desk import SHELL
 from ari_app.model import Outcome
 from ari_app.pbx.events import Event
@@ -100,8 +100,7 @@ class Soak:
             await self.settle(first + len(told))
 
     async def run(self) -> None:
-        gc.collect()
-        gc.freeze()  # as ``textback run`` does
+        settle_memory()
         await self.service.run()
 
     async def settle(self, calls: int) -> None:
