@@ -38,6 +38,8 @@ MISSED = 10
 """One call in so many is missed."""
 _AT_ONCE = 4
 """Calls up at the same time."""
+_TOGETHER = 100
+"""Calls told before what is filed of them is waited for: an hour of the clinic's, which is before any text is too late."""
 _STEP = timedelta(seconds=31.5)
 """From one call to the next: a million of them are a year."""
 _CALLS_EACH = 5
@@ -104,14 +106,15 @@ class Soak:
         await self.service.run()
 
     async def settle(self, calls: int) -> None:
-        """Called when so many calls were told: the next ones come when these are filed."""
+        """Called when so many calls were told: now and then the next ones come when these are filed, and texts are where they go to."""
         if calls == _AT_ONCE:
             await self.service.store._database._ask(lambda tx: tx.connection.execute("PRAGMA synchronous=OFF"), bare=True)
+        if calls % _TOGETHER and calls != self._calls:
+            return
         await self.service._outputs.join()
-        if calls % 200 < _AT_ONCE or calls == self._calls:
-            await self._sent()
-            await self._staff()
-        if calls % self._every < _AT_ONCE or calls == self._calls:
+        await self._sent()
+        await self._staff()
+        if calls % self._every < _TOGETHER or calls == self._calls:
             await self._look()
             say(self._sample(calls))
         if calls >= self._calls:
