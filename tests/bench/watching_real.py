@@ -24,8 +24,10 @@ __all__ = ["measure"]
 
 MISSED, ANSWERED = "5145550105", "5145550106"
 """Their phones: one rings until the caller gives up, one answers."""
-_RINGS, _PICKS_UP, _TALKS = 2.0, 1.0, 3.0
+_RINGS, _PICKS_UP, _TALKS, _SPEAKS = 2.0, 1.0, 3.0, 20.0
 """Seconds."""
+_SPEAKING = 10.0
+"""Calls a second with speech: more streams than these SIPp does not play."""
 _FIRST, _STEP, _MOST = 10.0, 1.4, 400.0
 """Calls a second: the first rate tried, what the next one is multiplied by, the last."""
 _TRIED = 6.0
@@ -64,7 +66,7 @@ async def measure(say: Callable[[str], None], *, quick: bool = False, line: str 
             # every call is decided and filed; no text leaves, so that no modem sets the pace
             async with stage(lab, Path(folder), {"reply": {"mode": "watch"}}) as staged, lab.phones(_PHONES):
                 rate = rate or await _highest(staged, say)
-                return await _at(staged, rate, seconds, say)
+                return [*await _at(staged, rate, seconds, say), await _with_speech(staged, seconds / 2, say)]
     finally:
         await lab.down()
 
@@ -95,15 +97,19 @@ def _count(rate: float, seconds: float) -> int:
     return max(1, math.ceil(rate * seconds / 2))
 
 
-async def _calls(lab: Lab, rate: float, seconds: float) -> float:
-    """Half that ring until their caller gives up, half that are answered, ``rate`` together; how late the last one was over, in s."""
-    count = _count(rate, seconds)
+async def _calls(lab: Lab, rate: float, seconds: float, *, speech: bool = False) -> float:
+    """Half that ring until their caller gives up, half that are answered, ``rate`` together; how late the last one was over, in s.
+
+    ``speech``: who is answered speaks, for as long as a short talk lasts; else nobody says a word.
+    """
+    count, talk = _count(rate, seconds), _SPEAKS if speech else _TALKS
+    audio = str(lab.record.folder / "talking.ulaw") if speech else None
     began = time.monotonic()
     await asyncio.gather(
         flood(lab, MISSED, [f"43855{index:05d}" for index in range(count)], rate=rate / 2, give_up=_RINGS, patience=seconds + 60),
-        flood(lab, ANSWERED, [f"43856{index:05d}" for index in range(count)], rate=rate / 2, talk=_TALKS, patience=seconds + 60),
+        flood(lab, ANSWERED, [f"43856{index:05d}" for index in range(count)], rate=rate / 2, talk=talk, audio=audio, patience=seconds + 60),
     )
-    return time.monotonic() - began - seconds - _PICKS_UP - _TALKS
+    return time.monotonic() - began - seconds - _PICKS_UP - talk
 
 
 async def _at(staged: Stage, rate: float, seconds: float, say: Callable[[str], None]) -> list[Row]:
@@ -136,6 +142,16 @@ async def _at(staged: Stage, rate: float, seconds: float, say: Callable[[str], N
         Row(figure="asterisk_cpu_ms_per_call", unit="ms", ours=round(after.asterisk / calls * 1000, 2)),
         Row(figure="own_cpu_idle", unit="ms/s", ours=round(idle.ours / _IDLE * 1000, 2)),
     ]
+
+
+async def _with_speech(staged: Stage, seconds: float, say: Callable[[str], None]) -> Row:
+    """The same share where callers speak, as they do: what a PBX works most on."""
+    say(f"{_SPEAKING:g} calls a second with {_SPEAKS:g} s of speech for {seconds:g} s")
+    before = _Cpu.now(staged)
+    await _calls(staged.lab, _SPEAKING, seconds, speech=True)
+    await _settled(staged)
+    spent = _Cpu.now(staged).since(before)
+    return Row(figure="cpu_share_with_speech", unit="ours / Asterisk's", ours=round(spent.ours / spent.asterisk, 3))
 
 
 async def _settled(staged: Stage) -> tuple[int, int, int]:

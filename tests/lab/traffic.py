@@ -31,13 +31,15 @@ async def flood(
     rate: float,
     give_up: float | None = None,
     talk: float | None = None,
+    audio: str | None = None,
     patience: float = 120,
 ) -> None:
     """Call ``did`` from each of ``numbers``, ``rate`` calls a second; returns when all are over. Raises LabError.
 
-    ``give_up``: seconds of ringing after which each caller hangs up; ``talk``: seconds after an answer.
+    ``give_up``: seconds of ringing after which each caller hangs up; ``talk``: seconds after an answer; ``audio``: what they say then
+    (``Caller.audio``).
     """
-    script = caller_script(Caller("[field0]", did, give_up=give_up, talk=talk))
+    script = caller_script(Caller("[field0]", did, give_up=give_up, talk=talk, audio=audio))
     folder = lab.record.folder / "sipp"
     folder.mkdir(exist_ok=True)
     table = folder / f"numbers-{id(numbers):x}.csv"
