@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from tests.bench import calls, contacts, faults, growth, install, modem, pipeline, portal, soak, watching
+from tests.bench import calls, contacts, faults, growth, history, install, modem, pipeline, portal, soak, watching
 from tests.bench.page import SECTIONS, table, write_section
 from tests.bench.report import Row, show, write
 from tests.faults.matrix import GROUPS
@@ -22,6 +22,7 @@ TOPICS: dict[str, Callable[..., Coroutine[Any, Any, list[Row]]]] = {
     "contacts": contacts.measure,
     "faults": faults.measure,
     "growth": growth.measure,
+    "history": history.measure,
     "install": install.measure,
     "modem": modem.measure,
     "pipeline": pipeline.measure,
@@ -50,7 +51,8 @@ PAGED = (*DRAW, *SECTIONS)
     type=click.Choice(["qemu", "container"]),
     help="Of the topic install, the kind of machine; the realest that is quick without.",
 )
-def main(topic: str, *, file: Path | None, only: str | None, quick: bool, page: bool, inside: str | None) -> None:
+@click.option("--calls", "count", type=click.IntRange(min=1000), help="Of the topic soak, how many calls; a million without.")
+def main(topic: str, *, file: Path | None, only: str | None, quick: bool, page: bool, inside: str | None, count: int | None) -> None:
     """Measure TOPIC and print the figures. Exit status 1 when a bar is missed."""
     options: dict[str, Any] = {}
     if topic in PARTS:
@@ -65,6 +67,10 @@ def main(topic: str, *, file: Path | None, only: str | None, quick: bool, page: 
         raise click.UsageError(f"--write belongs to whole runs of the topics {', '.join(sorted(set(PAGED)))}")
     if topic in DRAW:
         options["page"] = page
+    if topic == "soak" and count is not None:
+        options["calls"] = count
+    elif count is not None:
+        raise click.UsageError("--calls belongs to the topic soak")
     if topic == "install":
         options["inside"] = inside
     elif inside:
