@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,11 +77,12 @@ def with_cel(lab: Lab, **keys: Any) -> dict[str, Any]:
 
 
 async def begin_store(folder: Path) -> None:
-    """textback was here and has gone: from now on it is to have every call."""
+    """textback was here and has gone: from the next second on it is to have every call. Records keep whole seconds."""
     folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 (before anything runs)
     store = Store(folder / "textback.db", SystemClock())
     await store.open()
     await store.close()
+    await asyncio.sleep(1.0 - time.time() % 1.0)
 
 
 async def told_after(lab: Lab, folder: Path, pbx: Mapping[str, Any], expected: Sequence[Call], *, patience: float = 30.0) -> After:
