@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
-
-import pytest
-
-from tests.faults.fault import FIGURES, LOSSES, Fault
+from tests.faults.fault import FIGURES, LOSSES
 from tests.faults.matrix import FAULTS
-from tests.faults.running import PAGE, read_page, table
-
-ROOT = Path(__file__).parents[1]
+from tests.faults.running import PAGE, collect, read_page, table
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.group}: {fault.name}")
-def test_every_line_has_its_test_where_it_says(fault: Fault) -> None:
-    file, _, beginning = fault.test.partition("::")
-    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    wanted = beginning.partition("[")[0]
-    tests = [
-        node
-        for node in module.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name.startswith("test_")
-        and (node.name == wanted if "[" in beginning else node.name.startswith(wanted))
-    ]
-    assert tests, f"{file} has no {wanted}"
-    marks = {ast.unparse(each) for node in [*tests, *module.body] for each in _marks(node)}
-    assert any("mark.bench" in each for each in marks) == (fault.where == "bench"), "marked bench, or in scripts/test"
-
-
-def _marks(node: ast.stmt) -> list[ast.expr]:
-    """A test's decorators, or a module's pytestmark."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return node.decorator_list
-    marked = isinstance(node, ast.Assign) and any(isinstance(each, ast.Name) and each.id == "pytestmark" for each in node.targets)
-    return [node.value] if marked and isinstance(node, ast.Assign) else []
+def test_every_line_has_its_tests_and_they_run_where_it_says() -> None:
+    found = collect(FAULTS)
+    for fault in FAULTS:
+        wheres = {where for node, where in found.items() if node.startswith(fault.test)}
+        assert fault.where in wheres, f"{fault.group}: {fault.name}: {fault.test} runs in {sorted(wheres) or 'nothing: there is none'}"
 
 
 def test_no_two_lines_have_one_name() -> None:

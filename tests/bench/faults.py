@@ -18,7 +18,7 @@ __all__ = ["measure"]
 async def measure(say: Callable[[str], None], *, only: Sequence[str] = (), quick: bool = False, page: bool = False) -> list[Row]:
     """Run every fault of the groups ``only`` (all without), ``quick``: those of scripts/test alone; ``page``: write its table."""
     faults = [fault for fault in FAULTS if (not only or fault.group in only) and (not quick or fault.where == "ci")]
-    found = await run(faults, say)
+    found = await run(faults, say, quick=quick)
     _show(found)
     if page:
         write_page(FAULTS, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
@@ -14,7 +15,7 @@ from pathlib import Path
 from tests.faults.fault import FIGURES, LOSSES, Fault
 from tests.lab.root import LabError
 
-__all__ = ["PAGE", "Found", "read_page", "run", "table", "write_page"]
+__all__ = ["PAGE", "Found", "cells", "collect", "read_page", "run", "table", "write_page"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/reliability.md"
@@ -42,20 +43,27 @@ class Found:
         return bool(self.ran and self.figures and not self.failed and not any(self.figures.get(name) for name in LOSSES))
 
 
-async def run(faults: Sequence[Fault], say: Callable[[str], None]) -> dict[Fault, Found]:
-    """Run the faults' tests, one after the other. Raises LabError when pytest cannot."""
+async def run(faults: Sequence[Fault], say: Callable[[str], None], *, quick: bool = False) -> dict[Fault, Found]:
+    """Run the faults' tests, one after the other; ``quick``: those of scripts/test alone. Raises LabError when pytest cannot."""
     with tempfile.TemporaryDirectory(prefix="textback-faults-") as folder:
         xml = Path(folder, "junit.xml")
-        files = sorted({fault.test.partition("::")[0] for fault in faults})
-        await _pytest(files, ["--collect-only", "-q", "-r", "N"], lambda _: None, collected := list[str]())
-        wanted = [node for node in collected if any(node.startswith(fault.test) for fault in faults)]
-        if not wanted:
-            raise LabError("pytest finds none of the faults' tests", "the tests named in tests/faults/matrix_*.py must exist")
+        tests = {node: where for node, where in (await asyncio.to_thread(collect, faults)).items() if not quick or where == "ci"}
+        wanted = [node for node in tests if any(node.startswith(fault.test) for fault in faults)]
         await _pytest(wanted, [f"--junitxml={xml}", "-o", "junit_family=xunit1", "-v"], say)
         return _read(xml, faults)
 
 
-async def _pytest(what: Sequence[str], options: Sequence[str], say: Callable[[str], None], lines: list[str] | None = None) -> None:
+def collect(faults: Sequence[Fault]) -> dict[str, str]:
+    """Every test of the faults' files by its node id: "ci", or "bench". Raises LabError when pytest cannot read them."""
+    files = sorted({fault.test.partition("::")[0] for fault in faults})
+    done = subprocess.run([sys.executable, "-m", "tests.faults.collecting", *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = [line.split("\t", 1) for line in done.stdout.splitlines() if line.startswith(("ci\t", "bench\t"))]
+    if done.returncode or not found:
+        raise LabError(f"pytest cannot collect the faults' tests: {done.stdout[-1500:]}{done.stderr[-500:]}")
+    return {node: where for where, node in found}
+
+
+async def _pytest(what: Sequence[str], options: Sequence[str], say: Callable[[str], None]) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", "", *options, *what,
         cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=1 << 24,
@@ -63,10 +71,7 @@ async def _pytest(what: Sequence[str], options: Sequence[str], say: Callable[[st
     assert process.stdout is not None
     try:
         async for line in process.stdout:
-            text = line.decode(errors="replace").rstrip()
-            say(text)
-            if lines is not None:
-                lines.append(text)
+            say(line.decode(errors="replace").rstrip())
         await process.wait()
     finally:
         if process.returncode is None:

@@ -76,8 +76,8 @@ async def test_thirty_kills_double_nothing_lose_nothing_and_text_nobody_who_was_
     outcome = await punish(lab, tmp_path, kills=30, say=print)
     record(
         record_property,
-        texts_lost=len(outcome.stuck) + len(outcome.sent_unshown),
-        texts_doubled=len(outcome.doubled),
+        texts_lost=len(outcome.stuck) + len(outcome.sent_unshown) + len(outcome.untexted),
+        texts_doubled=len(outcome.doubled) + len(outcome.answered_texted),
         calls_lost=len(outcome.unlisted),
         recovery_s=outcome.slowest_start_s,
     )
@@ -86,6 +86,7 @@ async def test_thirty_kills_double_nothing_lose_nothing_and_text_nobody_who_was_
     assert outcome.doubled == []
     assert outcome.answered_texted == []
     assert outcome.unlisted == []
+    assert outcome.untexted == []
     assert outcome.stuck == []
     assert outcome.sent_unshown == []
     # a kill between the commit of an attempt and its PDU leaves an unknown that did not go: rare, and only that
