@@ -1,15 +1,18 @@
-"""For every test: no statement of the application reads a growing table whole (``tests/plans.py``)."""
+"""For every test: no statement of the application reads a growing table whole (``tests/plans.py``), and hashing a password costs little."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.plans import Plans
 
 _PLANS = Plans()
 _PLANS.listen()  # from the first connection on, for as long as this process lives
+_HASHER = "ari_app.desk.passwords.PasswordHasher"
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +24,17 @@ def no_growing_table_is_read_whole() -> Iterator[None]:
     assert not new, "reads a growing table whole (tests/plans.py says what may, and why): " + "; ".join(
         f"{file}: {step}: {sql}" for (step, sql), file in new
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_cost_little() -> Iterator[None]:
+    """argon2id at a thousandth of the application's costs: hundreds of tests sign somebody in. Processes of their own cost as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_HASHER, partial(PasswordHasher, time_cost=1, memory_cost=64))
+        yield
+
+
+@pytest.fixture
+def passwords_cost_as_shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """argon2id as the application uses it."""
+    monkeypatch.setattr(_HASHER, PasswordHasher)

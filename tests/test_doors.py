@@ -124,6 +124,7 @@ async def test_a_token_that_is_none_opens_nothing(house: Clinic, token: str) -> 
     assert await house.doors.key(token, "phone", HOME) is None
 
 
+@pytest.mark.usefixtures("passwords_cost_as_shipped")
 async def test_a_password_hashed_with_older_costs_is_hashed_anew_when_it_is_used(house: Clinic) -> None:
     member = await anne(house)
     old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(GOOD)
