@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.fault import FIGURES, LOSSES
-from tests.faults.matrix import FAULTS
+from tests.faults.matrix import FAULTS, GROUPS
 from tests.faults.running import PAGE, collect, read_page, table
 
 
@@ -17,6 +17,7 @@ def test_every_line_has_its_tests_and_they_run_where_it_says() -> None:
 def test_no_two_lines_have_one_name() -> None:
     names = [(fault.group, fault.name) for fault in FAULTS]
     assert sorted(set(names)) == sorted(names)
+    assert [group for group in GROUPS if "," in group] == [], "--only takes them with commas between"
 
 
 def test_the_page_is_the_matrix() -> None:

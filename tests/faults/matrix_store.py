@@ -13,7 +13,7 @@ _KILLED = "tests/faults/test_store_killed.py"
 
 _OUT = tuple(
     Fault(
-        group="killed, a text going out",
+        group="killed as a text goes out",
         name=name,
         how="kill -9 at this step, of a text of two parts where there are two; started again",
         test=f"{_KILLED}::test_on_the_way_out[{name}]",
@@ -24,7 +24,7 @@ _OUT = tuple(
 )
 _IN = tuple(
     Fault(
-        group="killed, a text coming in",
+        group="killed as a text comes in",
         name=name,
         how="kill -9 at this step of a text of two parts that is answered by a notice; started again",
         test=f"{_KILLED}::test_on_the_way_in[{name}]",
@@ -35,7 +35,7 @@ _IN = tuple(
 )
 _UPGRADE = (
     Fault(
-        group="killed, an upgrade",
+        group="killed in an upgrade",
         name="at each statement",
         how="the files as they were before each statement of every migration, of a blank store and of the first schema with rows, opened",
         test="tests/faults/test_store_upgrade.py::test_each_statement",
@@ -46,7 +46,7 @@ _UPGRADE = (
 
 _RANDOM = (
     Fault(
-        group="killed, at random",
+        group="killed at random",
         name="texts through a modem",
         how="kill -9 at 10 random moments of 60 callers, restarted each time",
         test="tests/test_outbox_modem.py::test_killed_at_any_moment_nobody_is_texted_twice",
