@@ -235,5 +235,9 @@ def _intact(path: Path) -> Finding:
         log = path.with_name(path.name + "-wal")
         size = path.stat().st_size + (log.stat().st_size if log.exists() else 0)
         return Finding("ok", "store", f"{path}, {size / 1e6:,.1f} MB, sound")
-    fix = "run systemctl stop textback, then textback restore latest, then systemctl start textback; the damaged file is kept"
-    return Finding("bad", "store_damaged", f"{path} is damaged: {said}", fix)
+    return Finding(
+        "bad",
+        "store_damaged",
+        f"{path} is damaged: {said}",
+        "run systemctl stop textback, then textback restore latest, then systemctl start textback; the damaged file is kept",
+    )

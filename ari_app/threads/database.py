@@ -468,8 +468,11 @@ def _damage(connection: sqlite3.Connection, within: float | None = None) -> str 
 
 
 def _damaged(path: Path, found: object) -> StoreError:
-    fix = "run systemctl stop textback, then textback restore latest, then systemctl start textback; the damaged file is kept"
-    return StoreError(f"the store {path} is damaged: {found}", fix, code="store_damaged")
+    return StoreError(
+        f"the store {path} is damaged: {found}",
+        "run systemctl stop textback, then textback restore latest, then systemctl start textback; the damaged file is kept",
+        code="store_damaged",
+    )
 
 
 def _is_damage(error: BaseException) -> bool:

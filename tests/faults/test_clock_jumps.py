@@ -150,6 +150,20 @@ async def test_a_clock_that_is_set(name: str, tmp_path: Path, record_property: R
         assert (lost, doubled) == (0, 0), (states, left)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=365)], ids=["hour", "year"])
+async def test_a_call_that_ended_in_the_future(ahead: timedelta, tmp_path: Path, record_property: Recorder) -> None:
+    """The clock was set back while it rang, or Asterisk's is ahead: listed now, and texted after its delay."""
+    async with a_house(tmp_path, NOON) as house:
+        message = await house.misses(ALICE, ahead)
+        await house.passes(20)
+        assert await house.state(message) == "queued"
+        await house.passes(20)
+        (listed,) = await house.store.calls()
+        lost = int(await house.state(message) != "sent")
+        record(record_property, texts_lost=lost, texts_doubled=max(house.left()[ALICE] - 1, 0), calls_lost=0)
+        assert (lost, house.left(), datetime.fromisoformat(listed["ended"])) == (0, {ALICE: 1}, NOON)
+
+
 @pytest.mark.parametrize(
     ("change", "opens"), [((2026, 3, 8, 7), (2026, 3, 8, 12)), ((2026, 11, 1, 6), (2026, 11, 1, 13))], ids=["spring", "autumn"]
 )
