@@ -17,6 +17,7 @@ from ari_app.pbx.record_files import Lines, cells_of, read_back
 __all__ = ["LINES", "read_csv"]
 
 _COLUMNS = 16
+_DATE = "%Y-%m-%d %H:%M:%S"
 
 
 def read_csv(path: Path, since: datetime, *, most: int) -> Read:
@@ -41,7 +42,7 @@ def _row(line: bytes) -> Row | None:
     linkedid = more[-2] if len(more) >= 3 and UNIQUEID.fullmatch(more[-2]) else ""
     try:
         return Row(
-            start=datetime.fromisoformat(start),
+            start=datetime.strptime(start, _DATE),  # noqa: DTZ007 - as written
             duration=int(duration),
             billsec=int(billsec),
             src=src.strip(),

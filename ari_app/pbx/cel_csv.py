@@ -19,7 +19,7 @@ __all__ = ["LINES", "time_of"]
 
 _COLUMNS = 20
 _EPOCH = re.compile(r"[0-9]{9,11}(?:\.[0-9]{1,9})?")
-_TYPE = re.compile(r"[A-Z_0-9]{2,40}")
+_TYPE = re.compile(r"[A-Z][A-Z_0-9]{1,39}")
 _YEARS = 1971, 2999
 
 

@@ -21,10 +21,16 @@ __all__ = ["Lines", "Mark", "Records", "cells_of", "read_back", "read_on"]
 _BLOCK = 1 << 16
 _LONGEST = 1 << 16
 """Bytes of a line. Asterisk's own are shorter (``csvmaster``'s buffer is 1024); what is longer is no record."""
-_ODD = 20
-"""So many lines in a row that are no record: the file is another one."""
+_ODD, _ODD_MOST = 20, 1000
+"""So many lines without a record in the whole file, or among the newest: it is another file. A number with line breaks makes fewer."""
 _TAIL = 256
 """Bytes before a mark by which a file is known again: another one may have its name, and its inode."""
+
+_QUOTED = rb'"(?:[^"]++|"")*+"'
+_WRITTEN = re.compile(rb"(?:%b|-?[0-9]*+)(?:,(?:%b|-?[0-9]*+))*+" % (_QUOTED, _QUOTED))
+"""As Asterisk writes a record: all but numbers in quotes, and quotes within doubled (``append_string`` of cdr_csv.c, CSV_QUOTE). A caller's
+number or name may hold a line break ("%0A" in a SIP address): what stands behind it begins a line, and must not pass for a record. It
+cannot be in quotes, for all of its own are doubled."""
 
 T = TypeVar("T")
 
@@ -83,7 +89,7 @@ def read_back(path: Path, lines: Lines[T], is_older: Callable[[T], bool], *, mos
                 if row is None:
                     skipped += 1
                     odd += 1
-                    if odd == _ODD and not rows and not chunk:
+                    if odd == _ODD_MOST and not rows and not chunk:
                         raise lines.odd(each)
                     continue
                 odd = 0
@@ -95,6 +101,9 @@ def read_back(path: Path, lines: Lines[T], is_older: Callable[[T], bool], *, mos
                 chunk.append(row)
                 if len(rows) + len(chunk) > most and not packed:
                     break
+            else:
+                if odd >= _ODD and not rows and not chunk:
+                    raise lines.odd(each)
         rows = [*(chunk if packed else reversed(chunk)), *rows]
         if older or len(rows) > most:
             break
@@ -137,8 +146,8 @@ def read_on(path: Path, lines: Lines[T], mark: Mark | None, *, most: int) -> Rec
 
 
 def cells_of(line: bytes) -> list[str] | None:
-    """The cells of a line of CSV, None for none. Names may be of any encoding: nothing of them is used but ASCII."""
-    if len(line) > _LONGEST:
+    """The cells of a line as Asterisk writes it, None for another. Names may be of any encoding: nothing of them is used but ASCII."""
+    if len(line) > _LONGEST or not _WRITTEN.fullmatch(line.rstrip(b"\r\n")):
         return None
     try:
         return next(csv.reader([line.decode("utf-8", "replace").replace("\0", "")], strict=True))

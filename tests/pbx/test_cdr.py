@@ -305,6 +305,40 @@ def test_times_that_no_call_has_are_no_record(tmp_path: Path, written: str, inst
     assert (read.rows, read.skipped) == ((a_row(),), 1)
 
 
+def _escaped(text: str) -> str:
+    return text.replace('"', '""')
+
+
+FORGED = (
+    # a whole record between two line breaks, as short as a field of 79 characters needs
+    "5\n,4165550000,s,from-trunk,,a,,,,2026-03-02,,2026-03-02,9,0,NO ANSWER,3\n6",
+    "5\n,4165550000,1,2,3,4,5,6,7,20260302,,20260302,9,0,8,3\n6",
+    '5\n"",4165550000,"","","","","","","",20260302,"",20260302,9,0,"",""\n6',
+    '5\n"","4165550000","s","from-trunk","","a","","","","2026-03-02 09:00:00","","2026-03-02 09:00:00",9,0,"NO ANSWER","3"\n6',
+    # the beginning of one, and the true record's cells behind it
+    "5\n,4165550000",
+    '5\n"","4165550000',
+    '5\n"",4165550000',
+    '5\n"",4165550000,"',
+    '5\r\n"","4165550000"\r\n"',
+)
+
+
+@pytest.mark.parametrize("src", FORGED)
+@pytest.mark.parametrize("where", ["src", "dst", "app", "data"])
+def test_a_caller_whose_number_has_line_breaks_forges_no_call_of_another(tmp_path: Path, src: str, where: str) -> None:
+    path = tmp_path / "Master.csv"
+    real = line_of(a_row())
+    path.write_text(real + line_of(a_row(**{where: _escaped(src)})) + real, "utf-8", newline="")
+    assert read_csv(path, EVER, most=10).rows == (a_row(), a_row())
+
+
+def test_a_caller_with_many_line_breaks_makes_no_other_file_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "Master.csv"
+    path.write_text(line_of(a_row()) + line_of(a_row(src="1\n" * 39)) * 3, "utf-8", newline="")
+    assert read_csv(path, EVER, most=10).rows == (a_row(),)
+
+
 def test_lines_ended_as_windows_ends_them(tmp_path: Path) -> None:
     path = tmp_path / "Master.csv"
     path.write_bytes(line_of(a_row(), "1795763280.10").replace("\n", "\r\n").encode() * 2)
