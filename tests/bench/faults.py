@@ -31,7 +31,8 @@ async def measure(say: Callable[[str], None], *, only: Sequence[str] = (), quick
         rows.append(Row(figure=name, unit=name.partition("_")[0], ours=lost, limit=0))
     slowest = max((each.figures.get("recovery_s", 0) for each in found.values()), default=0)
     rows.append(Row(figure="recovery_s_max", unit="s", ours=slowest))
-    rows.extend(Row(figure=name, unit="", ours=value) for each in found.values() for name, value in each.other.items())
+    for fault, each in found.items():
+        rows.extend(Row(figure=f"{fault.name}: {name}", unit="", ours=value) for name, value in each.other.items() if name != "seed")
     return rows
 
 
