@@ -152,6 +152,7 @@ class Watch:
                         await asyncio.sleep(0)
                     await self._feed(await self._completed(event) if isinstance(event, Connected) else event)
                     if isinstance(event, Connected):
+                        self.connected = True  # not before it is known who is up: texts wait for that
                         tracker = self._tracker
                         await self._on_output(Attached(tracker.live_ids, tracker.call_backs, tracker.legs))
                     elif isinstance(event, Disconnected):
@@ -189,7 +190,7 @@ class Watch:
     def _note(self, event: Event) -> None:
         now = self._clock.now()
         if isinstance(event, Connected):
-            self.connected, self._since = True, now
+            self._since = now
             log.info("pbx_connected", channels=len(event.snapshot.channels), bridges=len(event.snapshot.bridges))
         elif isinstance(event, Disconnected):
             if self.connected or self._since is None:

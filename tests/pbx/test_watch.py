@@ -160,6 +160,34 @@ async def test_calls_that_were_up_before_are_found_by_their_endpoints_context() 
             assert {said.call.outcome for said in run.of(CallEnded)} == {Outcome.UNSEEN}
 
 
+async def test_it_counts_as_connected_once_it_knows_who_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Automatic texts go from then on: before, a caller might be on the telephone of whom nothing is known."""
+    there = now_story()
+    there.caller("c1", name="PJSIP/voipms-0000001a")
+    there.app("c1", "Queue", "ext-queues")
+    async with FakeAri.up() as fake:
+        fake.channels = list(there.channels.values())
+        fake.endpoints = {"voipms": "from-trunk"}
+        settings = settings_for(fake)
+        ari = AriClient(settings.pbx, SystemClock())
+        run = Run(fake, settings, ari)
+        context, seen = ari.endpoint_context, list[tuple[bool, frozenset[str]]]()
+
+        async def looked(endpoint: str) -> str | None:
+            seen.append((run.watch.connected, run.watch.live_numbers))
+            return await context(endpoint)
+
+        monkeypatch.setattr(ari, "endpoint_context", looked)
+        try:
+            await run.until(lambda: run.of(Attached))
+            assert seen == [(False, frozenset())]
+            assert (run.watch.connected, run.watch.live_numbers) == (True, {"+15145551234"})
+        finally:
+            run.task.cancel()
+            await asyncio.gather(run.task, return_exceptions=True)
+            await ari.close()
+
+
 async def test_a_channel_listed_for_ever_holds_nobody_up() -> None:
     there = now_story()
     there.now -= timedelta(hours=7)
