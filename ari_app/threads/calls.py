@@ -132,7 +132,7 @@ def record_call(
 
 def _settled(tx: Transaction, was: Any, call: Call, decide: Callable[[Call, Known], Decision], *, now: datetime, live: bool) -> Recorded:
     """The call whose end was not seen (``was``) ended so. Decided now, unless a text was promised: that one stands."""
-    call = told.put_together(call_of(was), call)
+    call = _past(told.put_together(call_of(was), call), now)
     number = number_of(call)
     thread = told.under_its_number(tx, was, number, now)
     columns: dict[str, Any] = {**call_columns(call), "thread": thread}

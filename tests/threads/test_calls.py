@@ -66,6 +66,22 @@ async def test_recorded_once(store: Store, heard: list[Notice]) -> None:
     assert len(heard) == told
 
 
+async def test_an_end_that_records_tell_lies_in_no_future(store: Store, clock: HandClock) -> None:
+    """Asterisk's clock is ahead: what was not seen to end is settled as ended now, and its text is due in time."""
+    unseen = a_call(ended=clock.now(), outcome=Outcome.UNSEEN)
+    await store.record_call(unseen, silence(Reason.UNSEEN), line="main")
+    seen: list[datetime] = []
+
+    def decide(filed: Call, _: Known) -> Decision:
+        seen.append(filed.ended)
+        return silence(Reason.PAUSED)()
+
+    told = a_call(id=unseen.id, ended=clock.now() + timedelta(minutes=10))
+    await store.record_call(told, decide, line="main")
+    (listed,) = await store.calls()
+    assert (seen, datetime.fromisoformat(listed["ended"])) == ([clock.now()], clock.now())
+
+
 async def test_a_decision_that_fails_files_nothing(store: Store, heard: list[Notice]) -> None:
     def broken(_: Call, __: Known) -> Decision:
         raise ZeroDivisionError
