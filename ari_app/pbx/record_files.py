@@ -184,6 +184,8 @@ def _files(path: Path, lines: Lines[T]) -> list[Path]:
             for each in path.parent.iterdir()
             if re.fullmatch(re.escape(path.name) + r"[.-][0-9]+(\.gz)?", each.name) and each.is_file()
         ]
+        # one that is being packed is still there beside what is packed of it
+        turned = [each for each in turned if each.suffix != ".gz" or each.with_suffix("") not in turned]
         turned.sort(key=lambda each: each.stat().st_mtime, reverse=True)
         there = path.is_file()
     except PermissionError:

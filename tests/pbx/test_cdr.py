@@ -247,6 +247,18 @@ def test_what_logrotate_left_is_read_as_far_back_as_asked(tmp_path: Path) -> Non
     assert read_csv(path, EVER, most=10).rows == tuple(days[:3])
 
 
+def test_one_that_is_being_packed_is_read_once(tmp_path: Path) -> None:
+    """gzip takes what it packs away when it is through."""
+    days = [a_row(start=datetime(2026, 3, day, 9)) for day in (1, 2)]  # noqa: DTZ001
+    path = tmp_path / "Master.csv"
+    path.write_text(line_of(days[1]), "utf-8")
+    (tmp_path / "Master.csv.1").write_text(line_of(days[0]), "utf-8")
+    packed = gzip.compress(line_of(days[0]).encode())
+    for written in (packed[:-9], packed):
+        (tmp_path / "Master.csv.1.gz").write_bytes(written)
+        assert read_csv(path, EVER, most=10).rows == tuple(days)
+
+
 def test_a_large_file_is_read_from_its_end(tmp_path: Path) -> None:
     path = tmp_path / "Master.csv"
     old = line_of(a_row(start=datetime(2020, 1, 1))).encode() * 50  # noqa: DTZ001
