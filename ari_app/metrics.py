@@ -146,7 +146,11 @@ def _modems(facts: Facts) -> Iterator[Metric]:
 
 
 def _counted(house: House) -> Iterator[Metric]:
-    calls = CounterMetricFamily("textback_calls", "Calls decided about, by outcome and reason.", labels=["outcome", "reason"])
+    calls = CounterMetricFamily(
+        "textback_calls",
+        "Calls decided about, by outcome and reason; one unseen and settled later counts under both.",
+        labels=["outcome", "reason"],
+    )
     for labels, n in sorted(house.calls.items()):
         calls.add_metric(labels, n)
     texts = CounterMetricFamily("textback_texts", "How often a text of a kind came to a state.", labels=["kind", "state"])
