@@ -1,8 +1,8 @@
 """Logs: events with keys, on stderr, pretty on a terminal and JSON lines otherwise. Nothing private gets through.
 
-Three nets, whatever a caller logs: values under private keys are hidden, the secrets of the settings are struck out wherever they
-stand, and telephone numbers are shortened. Tracebacks keep their frames; the words of an exception stay only where its class is known
-to speak of no text.
+Four nets, whatever a caller logs: values under private keys are hidden, the secrets of the settings are struck out wherever they
+stand, telephone numbers are shortened, and nothing steers the terminal of who reads. Tracebacks keep their frames; the words of an
+exception stay only where its class is known to speak of no text.
 """
 
 from __future__ import annotations
@@ -26,18 +26,24 @@ from ari_app.errors import SettingsError, TextbackError
 from ari_app.numbers import shortened
 from ari_app.settings import Settings
 
-__all__ = ["secrets_of", "set_up"]
+__all__ = ["clean", "secrets_of", "set_up"]
 
 _PRIVATE = frozenset(
     {"authorization", "body", "content", "message_text", "password", "pdu", "pin", "secret", "sms", "text", "token", "url", "user_data"}
 )
 _HIDDEN = "[hidden]"
 _NUMBER = re.compile(r"\+\d{8,15}")
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _LONG_SECRET = 9
 _DEEP = 4
 _SPEAKS_PLAINLY: tuple[type[BaseException], ...] = (TextbackError, OSError, sqlite3.Error, ImportError, TimeoutError)
 
 _Excinfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+def clean(text: str) -> str:
+    """A caller's words without what could steer a terminal or turn the line round; what was there shows as "�"."""
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 class _Stream:
@@ -93,6 +99,7 @@ class _Guard:
         return self._guarded(self._plain(value))
 
     def _guarded(self, text: str) -> str:
+        text = clean(text)
         if self._secrets is not None:
             text = self._secrets.sub(_HIDDEN, text)
         return _NUMBER.sub(lambda match: shortened(match[0]), text) if "+" in text else text

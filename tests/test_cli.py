@@ -22,10 +22,10 @@ import pytest
 from click.testing import CliRunner
 
 from ari_app.cli import access, main
-from ari_app.cli.render import clean
 from ari_app.clock import SystemClock
 from ari_app.control import socket_path
 from ari_app.errors import StoreLockedError
+from ari_app.logs import clean
 from ari_app.settings import load
 from ari_app.threads import Store
 from ari_app.threads.matching import Found, Left

@@ -176,3 +176,15 @@ def test_the_grep_itself_finds_what_it_should() -> None:
     )
     found = leaks(log, texts=[TEXT], pins=["4711"], numbers=[NUMBER])
     assert {leak.line for leak in found} == {2, 3, 4, 5, 6, 7, 8}
+
+
+@pytest.mark.parametrize("pretty", [True, False])
+def test_nothing_that_a_caller_is_called_steers_the_terminal_of_who_reads(monkeypatch: pytest.MonkeyPatch, pretty: bool) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = set_up(pretty=pretty)
+    structlog.get_logger().info("call_ended", caller="Bob\x1b]0;x\x07\x9b2J\u202eevil\x85\u2028false", line="a\nb")
+    logging.getLogger("library").warning("said %s", "\x1b[2J\x9b")
+    shown = out.getvalue()
+    assert not set(shown) & set("\x1b\x07\x9b\u202e\x85\u2028")
+    assert "\\u001b" not in shown
+    assert shown.count("\n") == 2

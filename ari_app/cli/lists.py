@@ -11,8 +11,9 @@ from rich.text import Text
 from ari_app.cli.access import act, reading
 from ari_app.cli.frame import Env
 from ari_app.cli.given import filters, limit_option, limited, number_option, since_option
-from ari_app.cli.render import Screen, clean
+from ari_app.cli.render import Screen
 from ari_app.desk import number_or_thread
+from ari_app.logs import clean
 from ari_app.settings import Settings
 
 __all__ = ["calls", "thread", "threads"]

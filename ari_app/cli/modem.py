@@ -14,11 +14,12 @@ from rich.text import Text
 from ari_app.cli.access import reading
 from ari_app.cli.frame import Env, command
 from ari_app.cli.given import wait_option
-from ari_app.cli.render import HEALTH_STYLES, Screen, clean
+from ari_app.cli.render import HEALTH_STYLES, Screen
 from ari_app.cli.send import UNDER_WAY, send_text, tell
 from ari_app.control import ModemStatus, NotRunningError, ask, service_status, socket_path
 from ari_app.desk import known_modem
 from ari_app.errors import StoreError, TextbackError
+from ari_app.logs import clean
 from ari_app.settings import ModemSettings, Settings
 from modem.probe import probe as ask_ports
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ari_app import numbers
+from ari_app.logs import clean
 
-__all__ = ["HEALTH_STYLES", "Screen", "clean"]
+__all__ = ["HEALTH_STYLES", "Screen"]
 
 HEALTH_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 """How the state of a thing that is watched is drawn."""
@@ -24,12 +24,6 @@ HEALTH_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 _WIDE = 4000
 """Columns where nobody looks: a pipe gets whole lines."""
 _NORMAL = 80
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def clean(text: str) -> str:
-    """A caller's words without what could steer a terminal or turn the line round; what was there shows as "�"."""
-    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 class Screen:

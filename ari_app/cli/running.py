@@ -16,9 +16,10 @@ from rich.text import Text
 from ari_app import logs
 from ari_app.cli.access import as_owner
 from ari_app.cli.frame import Env
-from ari_app.cli.render import HEALTH_STYLES, Screen, clean
+from ari_app.cli.render import HEALTH_STYLES, Screen
 from ari_app.clock import SystemClock
 from ari_app.errors import SettingsError
+from ari_app.logs import clean
 from ari_app.settings import chosen_path
 from ari_app.threads import Store
 

@@ -15,10 +15,11 @@ import click
 from ari_app.cli import access
 from ari_app.cli.frame import Env
 from ari_app.cli.modem import send_test_text
-from ari_app.cli.render import Screen, clean
+from ari_app.cli.render import Screen
 from ari_app.cli.running import draw, examined
 from ari_app.cli.setup_options import FORMS, flags_of, options
 from ari_app.errors import SetupError, TextbackError
+from ari_app.logs import clean
 
 if TYPE_CHECKING:
     from ari_app.doctor import Examination
