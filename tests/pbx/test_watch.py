@@ -181,7 +181,7 @@ async def test_it_counts_as_connected_once_it_knows_who_is_up(monkeypatch: pytes
         try:
             await run.until(lambda: run.of(Attached))
             assert seen == [(False, frozenset())]
-            assert (run.watch.connected, run.watch.live_numbers) == (True, {"+15145551234"})
+            assert (run.watch.connected, run.watch.live_numbers) == (True, frozenset({"+15145551234"}))
         finally:
             run.task.cancel()
             await asyncio.gather(run.task, return_exceptions=True)
