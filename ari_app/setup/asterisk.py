@@ -178,7 +178,7 @@ def _open_port(named: int) -> int:
 def _ask(binary: Path, *args: str) -> str | None:
     """None: it could not be asked, or said that it failed."""
     try:
-        done = subprocess.run([str(binary), *args], capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False)  # noqa: S603
+        done = subprocess.run([str(binary), *args], capture_output=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE, check=False)  # noqa: S603 - no shell
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None

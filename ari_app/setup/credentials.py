@@ -47,7 +47,7 @@ def usable(root: Path = Path("/")) -> bool:
 def _creds(args: list[str], given: bytes) -> bytes:
     """Raises SetupError "setup_credential"."""
     try:
-        done = subprocess.run(["systemd-creds", *args], input=given, capture_output=True, timeout=_PATIENCE, check=False)  # noqa: S603, S607
+        done = subprocess.run(["systemd-creds", *args], input=given, capture_output=True, timeout=_PATIENCE, check=False)  # noqa: S603, S607 - no shell
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"systemd-creds cannot be used ({error})", _PLAIN, code="setup_credential") from error
     if done.returncode:

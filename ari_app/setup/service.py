@@ -44,7 +44,7 @@ def running() -> bool:
 
 def _systemctl(*args: str) -> bool:
     try:
-        return not subprocess.run(["systemctl", *args], capture_output=True, timeout=30, check=False).returncode  # noqa: S603, S607
+        return not subprocess.run(["systemctl", *args], capture_output=True, timeout=30, check=False).returncode  # noqa: S603, S607 - no shell
     except (OSError, subprocess.TimeoutExpired):
         return False
 
