@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import pty
 import re
@@ -16,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -125,6 +127,8 @@ class Machine:
     loop: asyncio.AbstractEventLoop
     port: int = field(default_factory=free)
     """Of the portal."""
+    turn: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """Held while a service may run: setup gives every one the same port for AGI, and tests run beside each other."""
 
     @property
     def config(self) -> Path:
@@ -158,7 +162,9 @@ class Machine:
         return [word for name, value in given.items() if value is not None for word in (f"--{name.replace('_', '-')}", value)]
 
     def systemd(self) -> None:
-        """From here on there is a systemctl, and a systemd that it speaks with."""
+        """From here on there is a systemctl, and a systemd that it speaks with. One machine at a time."""
+        lock = self.turn.enter_context((Path(tempfile.gettempdir()) / f"textback-tests-setup-{os.getuid()}.lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
         (self.root / "run/systemd/system").mkdir(parents=True)
         self.program("systemctl", _SYSTEMCTL.format(python=sys.executable, root=str(self.root)))
         self.credentials(247)
@@ -218,7 +224,11 @@ class Machine:
         pid = self.root / "systemctl/pid"
         if pid.exists():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid.read_text("utf-8")), signal.SIGKILL)
+                process = os.pidfd_open(int(pid.read_text("utf-8")))
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+                select.select([process], [], [], _PATIENCE)  # gone, and its ports with it
+                os.close(process)
+        self.turn.close()
 
 
 class Talk:
