@@ -97,11 +97,6 @@ class Found:
     unanswered: bool
     """cdr.conf: a call that never reached a Dial leaves a record too."""
 
-    @property
-    def http_port(self) -> int:
-        """Where ARI is, in clear."""
-        return self.now.http.port
-
     def conf(self, name: str, *, ours: bool = True) -> Conf:
         """One of its files with all it includes. Raises SetupError."""
         return load(self.config / name, self.config, ours=ours)

@@ -32,8 +32,8 @@ _PATIENCE = 5.0
 LOST = (
     "voicemail's sound and its transcripts: the messages lie on the PBX; that one was left is seen",
     "*767 (the inbox by voice), *768, the offer of a text while waiting, names on the phone that rings: FastAGI, on the PBX's own machine",
-    "calls while the network between the two is down: none is texted; one still up when it is back is listed as unseen",
-    "what the last days would have sent, unless the PBX's call records are in a database this machine may read ([pbx.cdr] url)",
+    "without the PBX's records in a database it may read ([pbx.cdr] url_file): texts for calls that came while the network was down",
+    "without them, too: what the last days would have sent",
 )
 """What does not work from another machine. All else does: texts, web page, lamps, calling back, the blacklist, push to phones."""
 
