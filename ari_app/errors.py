@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 __all__ = [
+    "FOR_GOOD",
     "NotFoundError",
     "PbxAuthError",
     "PbxError",
@@ -20,6 +21,10 @@ __all__ = [
     "StoreLockedError",
     "TextbackError",
 ]
+
+
+FOR_GOOD = 3
+"""The exit status with which config/textback.service is not restarted."""
 
 
 class TextbackError(Exception):
@@ -107,11 +112,11 @@ class PbxAuthError(PbxError):
 class PbxReplacedError(PbxError):
     """Another client took our ARI application name. Stops the service for good: reconnecting would fight over it.
 
-    Its exit status is one that config/textback.service does not restart.
+    Its exit status is ``FOR_GOOD``.
     """
 
     code = "pbx_replaced"
-    status = 3
+    status = FOR_GOOD
 
 
 class PbxUnavailableError(PbxError):

@@ -24,7 +24,7 @@ from ari_app.contacts.importing import Door
 from ari_app.contacts.sync import Sync
 from ari_app.control import ControlServer, ModemStatus, PbxStatus, ServiceStatus, socket_path
 from ari_app.desk import SHELL, Desk, Doors
-from ari_app.errors import NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
+from ari_app.errors import FOR_GOOD, NotFoundError, PbxError, RefusedError, StoreError, StoreLockedError
 from ari_app.events import MessageChanged, Notice
 from ari_app.lag import LoopLag
 from ari_app.metrics import Vitals
@@ -487,9 +487,15 @@ class Service:
 
     async def _sound(self) -> None:
         """A large store is looked through while it is used. One that is damaged, there or where it is met, ends the service, as it does at
-        the start: what is read of it may be wrong, and a caller be texted twice."""
-        await self.store.check()
-        await self.store.damage()
+        the start: what is read of it may be wrong, and a caller be texted twice. For good: the next start may not come upon it at once, and
+        would text until it does."""
+        try:
+            await self.store.check()
+            await self.store.damage()
+        except StoreError as error:
+            if error.code == "store_damaged":
+                error.status = FOR_GOOD
+            raise
 
     async def _alive(self, notifier: Notifier) -> None:
         """Feed the supervisor's watchdog from the event loop: a loop that is stuck stops it."""

@@ -365,7 +365,8 @@ class Database:
             if connection.in_transaction:
                 with contextlib.suppress(sqlite3.Error):  # tried again with the next
                     connection.execute("ROLLBACK")
-            done = [(job, Transaction(connection), None, error) for job in jobs]
+            guilty = jobs[len(done)] if len(done) < len(jobs) else None  # none: it was the commit
+            done = [(job, Transaction(connection), None, error if job is guilty else _undone(error, len(jobs))) for job in jobs]
         self.trouble = None
         ended: dict[asyncio.AbstractEventLoop, list[_Ended]] = {}
         for job, transaction, result, failed in done:
@@ -424,6 +425,15 @@ def _done(connection: sqlite3.Connection, job: _Job) -> tuple[_Job, Transaction,
         return job, transaction, None, error
     connection.execute("RELEASE job")
     return job, transaction, result, None
+
+
+def _undone(error: BaseException, together: int) -> BaseException:
+    """What those are told that shared a transaction with the one that failed: the bug of another is none of theirs, they may try again."""
+    if together == 1 or (isinstance(error, sqlite3.DatabaseError) and not isinstance(error, _BUGS)):
+        return error
+    undone = StoreError(f"the write was undone with another that failed ({type(error).__name__})", "try again")
+    undone.__cause__ = error
+    return undone
 
 
 def fold(connection: sqlite3.Connection) -> bool:

@@ -14,12 +14,15 @@ import pytest
 from ari_app.backup import make
 from ari_app.clock import SystemClock
 from ari_app.errors import StoreError
-from ari_app.settings import load
+from ari_app.service import Service
+from ari_app.settings import load, parse
 from ari_app.threads import Store
 from ari_app.threads.database import Transaction
+from modem.simulator import Simulator
 from tests.contract.clinic import run, write_settings
-from tests.faults.clinic import a_clinic, until
+from tests.faults.clinic import a_clinic, document, until
 from tests.faults.fault import Recorder, record
+from tests.pbx.fake_ari import FakeAri
 from tests.threads.world import ALICE, BOB, Clerk, a_call
 
 COMMAND = "textback restore latest"
@@ -90,11 +93,34 @@ async def test_under_the_running_service(tmp_path: Path, record_property: Record
         took = time.monotonic() - began
         assert ended.value.code == "store_damaged"
         assert COMMAND in ended.value.fix
+        assert ended.value.status == 3  # systemd leaves it down
         texts = [len(clinic.sim.inbox(number)) for number in (ALICE, BOB)]
         record(record_property, texts_doubled=sum(max(count - 1, 0) for count in texts), recovery_s=took)
         assert texts == [1, 0]
     with pytest.raises(StoreError, match="is damaged"):
         await Store(path, SystemClock()).open()
+
+
+async def test_where_the_start_did_not_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a large store: found beside the work, it ends the service for good, lest each start texts from it for a while."""
+    path = tmp_path / "textback.db"
+    store = Store(path, SystemClock())
+    await store.open()
+    await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE spoilt (x)")
+        for _ in range(9):
+            connection.execute("INSERT INTO spoilt VALUES (zeroblob(3000))")
+        connection.commit()
+        root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'spoilt'").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((root - 1) * PAGE)
+        file.write(b"\xa5" * PAGE)
+    monkeypatch.setattr("ari_app.threads.database._LOOK_FOR", 0)
+    async with FakeAri.up() as ari, Simulator(tmp_path / "modem"):
+        with pytest.raises(StoreError) as ended:
+            await asyncio.wait_for(Service(parse(document(tmp_path, ari, path))).run(), 60)
+    assert (ended.value.code, ended.value.status) == ("store_damaged", 3)
 
 
 def _forgets(tx: Transaction) -> None:

@@ -320,6 +320,40 @@ async def test_a_rollback_of_everything_is_told_to_all_that_were_together(path: 
     await database.close()
 
 
+@pytest.mark.parametrize("where", ["in a work", "at the commit"])
+async def test_the_bug_of_one_that_undoes_all_is_told_to_the_others_as_a_write_to_try_again(path: Path, where: str) -> None:
+    """Who hears of a bug gives up; who shared its transaction must not."""
+    database = Database(path)
+    await database.open()
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold(_: Transaction) -> None:
+        held.set()
+        assert go_on.wait(20)
+
+    def wrong(tx: Transaction) -> None:
+        if where == "in a work":
+            tx.connection.execute("ROLLBACK")
+            raise RuntimeError("in the middle")
+        tx.run("PRAGMA defer_foreign_keys=ON")
+        tx.insert("part", {"message": 99, "number": 1, "pdu": "", "length": 0, "state": "queued"})
+
+    first = asyncio.create_task(database.write(hold))
+    await asyncio.to_thread(held.wait, 20)
+    works: tuple[Callable[[Transaction], object], ...] = (a_thread, wrong, a_thread)
+    writes = [asyncio.create_task(database.write(one)) for one in works]
+    await asyncio.sleep(0)
+    go_on.set()
+    await first
+    before, _, after = await asyncio.gather(*writes, return_exceptions=True)
+    assert [type(before), type(after)] == [StoreError] * 2
+    assert await database.read(lambda r: r.value("SELECT count(*) FROM thread")) == 0
+    with pytest.raises((RuntimeError, sqlite3.IntegrityError)):
+        await database.write(wrong)  # alone it hears of its own
+    assert await database.write(a_thread) == 1
+    await database.close()
+
+
 async def test_a_listener_that_fails_does_not_take_the_result_away(path: Path) -> None:
     def broken(_: tuple[Notice, ...]) -> None:
         raise RuntimeError("a deaf listener")
