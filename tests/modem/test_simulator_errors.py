@@ -128,7 +128,9 @@ async def test_unplugged_at_each_step_and_back_under_another_path(sim: Simulator
     reached = ["prompt", "ctrl_z", "accepted", "answer", "report"][
         : ["command", "prompt", "ctrl_z", "accepted", "answered", "report"].index(point)
     ]
-    assert events[2:] == reached  # after the two answers of the client's start
+    after = events[2:]  # the two answers of the client's start
+    # a few milliseconds later the network reports, to a modem that is away too
+    assert [event for event in after if event != "report" or point == "report"] == reached
     sim.registration("searching")
     sim.replug(link=str(tmp_path / "elsewhere"))
     with Client(tmp_path / "elsewhere") as again:
