@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -127,6 +128,7 @@ def test_records_without_uniqueids_are_told_apart(tmp_path: Path) -> None:
     records = Records(tmp_path / "Master.csv", ids=False)
     records.told(ALICE, 3600)
     ended = records.now - timedelta(hours=1) + timedelta(seconds=0.4)
+    os.utime(tmp_path / "Master.csv", (ended.timestamp(), ended.timestamp()))
     live = a_call(ALICE, id="1772463600.5", ended=ended, channel="PJSIP/voipms-00000001")
     config = a_clinic(tmp_path, [replace(live, started=ended - timedelta(seconds=20))])
     config.write_text(config.read_text("utf-8").replace("[clinic]", '[clinic]\ntimezone = "UTC"'), "utf-8")

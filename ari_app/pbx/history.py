@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
-from ari_app.errors import SettingsError, TextbackError
+from ari_app.errors import SettingsError, SourceError, TextbackError
 from ari_app.model import Call, OutgoingCall, Presentation
 from ari_app.pbx.cdr import History, Read, calls_of, cut_off
 from ari_app.pbx.cel import SETTLES
@@ -22,6 +22,8 @@ from ari_app.settings import Settings
 
 __all__ = ["Found", "PbxRecords", "Source", "endpoints_to_ask", "presented"]
 
+_WRITTEN_WITHIN = timedelta(minutes=7, seconds=30)
+"""Zones differ by quarters of an hour; records that are written in batches come up to five minutes late."""
 MOST_ROWS = 100_000
 """Rows of one read: the oldest are left out where there are more, and ``cut`` says so."""
 
@@ -97,6 +99,9 @@ class PbxRecords:
         read = history = cel = None
         try:
             read = self._cdr.read(cut_off(since, self._zone))
+            if read is not None and (doubt := self._elsewhere(read)) is not None:
+                failed.append(doubt)
+                read = replace(read, rows=tuple(row for row in read.rows if row.uniqueid))
             history = None if read is None else self._told(read, since)
         except TextbackError as error:
             failed.append(error)
@@ -128,6 +133,23 @@ class PbxRecords:
             skipped=sum(each.skipped for each in (read, cel) if each is not None),
             cut=any(each.cut for each in (read, cel) if each is not None),
             problems=tuple(failed),
+        )
+
+    def _elsewhere(self, read: Read) -> SourceError | None:
+        """Why rows without a uniqueid are not believed: their times seem to be of another zone than the clinic's.
+
+        The newest row was written as its call ended, or some minutes later (cdr.conf, batch): so the file's own time tells.
+        """
+        bare = [row for row in read.rows if not row.uniqueid]
+        if not bare or self._cdr.written is None or read.rows[-1].uniqueid:
+            return None
+        apart = self._cdr.written - read.rows[-1].end.replace(tzinfo=self._zone)
+        if abs(apart) <= _WRITTEN_WITHIN:
+            return None
+        return SourceError(
+            "the call records have no uniqueids, and their times are not those at which the file was written",
+            'set loguniqueid = yes in cdr.conf, [csv], by which the zone is known; then asterisk -rx "module reload cdr_csv"',
+            code="cdr_zone",
         )
 
     def _told(self, read: Read, since: datetime) -> History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,8 @@ class CdrSource:
         self._cut = False
         self.changed = True
         """Had the last read other rows than the one before."""
+        self.written: datetime | None = None
+        """When the file was last written to, None for a database and for a file in which nothing is."""
 
     def read(self, since: datetime) -> Read | None:
         """Rows that ended since then (as written, without a zone), by their end; None where none are named.
@@ -47,6 +50,7 @@ class CdrSource:
         return Read(self._rows, self._cut, skipped)
 
     def _file(self, path: Path, since: datetime) -> int:
+        self.written = _written(path)
         more = read_on(path, CDR_LINES, self._mark, most=self._most) if since >= self._since else None
         if more is None:
             self._mark = None
@@ -155,6 +159,13 @@ class CelSource:
 
         read, self._newest = read_sql_back(where, is_older, most=self._most)
         return read
+
+
+def _written(path: Path) -> datetime | None:
+    with contextlib.suppress(OSError):
+        stands = path.stat()
+        return datetime.fromtimestamp(stands.st_mtime, UTC) if stands.st_size else None
+    return None
 
 
 def _where(records: RecordSettings | None) -> Path | str | None:

@@ -325,3 +325,21 @@ def test_call_records_alone_leave_open_what_no_record_tells() -> None:
             assert outcomes == {Outcome.UNSEEN}
         elif scenario.name not in COUNTED_AS_ANSWERED:
             assert outcomes == {row.outcome for row in scenario.rows}
+
+
+@pytest.mark.parametrize(("zone", "told"), [("UTC", True), ("America/Toronto", False)])
+def test_records_without_uniqueids_are_believed_in_their_own_zone_only(tmp_path: Path, zone: str, told: bool) -> None:
+    """Else a call would come again hours later, as another one."""
+    path = tmp_path / "Master.csv"
+    lines = (RECORDED / "22" / "Master.csv").read_text(encoding="utf-8").splitlines()
+    row = next(row for row in csv.reader(lines) if row[7] == "Dial")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerow(
+            [int(cell) if cell.isdigit() and place in {12, 13} else cell for place, cell in enumerate(row[:16])]
+        )
+    ended = datetime.fromisoformat(row[11]).replace(tzinfo=UTC)  # written in UTC
+    os.utime(path, (ended.timestamp() + 280, ended.timestamp() + 280))
+    settings = settings_of(cdr={"csv": str(path)})
+    settings = settings.model_copy(update={"clinic": settings.clinic.model_copy(update={"timezone": zone})})
+    found = PbxRecords(settings).read(ended - timedelta(hours=12), ended + timedelta(hours=12))
+    assert (len(found.calls) == 1, [error.code for error in found.problems]) == (told, [] if told else ["cdr_zone"])
