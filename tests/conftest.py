@@ -1,4 +1,4 @@
-"""For every test: no statement of the application reads a growing table whole (``tests/plans.py``), and hashing a password costs little."""
+"""For every test: no statement reads a growing table whole (``tests/plans.py``), hashing costs little, logs stay as they were found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
+import structlog
 from argon2 import PasswordHasher
 
 from tests.plans import Plans
@@ -24,6 +25,13 @@ def no_growing_table_is_read_whole() -> Iterator[None]:
     assert not new, "reads a growing table whole (tests/plans.py says what may, and why): " + "; ".join(
         f"{file}: {step}: {sql}" for (step, sql), file in new
     )
+
+
+@pytest.fixture(autouse=True)
+def _logs_are_as_found() -> Iterator[None]:
+    """A command that was run in this process has set up its own, and would silence those of the next test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", autouse=True)
