@@ -290,7 +290,8 @@ class Tracker:
         self.scene.roots.update(dict.fromkeys(made, root.id))
         if event.peer.state == "Ringing":
             self.scene.see(event.peer, event.at)
-        if caller.id == root.id and not root.hung_up and place_of(caller.app) is None:
+        # a caller who hangs up the moment a phone rings may be told of before the Dial (seen on 22)
+        if caller.id == root.id and place_of(caller.app) is None and (not root.hung_up or root.place is Place.NONE):
             root.go(Place.RING)
 
     # what is not a call

@@ -200,3 +200,15 @@ def test_a_queue_behind_a_local_is_a_queue() -> None:
     behind_a_local(story, "Queue")
     call = story.hang_up("c1")
     assert row(call) == (MISSED, None, Place.QUEUE)
+
+
+def test_a_dial_told_after_the_caller_hung_up_was_one() -> None:
+    """Channel events and Dial come by different ways inside Asterisk: one who hangs up at once may overtake the other (seen on 22)."""
+    story = Story()
+    story.caller()
+    story.app("c1", "Dial")
+    story.hangup_request("c1")
+    story.create("p1", "PJSIP/101-00000002", state="Down")
+    story.dial("c1", "p1")
+    call = story.hang_up("c1")
+    assert row(call) == (Outcome.MISSED, None, Place.RING)
